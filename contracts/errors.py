@@ -1,0 +1,42 @@
+"""The root of the one tree of exceptions, and what can be wrong with a record.
+
+    SteplogError
+    └── ContractError            what crossed the wire breaks the contract
+        ├── UndecodableRecord    bytes or headers that are no record of ours
+        ├── UnknownRecordType    a well-formed record of a type this code does not know
+        └── UnwritablePayload    a value that has no JSON form, so it was never sent
+"""
+
+
+class SteplogError(Exception):
+    """Anything steplog refuses or fails at; its text is one sentence a person can act on."""
+
+
+class ContractError(SteplogError):
+    """What crossed the wire breaks the contract."""
+
+
+class UndecodableRecord(ContractError):
+    """A record whose bytes or headers can't be read.
+
+    `code` is stable and for programs (`missing_header`, `bad_header`, `bad_json`, `bad_payload`).
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UnknownRecordType(ContractError):
+    """A well-formed record of a type this code does not know.
+
+    Not a fault: a newer writer may append it. Readers count it and go on.
+    """
+
+    def __init__(self, record_type: str) -> None:
+        super().__init__(f"Record type {record_type!r} is not known to this version of steplog.")
+        self.record_type = record_type
+
+
+class UnwritablePayload(ContractError):
+    """A value that has no JSON form; nothing was sent."""

@@ -1,0 +1,253 @@
+"""The facts an executor appends to the events topic; the only truth of the system.
+
+Every event is frozen and ignores unknown fields, so a newer executor never breaks an older reader;
+strictness lives in the schema tests. `event_type` is the CloudEvents type and carries the version:
+a breaking change is a new class with a new type and an upcaster (see `contracts.upcasting`).
+What is true of every event (execution, seq, time, epoch, cause) is in `contracts.envelope`.
+"""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
+
+from contracts.payload import JsonObject, JsonValue
+
+
+class Event(BaseModel):
+    """A fact. Subclasses name their wire type in `event_type`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")
+
+    event_type: ClassVar[str]
+
+
+class ErrorInfo(BaseModel):
+    """What went wrong, in a form that survives the process it happened in."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str  # Class name, dotted with its module unless built in.
+    message: str
+    traceback: str | None = None  # Trimmed to the user's own frames.
+    step_id: str | None = None
+    attempt: PositiveInt | None = None
+
+
+class Origin(BaseModel):
+    """Where a forked or retried execution took its first recorded results from."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    execution_id: str
+    kind: Literal["fork", "retry"]
+    from_step: str
+    at_seq: PositiveInt  # Last event of the origin whose result was taken over.
+
+
+class ExecutionStarted(Event):
+    """A pipeline began. Always seq 1 of its execution."""
+
+    event_type: ClassVar[str] = "steplog.execution.started.v1"
+
+    pipeline_id: str
+    pipeline_name: str
+    pipeline_version: str | None = None
+    definition: JsonObject | None = None  # Inline, or known to readers by its hash.
+    definition_hash: str | None = None  # sha256 of the definition's compact JSON.
+    input: JsonValue = None
+    parameters: JsonObject = Field(default_factory=dict)  # As resolved over declared defaults.
+    metadata: JsonObject = Field(default_factory=dict)
+    total_steps: int = 0  # Steps the definition declares.
+    command_id: str | None = None
+    origin: Origin | None = None
+    parent_execution_id: str | None = None
+
+
+class StepEvent(Event):
+    """A fact about one visit to a step; `iteration` counts visits, `attempt` tries of a visit."""
+
+    step_id: str
+    iteration: PositiveInt = 1
+    attempt: PositiveInt = 1
+
+
+class StepScheduled(StepEvent):
+    """A visit is due later (loop delay, delayed start); the step itself has not begun."""
+
+    event_type: ClassVar[str] = "steplog.step.scheduled.v1"
+
+    due_at: datetime
+
+
+class StepStarted(StepEvent):
+    """An attempt began. It is acknowledged before the step's code runs."""
+
+    event_type: ClassVar[str] = "steplog.step.started.v1"
+
+    step_name: str = ""  # For display.
+    step_type: str = "task"
+    input: JsonValue = None  # What the step was given; null from the second attempt on: unchanged.
+
+
+class StepAttemptFailed(StepEvent):
+    """An attempt failed and another one follows at `retry_at`."""
+
+    event_type: ClassVar[str] = "steplog.step.attempt_failed.v1"
+
+    error: ErrorInfo
+    retry_at: datetime
+    duration_ms: NonNegativeFloat = 0.0
+
+
+class StepCompleted(StepEvent):
+    """A step returned and its output is final.
+
+    Recorded once for a visit, after its last attempt. `taken` holds the indices, in the definition's
+    order, of the paths the flow follows from here: routing is a recorded fact, so no condition
+    is ever evaluated again when an execution is folded.
+    """
+
+    event_type: ClassVar[str] = "steplog.step.completed.v1"
+
+    output: JsonValue = None
+    taken: tuple[int, ...] = ()
+    duration_ms: NonNegativeFloat = 0.0
+    used_fallback: bool = False  # The output is that of `fallback`, after the last attempt failed.
+    error: ErrorInfo | None = None  # What the fallback answered.
+
+
+class StepFailed(StepEvent):
+    """A step failed for good. With `continued`, the flow goes on with `output` as its result."""
+
+    event_type: ClassVar[str] = "steplog.step.failed.v1"
+
+    error: ErrorInfo
+    continued: bool = False
+    output: JsonValue = None
+    taken: tuple[int, ...] = ()
+    duration_ms: NonNegativeFloat = 0.0
+
+
+class StepSkipped(StepEvent):
+    """A declared step that no taken path led to, recorded when its execution completes."""
+
+    event_type: ClassVar[str] = "steplog.step.skipped.v1"
+
+    step_name: str = ""
+    step_type: str = "task"
+    reason: str = ""
+
+
+class StepCancelled(StepEvent):
+    """A step was stopped before it ended, by a cancel or by a failure of another branch."""
+
+    event_type: ClassVar[str] = "steplog.step.cancelled.v1"
+
+    reason: str = ""
+    duration_ms: NonNegativeFloat = 0.0
+
+
+class StepWaiting(StepEvent):
+    """A step asked a person and its branch pauses until it is resumed or expires."""
+
+    event_type: ClassVar[str] = "steplog.step.waiting.v1"
+
+    interaction_id: str
+    prompt: str | None = None
+    ui_schema: JsonValue = None
+    channels: JsonValue = None
+    assigned_users: JsonValue = None
+    output: JsonValue = None  # The whole result that asked; the answer is merged into it.
+    expires_at: datetime | None = None
+
+
+class StepResumed(StepEvent):
+    """A person answered, or the wait expired; the step's end follows as an event of its own."""
+
+    event_type: ClassVar[str] = "steplog.step.resumed.v1"
+
+    interaction_id: str
+    human_input: JsonValue = None
+    responded_by: str | None = None
+    timed_out: bool = False
+
+
+class StepCompensated(StepEvent):
+    """A completed step was undone after its execution failed or was cancelled."""
+
+    event_type: ClassVar[str] = "steplog.step.compensated.v1"
+
+    output: JsonValue = None
+    error: ErrorInfo | None = None
+    duration_ms: NonNegativeFloat = 0.0
+
+
+class ExecutionCompleted(Event):
+    """Every branch ended."""
+
+    event_type: ClassVar[str] = "steplog.execution.completed.v1"
+
+    output: JsonValue = None
+    duration_ms: NonNegativeFloat = 0.0
+
+
+class ExecutionFailed(Event):
+    """A step or a bound failed the whole execution."""
+
+    event_type: ClassVar[str] = "steplog.execution.failed.v1"
+
+    error: ErrorInfo
+    duration_ms: NonNegativeFloat = 0.0
+
+
+class ExecutionCancelled(Event):
+    """A cancel command ended the execution."""
+
+    event_type: ClassVar[str] = "steplog.execution.cancelled.v1"
+
+    reason: str = ""
+    requested_by: str | None = None
+    duration_ms: NonNegativeFloat = 0.0
+
+
+class CommandRefused(Event):
+    """A command that changes nothing, and why. Outside any execution's history: seq 0."""
+
+    event_type: ClassVar[str] = "steplog.command.refused.v1"
+
+    command_id: str
+    command_type: str
+    code: str  # For programs, such as `duplicate_execution` or `bad_definition`.
+    message: str  # For people: one sentence with the remedy.
+
+
+class PartitionClaimed(Event):
+    """An executor took over writing to a partition; the offset of this record is its epoch."""
+
+    event_type: ClassVar[str] = "steplog.partition.claimed.v1"
+
+    partition: int
+    owner: str  # Instance id of the executor.
+
+
+EVENT_CLASSES: tuple[type[Event], ...] = (
+    ExecutionStarted,
+    StepScheduled,
+    StepStarted,
+    StepAttemptFailed,
+    StepCompleted,
+    StepFailed,
+    StepSkipped,
+    StepCancelled,
+    StepWaiting,
+    StepResumed,
+    StepCompensated,
+    ExecutionCompleted,
+    ExecutionFailed,
+    ExecutionCancelled,
+    CommandRefused,
+    PartitionClaimed,
+)
+ENDINGS = (ExecutionCompleted, ExecutionFailed, ExecutionCancelled)
+EVENT_CLASS_BY_TYPE: dict[str, type[Event]] = {cls.event_type: cls for cls in EVENT_CLASSES}

@@ -1,0 +1,37 @@
+"""JSON as it travels in payloads, and the bounds every writer keeps."""
+
+import hashlib
+from typing import Any, TypeAlias
+
+from pydantic_core import to_json
+
+from contracts.errors import UnwritablePayload
+
+# Payloads belong to users: any JSON, so their type says no more than that.
+JsonValue: TypeAlias = Any
+JsonObject: TypeAlias = dict[str, Any]
+
+# Nesting a reader in any language can be trusted with; deeper values fail the step that made them.
+MAX_JSON_DEPTH_LEVELS = 100
+# A payload above this goes to the object store and the event carries a reference to it.
+MAX_INLINE_PAYLOAD_BYTES = 64 * 1024
+
+
+def canonical_json(value: JsonValue) -> bytes:
+    """Return compact UTF-8 JSON of a plain value (dict, list, str, int, float, bool, None).
+
+    NaN and infinities have no JSON form and are refused by whoever produced the value; here they
+    would become the constants of JavaScript, which `json` readers flag.
+
+    Raises:
+        UnwritablePayload: the value, or something inside it, is not JSON.
+    """
+    try:
+        return to_json(value, inf_nan_mode="constants")
+    except ValueError as error:
+        raise UnwritablePayload(f"The payload has no JSON form: {error}.") from error
+
+
+def sha256_of(value: JsonValue) -> str:
+    """Return the hex digest of the value's compact JSON with keys in the order given."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
