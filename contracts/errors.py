@@ -1,10 +1,10 @@
 """The root of the one tree of exceptions, and what can be wrong with a record.
 
-    SteplogError
-    └── ContractError            what crossed the wire breaks the contract
-        ├── UndecodableRecord    bytes or headers that are no record of ours
-        ├── UnknownRecordType    a well-formed record of a type this code does not know
-        └── UnwritablePayload    a value that has no JSON form, so it was never sent
+SteplogError
+└── ContractError            what crossed the wire breaks the contract
+    ├── UndecodableRecord    bytes or headers that are no record of ours
+    ├── UnknownRecordType    a well-formed record of a type this code does not know
+    └── UnwritablePayload    a value that has no JSON form, so it was never sent
 """
 
 

@@ -103,9 +103,9 @@ class StepAttemptFailed(StepEvent):
 class StepCompleted(StepEvent):
     """A step returned and its output is final.
 
-    Recorded once for a visit, after its last attempt. `taken` holds the indices, in the definition's
-    order, of the paths the flow follows from here: routing is a recorded fact, so no condition
-    is ever evaluated again when an execution is folded.
+    Recorded once for a visit, after its last attempt. `taken` holds the indices, in the
+    definition's order, of the paths the flow follows from here: routing is a recorded fact, so no
+    condition is ever evaluated again when an execution is folded.
     """
 
     event_type: ClassVar[str] = "steplog.step.completed.v1"

@@ -1,0 +1,194 @@
+"""Records to bytes and back. The only place that knows header names.
+
+Writers emit CloudEvents binary mode. Readers take binary and structured mode, run old payloads
+through the upcasting chain, ignore unknown fields, and tell three cases apart: a record of ours, a
+record of a type this version does not know (`UnknownRecordType`) and a record nobody can read
+(`UndecodableRecord`).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from contracts.commands import COMMAND_CLASS_BY_TYPE, Command
+from contracts.envelope import (
+    CONTENT_TYPE_JSON,
+    CONTENT_TYPE_STRUCTURED,
+    NO_SEQ,
+    SEQUENCE_DIGITS,
+    SPEC_VERSION,
+    EventEnvelope,
+    Headers,
+    Record,
+    RecordedEvent,
+    SentCommand,
+    format_time,
+)
+from contracts.errors import UndecodableRecord, UnknownRecordType, UnwritablePayload
+from contracts.events import EVENT_CLASS_BY_TYPE, Event
+from contracts.structured import binary_from_structured
+from contracts.upcasting import upcast
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+Attributes = Mapping[str, bytes]
+
+_COMMON: Headers = [("ce_specversion", SPEC_VERSION), ("content-type", CONTENT_TYPE_JSON)]
+
+
+def encode_payload(model: BaseModel) -> bytes:
+    """Return the compact JSON of an event's or command's payload.
+
+    Raises:
+        UnwritablePayload: a user's value inside it has no JSON form.
+    """
+    try:
+        return model.__pydantic_serializer__.to_json(model, exclude_none=False)
+    except ValueError as error:
+        raise UnwritablePayload(f"A payload has no JSON form: {error}.") from error
+
+
+def encode_event(recorded: RecordedEvent) -> Record:
+    """Return the record of one event, keyed by its execution."""
+    envelope = recorded.envelope
+    key = envelope.execution_id.encode()
+    headers = [
+        *_COMMON,
+        ("ce_id", envelope.event_id.encode()),
+        ("ce_source", envelope.source.encode()),
+        ("ce_type", recorded.event.event_type.encode()),
+        ("ce_time", format_time(envelope.time).encode()),
+        ("ce_subject", key),
+        ("ce_partitionkey", key),
+        ("ce_sequence", b"%0*d" % (SEQUENCE_DIGITS, envelope.seq)),
+    ]
+    optional = (
+        ("ce_correlationid", envelope.correlation_id),
+        ("ce_causationid", envelope.causation_id),
+        ("traceparent", envelope.traceparent),
+    )
+    headers += [(name, value.encode()) for name, value in optional if value is not None]
+    if envelope.writer_epoch is not None:
+        headers.append(("ce_writerepoch", b"%d" % envelope.writer_epoch))
+    return Record(key, encode_payload(recorded.event), headers)
+
+
+def encode_command(sent: SentCommand) -> Record:
+    """Return the record of one command, keyed by the execution it concerns."""
+    command = sent.command
+    key = getattr(command, "origin_execution_id", command.execution_id).encode()
+    headers = [
+        *_COMMON,
+        ("ce_id", sent.command_id.encode()),
+        ("ce_source", sent.source.encode()),
+        ("ce_type", command.command_type.encode()),
+        ("ce_time", format_time(sent.time).encode()),
+        ("ce_subject", command.execution_id.encode()),
+        ("ce_partitionkey", key),
+    ]
+    if sent.traceparent is not None:
+        headers.append(("traceparent", sent.traceparent.encode()))
+    return Record(key, encode_payload(command), headers)
+
+
+def decode_event(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> RecordedEvent:
+    """Read an event in either mode.
+
+    Raises:
+        UnknownRecordType: well formed, of a type this version does not know.
+        UndecodableRecord: anything else that keeps it from being an event.
+    """
+    attributes, data = read_attributes(value, headers)
+    record_type, payload = upcast(_text(attributes, "ce_type"), data)
+    event_class = EVENT_CLASS_BY_TYPE.get(record_type)
+    if event_class is None:
+        raise UnknownRecordType(record_type)
+    event: Event = _payload(event_class, payload)
+    epoch = attributes.get("ce_writerepoch")
+    envelope = EventEnvelope(
+        event_id=_text(attributes, "ce_id"),
+        source=_text(attributes, "ce_source"),
+        time=_time(attributes),
+        execution_id=_text(attributes, "ce_subject"),
+        seq=_number(attributes.get("ce_sequence", b"%d" % NO_SEQ), "ce_sequence"),
+        correlation_id=_optional_text(attributes, "ce_correlationid"),
+        causation_id=_optional_text(attributes, "ce_causationid"),
+        writer_epoch=None if epoch is None else _number(epoch, "ce_writerepoch"),
+        traceparent=_optional_text(attributes, "traceparent"),
+    )
+    return RecordedEvent(envelope, event)
+
+
+def decode_command(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> SentCommand:
+    """Read a command in either mode; raises as `decode_event` does."""
+    attributes, data = read_attributes(value, headers)
+    record_type = _text(attributes, "ce_type")
+    command_class = COMMAND_CLASS_BY_TYPE.get(record_type)
+    if command_class is None:
+        raise UnknownRecordType(record_type)
+    command: Command = _payload(command_class, data)
+    return SentCommand(
+        command_id=_text(attributes, "ce_id"),
+        source=_text(attributes, "ce_source"),
+        time=_time(attributes),
+        command=command,
+        traceparent=_optional_text(attributes, "traceparent"),
+    )
+
+
+def read_attributes(
+    value: bytes | None, headers: Iterable[tuple[str, bytes]]
+) -> tuple[Attributes, bytes]:
+    """Return the `ce_*` attributes and payload bytes of a record in either mode."""
+    attributes = dict(headers)
+    if value is None:
+        raise UndecodableRecord("bad_payload", "The record has no value.")
+    if attributes.get("content-type", b"").startswith(CONTENT_TYPE_STRUCTURED):
+        return binary_from_structured(value)
+    return attributes, value
+
+
+def _payload(model: type[ModelT], data: bytes) -> ModelT:
+    try:
+        # Through from_json first, which alone can be told to refuse NaN and infinities.
+        return model.model_validate(from_json(data, allow_inf_nan=False))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the payload"
+        raise UndecodableRecord("bad_payload", f"{place}: {first['msg']}.") from error
+    except ValueError as error:
+        raise UndecodableRecord("bad_json", f"The payload is not JSON: {error}.") from error
+
+
+def _text(attributes: Attributes, name: str) -> str:
+    value = _optional_text(attributes, name)
+    if not value:
+        raise UndecodableRecord("missing_header", f"The header {name} is missing.")
+    return value
+
+
+def _optional_text(attributes: Attributes, name: str) -> str | None:
+    value = attributes.get(name)
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError as error:
+        raise UndecodableRecord("bad_header", f"The header {name} is not UTF-8.") from error
+
+
+def _number(text: bytes, name: str) -> int:
+    if not text.isdigit():
+        raise UndecodableRecord("bad_header", f"The header {name} is not a number: {text!r}.")
+    return int(text)
+
+
+def _time(attributes: Attributes) -> datetime:
+    text = _text(attributes, "ce_time")
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UndecodableRecord("bad_header", f"ce_time is not ISO-8601: {text!r}.") from error
+    if time.tzinfo is None:
+        raise UndecodableRecord("bad_header", f"ce_time has no time zone: {text!r}.")
+    return time

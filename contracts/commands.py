@@ -1,0 +1,97 @@
+"""What people and programs ask an executor to do; each may be refused.
+
+A command is keyed by the execution it concerns, so it reaches the one executor that owns that
+execution's partition. Its CloudEvents id is the command id: sending the same command twice has
+the effect of sending it once. RetryExecution and ForkExecution begin a new execution and so name
+two: they are keyed by the origin, and `execution_id` must hash to the origin's partition.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from contracts.payload import JsonObject, JsonValue
+
+# Long enough for any id people use, short enough for a record key and an index entry.
+MAX_EXECUTION_ID_CHARS = 200
+
+# Printable and free of spaces: ids stand in URLs, file names and record keys.
+ExecutionId = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=MAX_EXECUTION_ID_CHARS, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]*$"
+    ),
+]
+
+
+class Command(BaseModel):
+    """An intent. Subclasses name their wire type in `command_type`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")
+
+    command_type: ClassVar[str]
+
+    execution_id: ExecutionId
+    requested_by: str | None = None
+
+
+class RunPipeline(Command):
+    """Start an execution, of an inline definition or of one the executor knows by name."""
+
+    command_type: ClassVar[str] = "steplog.command.run_pipeline.v1"
+
+    pipeline: str | None = None  # Name in the executor's folder of definitions.
+    definition: JsonObject | None = None
+    input: JsonValue = Field(default_factory=dict)
+    parameters: JsonObject = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=dict)
+    not_before: datetime | None = None
+    priority: int = 0  # Higher starts first among commands waiting for a free slot.
+    concurrency_key: str | None = None  # Executions with one key run within its limit.
+    parent_execution_id: str | None = None
+
+
+class CancelExecution(Command):
+    """Stop an execution before its next step; running async steps are cancelled."""
+
+    command_type: ClassVar[str] = "steplog.command.cancel_execution.v1"
+
+    reason: str = ""
+
+
+class ResumeExecution(Command):
+    """Answer a step that waits for a person; the step may be left out if only one waits."""
+
+    command_type: ClassVar[str] = "steplog.command.resume_execution.v1"
+
+    step_id: str | None = None
+    human_input: JsonValue = Field(default_factory=dict)
+
+
+class RetryExecution(Command):
+    """Begin a new execution that goes on where a failed one stopped, its results taken over."""
+
+    command_type: ClassVar[str] = "steplog.command.retry_execution.v1"
+
+    origin_execution_id: ExecutionId
+
+
+class ForkExecution(Command):
+    """Begin a new execution from a recorded point of another."""
+
+    command_type: ClassVar[str] = "steplog.command.fork_execution.v1"
+
+    origin_execution_id: ExecutionId
+    from_step: str
+    input_patch: JsonObject = Field(default_factory=dict)
+
+
+COMMAND_CLASSES: tuple[type[Command], ...] = (
+    RunPipeline,
+    CancelExecution,
+    ResumeExecution,
+    RetryExecution,
+    ForkExecution,
+)
+COMMAND_CLASS_BY_TYPE: dict[str, type[Command]] = {c.command_type: c for c in COMMAND_CLASSES}
