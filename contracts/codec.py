@@ -14,11 +14,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from contracts.commands import COMMAND_CLASS_BY_TYPE, Command
+from contracts.encoder import ExecutionEncoder
 from contracts.envelope import (
     CONTENT_TYPE_JSON,
     CONTENT_TYPE_STRUCTURED,
     NO_SEQ,
-    SEQUENCE_DIGITS,
     SPEC_VERSION,
     EventEnvelope,
     Headers,
@@ -27,60 +27,42 @@ from contracts.envelope import (
     SentCommand,
     format_time,
 )
-from contracts.errors import UndecodableRecord, UnknownRecordType, UnwritablePayload
+from contracts.errors import UndecodableRecord, UnknownRecordType
 from contracts.events import EVENT_CLASS_BY_TYPE, Event
+from contracts.payload import encode_payload
 from contracts.structured import binary_from_structured
 from contracts.upcasting import upcast
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Attributes = Mapping[str, bytes]
 
-_COMMON: Headers = [("ce_specversion", SPEC_VERSION), ("content-type", CONTENT_TYPE_JSON)]
-
-
-def encode_payload(model: BaseModel) -> bytes:
-    """Return the compact JSON of an event's or command's payload.
-
-    Raises:
-        UnwritablePayload: a user's value inside it has no JSON form.
-    """
-    try:
-        return model.__pydantic_serializer__.to_json(model, exclude_none=False)
-    except ValueError as error:
-        raise UnwritablePayload(f"A payload has no JSON form: {error}.") from error
-
 
 def encode_event(recorded: RecordedEvent) -> Record:
     """Return the record of one event, keyed by its execution."""
     envelope = recorded.envelope
-    key = envelope.execution_id.encode()
-    headers = [
-        *_COMMON,
-        ("ce_id", envelope.event_id.encode()),
-        ("ce_source", envelope.source.encode()),
-        ("ce_type", recorded.event.event_type.encode()),
-        ("ce_time", format_time(envelope.time).encode()),
-        ("ce_subject", key),
-        ("ce_partitionkey", key),
-        ("ce_sequence", b"%0*d" % (SEQUENCE_DIGITS, envelope.seq)),
-    ]
-    optional = (
-        ("ce_correlationid", envelope.correlation_id),
-        ("ce_causationid", envelope.causation_id),
-        ("traceparent", envelope.traceparent),
+    encoder = ExecutionEncoder(
+        envelope.execution_id,
+        source=envelope.source,
+        correlation_id=envelope.correlation_id,
+        writer_epoch=envelope.writer_epoch,
     )
-    headers += [(name, value.encode()) for name, value in optional if value is not None]
-    if envelope.writer_epoch is not None:
-        headers.append(("ce_writerepoch", b"%d" % envelope.writer_epoch))
-    return Record(key, encode_payload(recorded.event), headers)
+    return encoder.encode(
+        recorded.event,
+        seq=envelope.seq,
+        time=format_time(envelope.time).encode(),
+        causation_id=envelope.causation_id,
+        event_id_text=envelope.event_id,
+        traceparent=envelope.traceparent,
+    )
 
 
 def encode_command(sent: SentCommand) -> Record:
     """Return the record of one command, keyed by the execution it concerns."""
     command = sent.command
     key = getattr(command, "origin_execution_id", command.execution_id).encode()
-    headers = [
-        *_COMMON,
+    headers: Headers = [
+        ("ce_specversion", SPEC_VERSION),
+        ("content-type", CONTENT_TYPE_JSON),
         ("ce_id", sent.command_id.encode()),
         ("ce_source", sent.source.encode()),
         ("ce_type", command.command_type.encode()),

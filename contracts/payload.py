@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any, TypeAlias
 
+from pydantic import BaseModel
 from pydantic_core import to_json
 
 from contracts.errors import UnwritablePayload
@@ -35,3 +36,15 @@ def canonical_json(value: JsonValue) -> bytes:
 def sha256_of(value: JsonValue) -> str:
     """Return the hex digest of the value's compact JSON with keys in the order given."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def encode_payload(model: BaseModel) -> bytes:
+    """Return the compact JSON of an event's or command's payload.
+
+    Raises:
+        UnwritablePayload: a user's value inside it has no JSON form.
+    """
+    try:
+        return model.__pydantic_serializer__.to_json(model)
+    except ValueError as error:
+        raise UnwritablePayload(f"A payload has no JSON form: {error}.") from error
