@@ -1,9 +1,9 @@
 """Who may write to a partition, decided by the log alone.
 
-The offset of a PartitionClaimed is the *epoch* of the executor that appended it. Every reader takes an
-event only if its `writerepoch` is the newest claim before it in the partition, so a late append of a
-previous owner is ignored by all readers, alike and for ever. An event without an epoch claims nothing (a
-program that records its own execution) and is taken as it is.
+The offset of a PartitionClaimed is the *epoch* of the executor that appended it. Every reader takes
+an event only if its `writerepoch` is the newest claim before it in the partition, so a late append
+of a previous owner is ignored by all readers, alike and for ever. An event without an epoch claims
+nothing (a program that records its own execution) and is taken as it is.
 """
 
 from contracts.events import PartitionClaimed
