@@ -1,0 +1,148 @@
+"""One event onto one execution: what becomes of its row, its visits and what hangs on them.
+
+`fold` expects the next event of a history (the batch checks seq and epoch) and changes the state it
+is given; `Changes` gathers what has to be written. Statuses go one way: an ended visit or
+execution takes nothing more, whatever arrives.
+"""
+
+import hashlib
+
+from tracker_service.projections import lens
+from tracker_service.projections.changes import (
+    AppliedCommand,
+    Changes,
+    Definition,
+    StatusChange,
+)
+from tracker_service.projections.errors import Unfoldable
+from tracker_service.projections.facts import Fact, duration
+from tracker_service.projections.lens import column_text, error_of, json_text
+from tracker_service.projections.state import (
+    EXECUTION_CANCELLED,
+    EXECUTION_COMPLETED,
+    EXECUTION_FAILED,
+    RUNNING,
+    WAITING,
+    Beginning,
+    ExecutionState,
+)
+from tracker_service.projections.step_fold import fold_step, withdraw
+
+
+def begin(fact: Fact, changes: Changes) -> ExecutionState:
+    """Return the state of an execution that begins.
+
+    Raises:
+        Unfoldable: its first event is not ExecutionStarted.
+    """
+    started = fact.payload
+    if not isinstance(started, lens.ExecutionStartedLens):
+        raise Unfoldable("not_started", f"Execution {fact.execution_id} has no ExecutionStarted.")
+    state = ExecutionState(
+        execution_id=fact.execution_id,
+        pipeline_id=column_text(started.pipeline_id),
+        pipeline_name=column_text(started.pipeline_name),
+        started_at=fact.time,
+        declared_steps=started.total_steps,
+        partition=fact.partition,
+        seq=fact.seq,
+        offset=fact.offset,
+    )
+    state.beginning = _beginning(fact, started, changes)
+    changes.executions[fact.execution_id] = state
+    return state
+
+
+def fold(state: ExecutionState, fact: Fact, changes: Changes) -> None:
+    """Apply the next event of an execution that has begun.
+
+    Raises:
+        Unfoldable: the event contradicts the history before it; nothing has been changed then.
+    """
+    payload = fact.payload
+    if isinstance(payload, lens.ExecutionStartedLens):
+        raise Unfoldable("started_twice", f"Execution {state.execution_id} began twice.")
+    changes.executions[state.execution_id] = state
+    if isinstance(payload, lens.ExecutionCompletedLens):
+        state.output_data = json_text(payload.output)
+        _end(state, fact, EXECUTION_COMPLETED, payload.duration_ms, changes)
+    elif isinstance(payload, lens.ExecutionFailedLens):
+        state.error_message = column_text(error_of(payload.error).message)
+        state.error_info = json_text(payload.error)
+        _end(state, fact, EXECUTION_FAILED, payload.duration_ms, changes)
+    elif isinstance(payload, lens.ExecutionCancelledLens):
+        state.error_message = column_text(payload.reason) or None
+        _end(state, fact, EXECUTION_CANCELLED, payload.duration_ms, changes)
+    elif not isinstance(payload, lens.CommandRefusedLens):
+        fold_step(state, fact, changes)
+        _derive_status(state, fact, changes)
+    advance(state, fact, changes)
+
+
+def advance(state: ExecutionState, fact: Fact, changes: Changes) -> None:
+    """Take an event as seen and the command that caused it as applied."""
+    changes.executions[state.execution_id] = state
+    state.seq = fact.seq
+    state.offset = fact.offset
+    command_id = fact.causation_id
+    if command_id is not None and command_id not in changes.applied_commands:
+        command_id = column_text(command_id)
+        changes.applied_commands[command_id] = AppliedCommand(
+            command_id, state.execution_id, fact.offset, fact.time
+        )
+
+
+def _beginning(fact: Fact, started: lens.ExecutionStartedLens, changes: Changes) -> Beginning:
+    origin = started.origin
+    beginning = Beginning(
+        pipeline_version=_text(started.pipeline_version),
+        definition_hash=_definition(fact, started, changes),
+        input_data=json_text(started.input),
+        parameters=json_text(started.parameters),
+        metadata=json_text(started.metadata),
+        command_id=_text(fact.causation_id or started.command_id),
+        parent_execution_id=_text(started.parent_execution_id),
+    )
+    if origin is not None:
+        beginning.forked_from = column_text(origin.execution_id)
+        beginning.fork_kind = column_text(origin.kind)
+        beginning.fork_step = column_text(origin.from_step)
+        beginning.fork_seq = origin.at_seq
+    return beginning
+
+
+def _definition(fact: Fact, started: lens.ExecutionStartedLens, changes: Changes) -> str | None:
+    if started.definition == lens.NULL:
+        return _text(started.definition_hash)
+    text = json_text(started.definition)
+    key = _text(started.definition_hash) or hashlib.sha256(text.encode()).hexdigest()
+    if key not in changes.definitions:
+        changes.definitions[key] = Definition(
+            key,
+            column_text(started.pipeline_id),
+            column_text(started.pipeline_name),
+            text,
+            fact.time,
+        )
+    return key
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else column_text(text)
+
+
+def _end(
+    state: ExecutionState, fact: Fact, status: str, duration_ms: float, changes: Changes
+) -> None:
+    withdraw(state, fact, changes)
+    state.status = status
+    state.completed_at = fact.time
+    state.execution_time_ms = duration(duration_ms, state.started_at, fact.time)
+
+
+def _derive_status(state: ExecutionState, fact: Fact, changes: Changes) -> None:
+    waiting = state.waiting_visits
+    status = WAITING if waiting and waiting == len(state.open_visits) else RUNNING
+    if status != state.status:
+        state.status = status
+        changes.status_changes.append(StatusChange(state.execution_id, fact.seq, status, fact.time))

@@ -1,0 +1,247 @@
+"""What the tracker looks at in a payload, and nothing else.
+
+A lens reads the fields the rows need; user data stays the JSON text it came as (`msgspec.Raw`), so
+it reaches the `json` columns byte for byte and is never parsed here. It is a fast reading of
+`contracts.events`, not a second contract: what a lens can't read goes to `contracts.codec`, whose
+word is final, and tests read every contract class through its lens.
+"""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+NULL: Final = Raw(b"null")
+ABSENT: Final = Raw(b"")
+
+
+class OriginLens(Struct, gc=False, frozen=True):
+    """Where a forked or retried execution took its first results from."""
+
+    execution_id: str
+    kind: str
+    from_step: str
+    at_seq: int
+
+
+class ExecutionStartedLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.ExecutionStarted`."""
+
+    pipeline_id: str
+    pipeline_name: str
+    pipeline_version: str | None = None
+    definition: Raw = NULL
+    definition_hash: str | None = None
+    input: Raw = NULL
+    parameters: Raw = Raw(b"{}")
+    metadata: Raw = Raw(b"{}")
+    total_steps: int = 0
+    command_id: str | None = None
+    origin: OriginLens | None = None
+    parent_execution_id: str | None = None
+
+
+class StepScheduledLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.StepScheduled`."""
+
+    step_id: str
+    due_at: datetime
+    iteration: int = 1
+    attempt: int = 1
+
+
+class StepStartedLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.StepStarted`."""
+
+    step_id: str
+    iteration: int = 1
+    attempt: int = 1
+    step_name: str = ""
+    step_type: str = "task"
+    input: Raw = NULL
+
+
+class StepAttemptFailedLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.StepAttemptFailed`."""
+
+    step_id: str
+    error: Raw
+    retry_at: datetime
+    iteration: int = 1
+    attempt: int = 1
+    duration_ms: float = 0.0
+
+
+class StepCompletedLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.StepCompleted`."""
+
+    step_id: str
+    iteration: int = 1
+    attempt: int = 1
+    output: Raw = NULL
+    duration_ms: float = 0.0
+    error: Raw = NULL
+
+
+class StepFailedLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.StepFailed`."""
+
+    step_id: str
+    error: Raw
+    iteration: int = 1
+    attempt: int = 1
+    output: Raw = NULL
+    duration_ms: float = 0.0
+
+
+class StepSkippedLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.StepSkipped`."""
+
+    step_id: str
+    iteration: int = 1
+    attempt: int = 1
+    step_name: str = ""
+    step_type: str = "task"
+    reason: str = ""
+
+
+class StepCancelledLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.StepCancelled`."""
+
+    step_id: str
+    iteration: int = 1
+    attempt: int = 1
+    reason: str = ""
+    duration_ms: float = 0.0
+
+
+class StepWaitingLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.StepWaiting`."""
+
+    step_id: str
+    interaction_id: str
+    iteration: int = 1
+    attempt: int = 1
+    prompt: str | None = None
+    ui_schema: Raw = NULL
+    channels: Raw = NULL
+    assigned_users: Raw = NULL
+    output: Raw = NULL
+    expires_at: datetime | None = None
+
+
+class StepResumedLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.StepResumed`."""
+
+    step_id: str
+    interaction_id: str
+    iteration: int = 1
+    attempt: int = 1
+    human_input: Raw = NULL
+    responded_by: str | None = None
+    timed_out: bool = False
+
+
+class StepCompensatedLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.StepCompensated`."""
+
+    step_id: str
+    iteration: int = 1
+    attempt: int = 1
+    output: Raw = NULL
+    error: Raw = NULL
+    duration_ms: float = 0.0
+
+
+class ExecutionCompletedLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.ExecutionCompleted`."""
+
+    output: Raw = NULL
+    duration_ms: float = 0.0
+
+
+class ExecutionFailedLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.ExecutionFailed`."""
+
+    error: Raw
+    duration_ms: float = 0.0
+
+
+class ExecutionCancelledLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.ExecutionCancelled`."""
+
+    reason: str = ""
+    requested_by: str | None = None
+    duration_ms: float = 0.0
+
+
+class CommandRefusedLens(Struct, gc=False, frozen=True):
+    """See `contracts.events.CommandRefused`."""
+
+    command_id: str
+    command_type: str
+    code: str
+    message: str
+
+
+class ErrorLens(Struct, gc=False, frozen=True):
+    """The parts of an error that have columns of their own."""
+
+    type: str
+    message: str
+
+
+Lens = (
+    ExecutionStartedLens
+    | StepScheduledLens
+    | StepStartedLens
+    | StepAttemptFailedLens
+    | StepCompletedLens
+    | StepFailedLens
+    | StepSkippedLens
+    | StepCancelledLens
+    | StepWaitingLens
+    | StepResumedLens
+    | StepCompensatedLens
+    | ExecutionCompletedLens
+    | ExecutionFailedLens
+    | ExecutionCancelledLens
+    | CommandRefusedLens
+)
+StepLens = (
+    StepScheduledLens
+    | StepStartedLens
+    | StepAttemptFailedLens
+    | StepCompletedLens
+    | StepFailedLens
+    | StepSkippedLens
+    | StepCancelledLens
+    | StepWaitingLens
+    | StepResumedLens
+    | StepCompensatedLens
+)
+
+_error = msgspec.json.Decoder(ErrorLens)
+
+
+def error_of(raw: Raw) -> ErrorLens:
+    """Return type and message of an error's JSON."""
+    return _error.decode(raw)
+
+
+def json_text(raw: Raw) -> str:
+    """Return the JSON text as it stood in the record.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    return str(raw, "utf-8")
+
+
+def column_text(text: str) -> str:
+    """Return text a database column can hold: U+0000 stands visibly as its escape.
+
+    PostgreSQL's text type can't hold it (its manual, 8.3); in `json` columns the escape passes.
+    """
+    return text.replace("\x00", "\\u0000") if "\x00" in text else text

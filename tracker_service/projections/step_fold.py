@@ -1,0 +1,229 @@
+"""One step event onto one visit of an execution."""
+
+from collections.abc import Callable
+from typing import Final, cast
+
+from msgspec import Raw
+
+from tracker_service.projections import lens
+from tracker_service.projections.changes import (
+    Answer,
+    Changes,
+    Compensation,
+    FailedAttempt,
+    Question,
+)
+from tracker_service.projections.facts import Fact, duration
+from tracker_service.projections.lens import column_text, error_of, json_text
+from tracker_service.projections.state import (
+    NO_OUTCOME,
+    STEP_CANCELLED,
+    STEP_COMPLETED,
+    STEP_FAILED,
+    STEP_PENDING,
+    STEP_RUNNING,
+    STEP_SKIPPED,
+    STEP_WAITING,
+    ExecutionState,
+    Visit,
+)
+
+
+def fold_step(state: ExecutionState, fact: Fact, changes: Changes) -> None:
+    """Apply a step event; one for a visit that has ended changes nothing."""
+    payload = cast(lens.StepLens, fact.payload)
+    if isinstance(payload, lens.StepCompensatedLens):
+        compensate(state, fact, changes)
+        return
+    step_id = column_text(payload.step_id)
+    key = (step_id, payload.iteration)
+    visit = state.open_visits.get(key)
+    if visit is None:
+        if key in state.closed_visits:
+            return
+        visit = state.open_visits[key] = Visit(
+            state.execution_id, step_id, payload.iteration, fact.seq, step_name=step_id
+        )
+        state.outcomes.setdefault(step_id, NO_OUTCOME)
+    changes.visits[(state.execution_id, step_id, payload.iteration)] = visit
+    visit.attempt = payload.attempt
+    _FOLDS[type(payload)](state, visit, fact, changes)
+
+
+def close_visit(
+    state: ExecutionState, visit: Visit, status: str, fact: Fact, changes: Changes
+) -> None:
+    """End a visit and count its step by how its newest visit ended."""
+    key = (visit.step_id, visit.iteration)
+    state.waiting_visits -= visit.status == STEP_WAITING
+    visit.status = status
+    visit.completed_at = fact.time
+    told_ms: float = getattr(fact.payload, "duration_ms", 0.0)
+    visit.execution_time_ms = duration(told_ms, visit.started_at, fact.time)
+    state.open_visits.pop(key, None)
+    state.closed_visits.add(key)
+    before = state.outcomes.get(visit.step_id, NO_OUTCOME)
+    if visit.iteration >= before[0]:
+        state.outcomes[visit.step_id] = (visit.iteration, status)
+        state.completed_steps += (status == STEP_COMPLETED) - (before[1] == STEP_COMPLETED)
+        state.failed_steps += (status == STEP_FAILED) - (before[1] == STEP_FAILED)
+    changes.visits[(visit.execution_id, visit.step_id, visit.iteration)] = visit
+
+
+def withdraw(state: ExecutionState, fact: Fact, changes: Changes) -> None:
+    """Close what an ending leaves open: its end is not in the log and it would run for ever."""
+    for visit in list(state.open_visits.values()):
+        _cancel_question(visit, fact, changes)
+        close_visit(state, visit, STEP_CANCELLED, fact, changes)
+        visit.execution_time_ms = duration(0.0, visit.started_at, fact.time)
+
+
+def compensate(state: ExecutionState, fact: Fact, changes: Changes) -> None:
+    """Note that a step was undone; its ended row stays as it ended."""
+    payload = cast(lens.StepCompensatedLens, fact.payload)
+    changes.compensations.append(
+        Compensation(
+            state.execution_id,
+            column_text(payload.step_id),
+            payload.iteration,
+            fact.seq,
+            fact.time,
+            _text_or_none(payload.output),
+            _text_or_none(payload.error),
+            round(payload.duration_ms, 3),
+        )
+    )
+
+
+def _text_or_none(raw: Raw) -> str | None:
+    return None if raw == lens.NULL else json_text(raw)
+
+
+def _cancel_question(visit: Visit, fact: Fact, changes: Changes) -> None:
+    if visit.status == STEP_WAITING and visit.interaction_id is not None:
+        changes.answers.append(Answer(visit.interaction_id, "cancelled", fact.time))
+
+
+def _note_error(visit: Visit, error: Raw) -> None:
+    visit.error_message = column_text(error_of(error).message)
+    visit.error_info = json_text(error)
+
+
+def _scheduled(_state: ExecutionState, visit: Visit, _fact: Fact, _changes: Changes) -> None:
+    visit.status = STEP_PENDING
+
+
+def _started(state: ExecutionState, visit: Visit, fact: Fact, _changes: Changes) -> None:
+    payload = cast(lens.StepStartedLens, fact.payload)
+    state.waiting_visits -= visit.status == STEP_WAITING
+    visit.status = STEP_RUNNING
+    visit.step_type = column_text(payload.step_type)
+    if payload.step_name:
+        visit.step_name = column_text(payload.step_name)
+    if visit.started_at is None:
+        visit.started_at = fact.time
+    # Null from the second attempt on: the input is unchanged.
+    if payload.attempt == 1 or payload.input != lens.NULL:
+        visit.input_data = json_text(payload.input)
+
+
+def _attempt_failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
+    payload = cast(lens.StepAttemptFailedLens, fact.payload)
+    changes.failed_attempts.append(
+        FailedAttempt(
+            state.execution_id,
+            visit.step_id,
+            visit.iteration,
+            payload.attempt,
+            fact.seq,
+            fact.time,
+            payload.retry_at,
+            round(payload.duration_ms, 3),
+            column_text(error_of(payload.error).message),
+            json_text(payload.error),
+        )
+    )
+
+
+def _completed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
+    payload = cast(lens.StepCompletedLens, fact.payload)
+    visit.output_data = json_text(payload.output)
+    if payload.error != lens.NULL:  # What the fallback answered.
+        _note_error(visit, payload.error)
+    close_visit(state, visit, STEP_COMPLETED, fact, changes)
+
+
+def _failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
+    payload = cast(lens.StepFailedLens, fact.payload)
+    visit.output_data = _text_or_none(payload.output)
+    _note_error(visit, payload.error)
+    close_visit(state, visit, STEP_FAILED, fact, changes)
+
+
+def _skipped(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
+    payload = cast(lens.StepSkippedLens, fact.payload)
+    visit.step_type = column_text(payload.step_type)
+    visit.step_name = column_text(payload.step_name) or visit.step_name
+    visit.error_message = column_text(payload.reason) or None
+    close_visit(state, visit, STEP_SKIPPED, fact, changes)
+
+
+def _cancelled(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
+    payload = cast(lens.StepCancelledLens, fact.payload)
+    _cancel_question(visit, fact, changes)
+    visit.error_message = column_text(payload.reason) or None
+    close_visit(state, visit, STEP_CANCELLED, fact, changes)
+
+
+def _waiting(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
+    payload = cast(lens.StepWaitingLens, fact.payload)
+    state.waiting_visits += visit.status != STEP_WAITING
+    visit.status = STEP_WAITING
+    visit.interaction_id = column_text(payload.interaction_id)
+    visit.output_data = _text_or_none(payload.output)
+    changes.questions.append(
+        Question(
+            visit.interaction_id,
+            state.execution_id,
+            state.pipeline_id,
+            visit.step_id,
+            visit.step_name,
+            visit.iteration,
+            None if payload.prompt is None else column_text(payload.prompt),
+            _text_or_none(payload.ui_schema),
+            _text_or_none(payload.channels),
+            _text_or_none(payload.assigned_users),
+            _text_or_none(payload.output),
+            fact.time,
+            payload.expires_at,
+        )
+    )
+
+
+def _resumed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
+    payload = cast(lens.StepResumedLens, fact.payload)
+    state.waiting_visits -= visit.status == STEP_WAITING
+    visit.status = STEP_RUNNING
+    changes.answers.append(
+        Answer(
+            column_text(payload.interaction_id),
+            "expired" if payload.timed_out else "completed",
+            fact.time,
+            _text_or_none(payload.human_input),
+            None if payload.responded_by is None else column_text(payload.responded_by),
+        )
+    )
+
+
+_Fold = Callable[[ExecutionState, Visit, Fact, Changes], None]
+_FOLDS: Final[dict[type, _Fold]] = {
+    lens.StepScheduledLens: _scheduled,
+    lens.StepStartedLens: _started,
+    lens.StepAttemptFailedLens: _attempt_failed,
+    lens.StepCompletedLens: _completed,
+    lens.StepFailedLens: _failed,
+    lens.StepSkippedLens: _skipped,
+    lens.StepCancelledLens: _cancelled,
+    lens.StepWaitingLens: _waiting,
+    lens.StepResumedLens: _resumed,
+}

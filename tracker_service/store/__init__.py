@@ -1,0 +1,1 @@
+"""The read model's two databases behind one port."""

@@ -1,0 +1,328 @@
+"""The columns of the read model and how a fold's results fill them; both databases go by this.
+
+`ONCE` columns are written when a row begins. `KEPT` columns hold payloads: a batch that brings none
+leaves what is there. All others follow the fold.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar
+
+from msgspec import structs
+
+from tracker_service.projections.changes import (
+    AppliedCommand,
+    Compensation,
+    Definition,
+    FailedAttempt,
+    Question,
+    RefusedCommand,
+    StatusChange,
+)
+from tracker_service.projections.state import (
+    FINAL_STATUSES,
+    FINAL_STEP_STATUSES,
+    Beginning,
+    ExecutionState,
+    Visit,
+)
+
+RowT = TypeVar("RowT")
+
+
+class Rule(Enum):
+    """When an upsert overwrites a column."""
+
+    KEY = "key"
+    ONCE = "once"
+    KEPT = "kept"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, PostgreSQL type and rule."""
+
+    name: str
+    type: str
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[RowT]):
+    """A table, its columns in order, and the row of one result of the fold.
+
+    Rows whose status is in `final` are never overwritten; a table without any `always` column is
+    only ever added to.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    row: Callable[[RowT], Sequence[Any]]
+    final: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All column names, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return tuple(column.name for column in self.columns if column.rule is Rule.KEY)
+
+
+def upsert_sql(table: Table[Any], source: str) -> str:
+    """Return the upsert of rows from `source`; the syntax is one both databases speak."""
+    updates = [_update(table.name, column) for column in table.columns]
+    sets = ", ".join(update for update in updates if update)
+    action = f"UPDATE SET {sets}" if sets else "NOTHING"
+    if table.final:
+        states = ", ".join(f"'{status}'" for status in table.final)
+        action += f" WHERE {table.name}.status NOT IN ({states})"
+    # Names and statuses are constants of this module, never input.
+    return (
+        f"INSERT INTO {table.name} ({', '.join(table.names)}) {source} "
+        f"ON CONFLICT ({', '.join(table.keys)}) DO {action}"
+    )
+
+
+def _update(table: str, column: Column) -> str:
+    name = column.name
+    if column.rule is Rule.ALWAYS:
+        return f"{name} = excluded.{name}"
+    if column.rule is Rule.KEPT:
+        return f"{name} = COALESCE(excluded.{name}, {table}.{name})"
+    return ""
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    words = (line.split() for line in text.strip().splitlines())
+    return tuple(Column(name, kind, Rule(rule)) for name, kind, rule in words)
+
+
+def _execution_row(state: ExecutionState) -> tuple[Any, ...]:
+    begun = state.beginning
+    return (
+        state.execution_id,
+        state.pipeline_id,
+        state.pipeline_name,
+        state.started_at,
+        state.declared_steps,
+        state.partition,
+        *(_LATER if begun is None else structs.astuple(begun)),
+        state.output_data,
+        state.error_info,
+        state.status,
+        state.completed_at,
+        state.total_steps,
+        state.completed_steps,
+        state.failed_steps,
+        state.error_message,
+        state.execution_time_ms,
+        state.current_step,
+        state.seq,
+        state.offset,
+        state.incomplete,
+    )
+
+
+_LATER: Final = (None,) * len(Beginning.__struct_fields__)
+
+
+def _visit_row(visit: Visit) -> tuple[Any, ...]:
+    return (
+        visit.execution_id,
+        visit.step_id,
+        visit.iteration,
+        visit.seq,
+        visit.input_data,
+        visit.output_data,
+        visit.error_info,
+        visit.step_name,
+        visit.step_type,
+        visit.status,
+        visit.started_at,
+        visit.completed_at,
+        visit.attempt,
+        visit.attempt - 1,
+        visit.error_message,
+        visit.execution_time_ms,
+        visit.interaction_id,
+    )
+
+
+EXECUTIONS: Final = Table[ExecutionState](
+    "pipeline_executions",
+    _columns(
+        """
+        execution_id text key
+        pipeline_id text once
+        pipeline_name text once
+        started_at timestamptz once
+        declared_steps integer once
+        partition integer once
+        version text once
+        definition_hash text once
+        input_data json once
+        parameters json once
+        metadata json once
+        command_id text once
+        parent_execution_id text once
+        forked_from text once
+        fork_kind text once
+        fork_step text once
+        fork_seq bigint once
+        output_data json kept
+        error_info json kept
+        status text always
+        completed_at timestamptz always
+        total_steps integer always
+        completed_steps integer always
+        failed_steps integer always
+        error_message text always
+        execution_time_ms float8 always
+        current_step text always
+        seq bigint always
+        log_offset bigint always
+        incomplete boolean always
+        """
+    ),
+    _execution_row,
+    tuple(sorted(FINAL_STATUSES)),
+)
+VISITS: Final = Table[Visit](
+    "step_executions",
+    _columns(
+        """
+        execution_id text key
+        step_id text key
+        iteration integer key
+        seq bigint once
+        input_data json kept
+        output_data json kept
+        error_info json kept
+        step_name text always
+        step_type text always
+        status text always
+        started_at timestamptz always
+        completed_at timestamptz always
+        attempt integer always
+        retry_count integer always
+        error_message text always
+        execution_time_ms float8 always
+        interaction_id text always
+        """
+    ),
+    _visit_row,
+    tuple(sorted(FINAL_STEP_STATUSES)),
+)
+# From here on one column per field of the fold's result, in its order; rows are only added.
+FAILED_ATTEMPTS: Final = Table[FailedAttempt](
+    "step_attempts",
+    _columns(
+        """
+        execution_id text key
+        step_id text key
+        iteration integer key
+        attempt integer key
+        seq bigint once
+        failed_at timestamptz once
+        retry_at timestamptz once
+        duration_ms float8 once
+        error_message text once
+        error_info json once
+        """
+    ),
+    structs.astuple,
+)
+QUESTIONS: Final = Table[Question](
+    "interactions",
+    _columns(
+        """
+        interaction_id text key
+        execution_id text once
+        pipeline_id text once
+        step_id text once
+        step_name text once
+        iteration integer once
+        prompt text once
+        ui_schema json once
+        channels json once
+        assigned_users json once
+        context_data json once
+        created_at timestamptz once
+        expires_at timestamptz once
+        """
+    ),
+    structs.astuple,
+)
+STATUS_CHANGES: Final = Table[StatusChange](
+    "execution_status_changes",
+    _columns(
+        """
+        execution_id text key
+        seq bigint key
+        status text once
+        changed_at timestamptz once
+        """
+    ),
+    structs.astuple,
+)
+COMPENSATIONS: Final = Table[Compensation](
+    "step_compensations",
+    _columns(
+        """
+        execution_id text key
+        step_id text key
+        iteration integer key
+        seq bigint once
+        compensated_at timestamptz once
+        output_data json once
+        error_info json once
+        duration_ms float8 once
+        """
+    ),
+    structs.astuple,
+)
+APPLIED_COMMANDS: Final = Table[AppliedCommand](
+    "applied_commands",
+    _columns(
+        """
+        command_id text key
+        execution_id text once
+        log_offset bigint once
+        applied_at timestamptz once
+        """
+    ),
+    structs.astuple,
+)
+REFUSED_COMMANDS: Final = Table[RefusedCommand](
+    "refused_commands",
+    _columns(
+        """
+        command_id text key
+        execution_id text once
+        command_type text once
+        code text once
+        message text once
+        log_offset bigint once
+        refused_at timestamptz once
+        """
+    ),
+    structs.astuple,
+)
+DEFINITIONS: Final = Table[Definition](
+    "pipeline_definitions",
+    _columns(
+        """
+        definition_hash text key
+        pipeline_id text once
+        pipeline_name text once
+        definition json once
+        first_seen_at timestamptz once
+        """
+    ),
+    structs.astuple,
+)
