@@ -1,0 +1,1 @@
+"""Four years of Seattle's weather, from a CSV file to a report with a plot."""

@@ -1,0 +1,70 @@
+"""`python -m executor_service`: run the executor. `... ready`: exit 0 while it takes commands."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+import structlog
+import uvloop
+from pydantic import ValidationError
+
+from contracts.errors import SteplogError
+from executor_service.bootstrap import serve
+from executor_service.settings import ExecutorSettings
+
+# Touched every commit interval while commands are taken.
+READY_AGE_S = 15.0
+_EXIT_REFUSED = 1
+_EXIT_USAGE = 64
+
+
+def main(arguments: list[str]) -> int:
+    """Run what was asked for and return the exit code."""
+    try:
+        settings = ExecutorSettings()
+        _configure_logging(settings.log_level)
+        match arguments:
+            case []:
+                uvloop.run(serve(settings))
+                return 0
+            case ["ready"]:
+                return _ready(settings)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]).upper()
+        return _refuse(f"The setting {name} is wrong: {first['msg']}.")
+    except SteplogError as error:
+        return _refuse(str(error))
+    print("usage: python -m executor_service [ready]", file=sys.stderr)  # noqa: T201
+    return _EXIT_USAGE
+
+
+def _ready(settings: ExecutorSettings) -> int:
+    path = Path(settings.ready_file or "")
+    if path.is_file() and time.time() - path.stat().st_mtime < READY_AGE_S:
+        return 0
+    return _refuse("The executor takes no commands now; its log says why.")
+
+
+def _refuse(message: str) -> int:
+    print(message, file=sys.stderr)  # noqa: T201
+    return _EXIT_REFUSED
+
+
+def _configure_logging(level: str) -> None:
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""What the executor's ports are made of outside tests: Kafka, the system's clock."""

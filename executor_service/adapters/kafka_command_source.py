@@ -1,0 +1,153 @@
+"""The commands topic on Kafka: group membership, paused partitions, commits with metadata."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+from executor_service.command_source import AssignmentListener, ReceivedRecord
+from executor_service.low_water_mark import ResumePoint, resume_point
+
+# Polling goes on while partitions are paused, so long steps never cost the membership.
+MAX_POLL_INTERVAL_MS = 60_000
+_NO_OFFSET = -1
+
+_log = structlog.get_logger(__name__)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped here.
+    def __init__(self, source: "KafkaCommandSource", listener: AssignmentListener) -> None:
+        self._source = source
+        self._listener = listener
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        await self._listener.revoked([tp.partition for tp in revoked])
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        partitions = [tp.partition for tp in assigned]
+        self._source.pause(partitions)
+        await self._listener.assigned(partitions)
+
+
+class KafkaCommandSource:
+    """One member of the executors' group; satisfies `command_source.CommandSource`."""
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *,
+        topic: str,
+        dead_topic: str,
+        group_id: str,
+        session_timeout_ms: int,
+    ) -> None:
+        self._topic = topic
+        self._dead_topic = dead_topic
+        self._group_id = group_id
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap_servers,
+            group_id=group_id,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=session_timeout_ms,
+            heartbeat_interval_ms=session_timeout_ms // 4,
+            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
+            # Keeps partitions where they are when members come and go: a moved one reruns steps.
+            partition_assignment_strategy=(StickyPartitionAssignor,),
+        )
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap_servers, acks="all", enable_idempotence=True
+        )
+
+    async def start(self, listener: AssignmentListener) -> None:
+        """Connect and join the group; the listener hears of partitions from then on."""
+        await self._admin.start()
+        await self._producer.start()
+        self._consumer.subscribe([self._topic], listener=_Listener(self, listener))
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Leave the group and close the connections."""
+        await self._consumer.stop()
+        await self._producer.stop()
+        await self._admin.close()
+
+    async def poll(
+        self, max_records: int, timeout_ms: int
+    ) -> Mapping[int, Sequence[ReceivedRecord]]:
+        """See `CommandSource.poll`."""
+        fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+        return {
+            tp.partition: [
+                ReceivedRecord(tp.partition, m.offset, m.key, m.value, list(m.headers))
+                for m in messages
+            ]
+            for tp, messages in fetched.items()
+        }
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        """See `CommandSource.pause`."""
+        self._consumer.pause(*self._mine(partitions))
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        """See `CommandSource.resume`."""
+        self._consumer.resume(*self._mine(partitions))
+
+    def seek(self, partition: int, offset: int) -> None:
+        """See `CommandSource.seek`."""
+        for tp in self._mine([partition]):
+            self._consumer.seek(tp, offset)
+
+    async def resume_point(self, partition: int) -> ResumePoint:
+        """See `CommandSource.resume_point`."""
+        tp = TopicPartition(self._topic, partition)
+        committed = await self._admin.list_consumer_group_offsets(self._group_id, partitions=[tp])
+        found = committed.get(tp)
+        if found is None or found.offset == _NO_OFFSET:
+            return ResumePoint(command_offset=0, mark=0, epoch=None)
+        return resume_point(found.offset, found.metadata)
+
+    async def end_offset(self, partition: int) -> int:
+        """See `CommandSource.end_offset`."""
+        tp = TopicPartition(self._topic, partition)
+        return int((await self._consumer.end_offsets([tp]))[tp])
+
+    async def commit(self, points: Mapping[int, ResumePoint]) -> bool:
+        """See `CommandSource.commit`."""
+        offsets = {
+            TopicPartition(self._topic, partition): OffsetAndMetadata(
+                point.command_offset, point.metadata()
+            )
+            for partition, point in points.items()
+        }
+        try:
+            await self._consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError):
+            return False
+        except KafkaError as error:
+            # A later commit carries the same and more; recovery only reads further back meanwhile.
+            _log.warning("commit_postponed", reason=str(error))
+        return True
+
+    async def set_aside(self, record: ReceivedRecord, reason: str) -> None:
+        """See `CommandSource.set_aside`; header names follow Kafka Connect's dead letters."""
+        headers = [
+            *record.headers,
+            ("__connect.errors.topic", self._topic.encode()),
+            ("__connect.errors.partition", b"%d" % record.partition),
+            ("__connect.errors.offset", b"%d" % record.offset),
+            ("__connect.errors.exception.message", reason.encode()),
+        ]
+        await self._producer.send_and_wait(
+            self._dead_topic, value=record.value or b"", key=record.key, headers=headers
+        )
+
+    def _mine(self, partitions: Iterable[int]) -> list[TopicPartition]:
+        assigned = self._consumer.assignment()
+        wanted = (TopicPartition(self._topic, partition) for partition in partitions)
+        return [tp for tp in wanted if tp in assigned]

@@ -1,0 +1,96 @@
+"""The executor's composition root: settings in, a running service out."""
+
+import asyncio
+import importlib
+import signal
+from pathlib import Path
+
+import structlog
+
+from contracts.topics import Topic
+from executor_service.adapters.kafka_command_source import KafkaCommandSource
+from executor_service.adapters.kafka_event_log import KafkaEventLog
+from executor_service.adapters.kafka_topics import check_topics, partition_of
+from executor_service.adapters.system_clock import SystemClock
+from executor_service.command_consumer import CommandConsumer
+from executor_service.definition_catalogue import DefinitionCatalogue
+from executor_service.loading import Allowlist
+from executor_service.registry import ServiceRegistry
+from executor_service.service_errors import BadSetting
+from executor_service.settings import ExecutorSettings
+from executor_service.slots import ExecutionSlots
+from executor_service.workplace import Workplace
+
+_log = structlog.get_logger(__name__)
+
+
+async def serve(settings: ExecutorSettings) -> None:
+    """Run the executor until SIGTERM or SIGINT, then hand over and return."""
+    topics = settings.topics
+    required: tuple[Topic, ...] = (topics.commands, topics.events, topics.dead_commands)
+    await check_topics(settings.kafka_bootstrap_servers, required)
+    source = KafkaCommandSource(
+        settings.kafka_bootstrap_servers,
+        topic=topics.commands.name,
+        dead_topic=topics.dead_commands.name,
+        group_id=settings.group_id,
+        session_timeout_ms=settings.session_timeout_ms,
+    )
+    workplace = _workplace(settings, source)
+    stopping = _stop_signal()
+    async with KafkaEventLog(settings.kafka_bootstrap_servers, topics.events.name) as log:
+        consumer = CommandConsumer(
+            source,
+            log,
+            workplace,
+            commit_interval_s=settings.commit_interval_s,
+            ready_file=Path(settings.ready_file) if settings.ready_file else None,
+        )
+        await source.start(consumer)
+        _log.info("executor_started", instance=workplace.instance, group=settings.group_id)
+        try:
+            await consumer.run(stopping)
+            _log.info("executor_stopping", grace_s=settings.shutdown_grace_s)
+            await consumer.stop(settings.shutdown_grace_s)
+        finally:
+            await source.stop()
+            workplace.services.cleanup_all()
+    _log.info("executor_stopped")
+
+
+def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Workplace:
+    folder = Path(settings.pipelines_dir) if settings.pipelines_dir else None
+    return Workplace(
+        instance=settings.executor_instance,
+        catalogue=DefinitionCatalogue(Allowlist(settings.allowed_modules), folder),
+        slots=ExecutionSlots(settings.max_executions_in_flight),
+        clock=SystemClock(),
+        services=_services(settings.services),
+        set_aside=source.set_aside,
+        partition_of=partition_of(settings.partitions),
+    )
+
+
+def _services(entry: str | None) -> ServiceRegistry:
+    """Call the configured factory; it is the operator's own setting, never data of the network."""
+    if entry is None:
+        return ServiceRegistry()
+    module_name, _, function_name = entry.partition(":")
+    try:
+        registry = getattr(importlib.import_module(module_name), function_name)()
+    except (ImportError, AttributeError) as error:
+        raise BadSetting(
+            f"STEPLOG_SERVICES={entry!r} can't be loaded: {error}; "
+            "give it as package.module:function."
+        ) from error
+    if not isinstance(registry, ServiceRegistry):
+        raise BadSetting(f"STEPLOG_SERVICES={entry!r} does not return a ServiceRegistry.")
+    return registry
+
+
+def _stop_signal() -> asyncio.Event:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping

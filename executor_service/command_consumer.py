@@ -1,0 +1,172 @@
+"""The executor's main loop: take commands for the partitions it owns, commit what is done with.
+
+Partitions stay with their owner object through a rebalance that gives them back: only the log can
+take them away. Commands are taken only while slots are free, so what waits stays in Kafka, and
+polling goes on meanwhile, so long steps never cost the membership.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+
+from contracts.errors import SteplogError
+from executor_service.command_source import CommandSource
+from executor_service.event_log import EventLog
+from executor_service.low_water_mark import ResumePoint
+from executor_service.partition_owner import PartitionOwner
+from executor_service.workplace import Workplace
+
+POLL_TIMEOUT_MS = 200
+MAX_POLL_RECORDS = 500
+# While every slot is taken: how long until the membership is shown to be alive again.
+FULL_WAIT_S = 1.0
+RETRY_DELAY_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class CommandConsumer:
+    """Owns whatever partitions the group assigns; satisfies `AssignmentListener`."""
+
+    def __init__(
+        self,
+        source: CommandSource,
+        log: EventLog,
+        workplace: Workplace,
+        *,
+        commit_interval_s: float,
+        ready_file: Path | None = None,
+    ) -> None:
+        self._source = source
+        self._log = log
+        self._workplace = workplace
+        self._commit_interval_s = commit_interval_s
+        self._ready_file = ready_file
+        self._assigned: set[int] = set()
+        self._owners: dict[int, PartitionOwner] = {}
+        self._takings: dict[int, asyncio.Task[None]] = {}
+        self._committed: dict[int, ResumePoint] = {}
+        self._full = False
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Take and run commands until told to stop."""
+        next_commit = 0.0
+        while not stopping.is_set():
+            await self._poll()
+            if time.monotonic() >= next_commit:
+                await self._commit(self._owners)
+                self._show_ready()
+                next_commit = time.monotonic() + self._commit_interval_s
+
+    async def stop(self, grace_s: float) -> None:
+        """Let running steps finish, hand the rest over through the log, commit what is done."""
+        for taking in list(self._takings.values()):
+            taking.cancel()
+        owners = list(self._owners.values())
+        await asyncio.gather(*(owner.drain(grace_s) for owner in owners))
+        await self._commit(self._owners)
+        await asyncio.gather(*(owner.release() for owner in owners))
+
+    async def revoked(self, partitions: Iterable[int]) -> None:
+        """Commit while that still counts; the owners wait for what `assigned` brings."""
+        await self._commit(partitions)
+
+    async def assigned(self, partitions: Iterable[int]) -> None:
+        """Release what went elsewhere, keep what stayed, take over what is new."""
+        self._assigned = set(partitions)
+        for partition in (self._owners.keys() | self._takings.keys()) - self._assigned:
+            await self._forget(partition)
+        for partition in sorted(self._assigned):
+            owner = self._owners.get(partition)
+            if owner is None:
+                self._take(partition)
+            elif owner.live:
+                self._feed(partition, owner)
+
+    def _feed(self, partition: int, owner: PartitionOwner) -> None:
+        self._source.seek(partition, owner.next_command)
+        if not self._full:
+            self._source.resume([partition])
+
+    def _take(self, partition: int) -> None:
+        if partition not in self._takings:
+            taking = asyncio.create_task(self._take_over(partition))
+            self._takings[partition] = taking
+            taking.add_done_callback(lambda _: self._takings.pop(partition, None))
+
+    async def _take_over(self, partition: int) -> None:
+        """Take a partition over, again and again while the broker or the log refuses."""
+        while partition in self._assigned:
+            owner = PartitionOwner(
+                partition, log=self._log, workplace=self._workplace, on_lost=self._lost
+            )
+            try:
+                point = await self._source.resume_point(partition)
+                if await self._source.commit({partition: point}):
+                    await owner.take_over(point, await self._source.end_offset(partition))
+                    self._owners[partition] = owner
+                    self._feed(partition, owner)
+                    return
+            except (SteplogError, OSError, RuntimeError) as error:
+                _log.warning("takeover_postponed", partition=partition, reason=str(error))
+            await asyncio.sleep(RETRY_DELAY_S)
+
+    def _lost(self, partition: int) -> None:
+        """The log shows another claim: drop the state; claim again if the group still says so."""
+        owner = self._owners.pop(partition, None)
+        if owner is not None and partition not in self._takings:
+            self._source.pause([partition])
+            retaking = asyncio.create_task(self._retake(partition, owner))
+            self._takings[partition] = retaking
+            retaking.add_done_callback(lambda _: self._takings.pop(partition, None))
+
+    async def _retake(self, partition: int, owner: PartitionOwner) -> None:
+        await owner.release()
+        await self._take_over(partition)
+
+    async def _forget(self, partition: int) -> None:
+        taking = self._takings.pop(partition, None)
+        if taking is not None:
+            taking.cancel()
+        self._committed.pop(partition, None)
+        owner = self._owners.pop(partition, None)
+        if owner is not None:
+            await owner.release()
+
+    async def _poll(self) -> None:
+        slots = self._workplace.slots
+        if slots.free <= 0:
+            await self._wait_for_slot()
+            return
+        if self._full:
+            self._full = False
+            self._source.resume(p for p, owner in self._owners.items() if owner.live)
+        fetched = await self._source.poll(min(slots.free, MAX_POLL_RECORDS), POLL_TIMEOUT_MS)
+        for partition, records in fetched.items():
+            owner = self._owners.get(partition)
+            if owner is not None and owner.live:
+                owner.receive(records)
+
+    async def _wait_for_slot(self) -> None:
+        if not self._full:
+            self._full = True
+            self._source.pause(self._owners)
+        await self._workplace.slots.wait_free(FULL_WAIT_S)
+        await self._source.poll(1, 0)  # Everything is paused: this only shows a sign of life.
+
+    async def _commit(self, partitions: Iterable[int]) -> None:
+        points = {}
+        for partition in list(partitions):
+            owner = self._owners.get(partition)
+            point = owner.commit_point() if owner is not None else None
+            if point is not None and point != self._committed.get(partition):
+                points[partition] = point
+        if points and await self._source.commit(points):
+            self._committed.update(points)
+
+    def _show_ready(self) -> None:
+        if self._ready_file is not None and self._owners:
+            self._ready_file.touch()

@@ -1,0 +1,160 @@
+"""What happens to a command that arrives: begun, passed on, recognised as a repeat, or refused.
+
+At least once from the topic, exactly once in effect: a command whose effect is in the log already
+is not carried out again. A refusal is a recorded fact with a sentence for people. Nothing that
+arrives here ever stops the partition.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+import structlog
+
+from contracts.codec import decode_command
+from contracts.commands import CancelExecution, Command, ResumeExecution, RunPipeline
+from contracts.envelope import SentCommand
+from contracts.errors import ContractError, SteplogError
+from executor_service.command_source import ReceivedRecord
+from executor_service.errors import CommandNotApplicable, RecordingLost
+from executor_service.live_executions import LiveExecution, LiveExecutions
+from executor_service.low_water_mark import LowWaterMark
+from executor_service.partition_writer import PartitionWriter
+from executor_service.recovery import RecoveredPartition
+from executor_service.refusals import Refusals
+from executor_service.remembered import Remembered
+from executor_service.starting import started_event
+from executor_service.workplace import Workplace
+
+_log = structlog.get_logger(__name__)
+
+
+class CommandDesk:
+    """Takes the commands of one partition, in order, while its owner is live."""
+
+    def __init__(
+        self,
+        partition: int,
+        *,
+        workplace: Workplace,
+        writer: PartitionWriter,
+        mark: LowWaterMark,
+        executions: LiveExecutions,
+        recovered: RecoveredPartition,
+    ) -> None:
+        self._partition = partition
+        self._workplace = workplace
+        self._writer = writer
+        self._mark = mark
+        self._executions = executions
+        self._refusals = Refusals(writer, workplace)
+        self._handled = Remembered[int](recovered.handled_commands)
+        self._begun = Remembered[str | None](
+            {known.execution_id: known.command_id for known in recovered.executions.values()}
+        )
+        self._errands: set[asyncio.Task[None]] = set()
+
+    def take(self, record: ReceivedRecord) -> None:
+        """Take one record of the commands topic."""
+        floor = self._writer.next_offset
+        try:
+            sent = decode_command(record.value, record.headers)
+        except ContractError as error:
+            self._mark.received(record.offset, floor)
+            self._errand(record.offset, self._refuse_unreadable(record, error))
+            return
+        handled_at = self._handled.get(sent.command_id)
+        self._mark.received(record.offset, floor if handled_at is None else handled_at)
+        if handled_at is None:
+            self._handled.put(sent.command_id, floor)
+            self._carry_out(record.offset, sent)
+        else:
+            self._recognise(record.offset, sent)
+
+    def close(self) -> None:
+        """Drop what is still being written; the commands come again."""
+        for errand in self._errands:
+            errand.cancel()
+
+    def _carry_out(self, offset: int, sent: SentCommand) -> None:
+        try:
+            live = self._apply(sent, sent.command)
+        except SteplogError as error:
+            self._errand(offset, self._refusals.refuse(sent, error))
+        else:
+            live.when_ended.append(partial(self._mark.done, offset))
+
+    def _apply(self, sent: SentCommand, command: Command) -> LiveExecution:
+        match command:
+            case RunPipeline():
+                return self._run(sent, command)
+            case CancelExecution():
+                live = self._running(command.execution_id)
+                live.execution.cancel(command.reason, command.requested_by, sent.command_id)
+            case ResumeExecution():
+                live = self._running(command.execution_id)
+                live.execution.resume(
+                    command.step_id, command.human_input, command.requested_by, sent.command_id
+                )
+            case _:
+                raise CommandNotApplicable(
+                    "unsupported_command",
+                    f"This executor does not carry out {command.command_type} yet.",
+                )
+        self._executions.resumed(live)
+        return live
+
+    def _run(self, sent: SentCommand, command: RunPipeline) -> LiveExecution:
+        execution_id = command.execution_id
+        if self._workplace.partition_of(execution_id) != self._partition:
+            raise CommandNotApplicable(
+                "wrong_partition",
+                f"Execution {execution_id} belongs to another partition; key the record with the "
+                "execution id and use the murmur2 partitioner.",
+            )
+        if execution_id in self._begun:
+            raise CommandNotApplicable(
+                "duplicate_execution",
+                f"An execution {execution_id} exists already; choose another id.",
+            )
+        blueprint, started = started_event(self._workplace.catalogue, sent, command)
+        self._begun.put(execution_id, sent.command_id)
+        return self._executions.begin(execution_id, blueprint, started)
+
+    def _running(self, execution_id: str) -> LiveExecution:
+        live = self._executions.get(execution_id)
+        if live is not None:
+            return live
+        if execution_id in self._begun:
+            raise CommandNotApplicable(
+                "execution_ended", f"Execution {execution_id} has ended; nothing can change it."
+            )
+        raise CommandNotApplicable(
+            "unknown_execution", f"No execution {execution_id} is running; check the id."
+        )
+
+    def _recognise(self, offset: int, sent: SentCommand) -> None:
+        """A command that came before: it is done with once its execution has ended."""
+        live = self._executions.get(sent.command.execution_id)
+        if live is None:
+            self._mark.done(offset)
+        else:
+            live.when_ended.append(partial(self._mark.done, offset))
+
+    async def _refuse_unreadable(self, record: ReceivedRecord, error: ContractError) -> None:
+        if not await self._refusals.refuse_unreadable(record, error):
+            await self._workplace.set_aside(record, str(error))
+            _log.warning("command_set_aside", partition=self._partition, offset=record.offset)
+
+    def _errand(self, offset: int, work: Coroutine[Any, Any, None]) -> None:
+        errand = asyncio.create_task(self._see_through(offset, work))
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
+
+    async def _see_through(self, offset: int, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except RecordingLost:
+            return  # The next owner is given the command again.
+        self._mark.done(offset)

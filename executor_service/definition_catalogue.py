@@ -1,0 +1,80 @@
+"""Definitions as executions need them: checked, compiled, and kept while they are in use."""
+
+import json
+import re
+from collections import OrderedDict
+from pathlib import Path
+
+from contracts.payload import JsonObject, sha256_of
+from executor_service.blueprint import Blueprint, compile_definition
+from executor_service.loading import Allowlist
+from executor_service.service_errors import UnknownPipeline
+
+# Compiled definitions kept at once; the least recently used goes first.
+MAX_BLUEPRINTS = 256
+_SUFFIX = ".json"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+
+
+class DefinitionCatalogue:
+    """Compiles definitions once each, whether sent inline or named in the pipelines folder."""
+
+    def __init__(self, allowlist: Allowlist, folder: Path | None) -> None:
+        self._allowlist = allowlist
+        self._folder = folder
+        self._blueprints: OrderedDict[str, Blueprint] = OrderedDict()
+        self._named: dict[str, tuple[float, JsonObject]] = {}
+
+    def inline(self, definition: JsonObject) -> tuple[str, Blueprint]:
+        """Return the definition's hash and its compiled form.
+
+        Raises:
+            DefinitionRefused: it breaks a rule; every problem is listed.
+        """
+        digest = sha256_of(definition)
+        blueprint = self._blueprints.get(digest)
+        if blueprint is None:
+            blueprint = compile_definition(definition, self._allowlist)
+            self._blueprints[digest] = blueprint
+            if len(self._blueprints) > MAX_BLUEPRINTS:
+                self._blueprints.popitem(last=False)
+        self._blueprints.move_to_end(digest)
+        return digest, blueprint
+
+    def named(self, name: str) -> JsonObject:
+        """Return the definition in the file of that name, read again whenever it changed.
+
+        Raises:
+            UnknownPipeline: there is no such file, or it is not a JSON object.
+        """
+        path = self._path(name)
+        try:
+            changed = path.stat().st_mtime
+            known = self._named.get(name)
+            if known is None or known[0] != changed:
+                known = self._named[name] = (changed, _read(path))
+            return known[1]
+        except OSError as error:
+            raise UnknownPipeline(name, self.names()) from error
+
+    def names(self) -> list[str]:
+        """Return the names a command may use."""
+        if self._folder is None or not self._folder.is_dir():
+            return []
+        return sorted(path.name.removesuffix(_SUFFIX) for path in self._folder.glob(f"*{_SUFFIX}"))
+
+    def _path(self, name: str) -> Path:
+        # The name comes over the network: a plain file name, never a path.
+        if self._folder is None or not _PLAIN_NAME.fullmatch(name):
+            raise UnknownPipeline(name, self.names())
+        return self._folder / f"{name}{_SUFFIX}"
+
+
+def _read(path: Path) -> JsonObject:
+    try:
+        definition = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise UnknownPipeline(path.stem, [], reason=f"{path.name} is not JSON: {error}") from error
+    if not isinstance(definition, dict):
+        raise UnknownPipeline(path.stem, [], reason=f"{path.name} is not a JSON object")
+    return definition

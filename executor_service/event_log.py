@@ -1,0 +1,48 @@
+"""The port to the events topic: append to a partition, read a range of it back."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.envelope import Headers, Record
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRecord:
+    """A record with the offset the broker gave it."""
+
+    offset: int
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """An acknowledged append.
+
+    `base_offset` is that of its first record, or None when the broker recognised a repeat and no
+    longer knows where the original went. `count` records, from the front, were taken; the rest
+    did not fit and wait for the next append.
+    """
+
+    base_offset: int | None
+    count: int
+
+
+class EventLog(Protocol):
+    """The events topic as its one writer per partition sees it."""
+
+    async def append(self, partition: int, records: Sequence[Record]) -> Appended:
+        """Append in order, as one batch, and return when every replica in sync has it.
+
+        Waits as long as the broker is away: an execution waits rather than go on unrecorded.
+        """
+
+    def read(self, partition: int, start: int, end: int) -> AsyncIterator[LoggedRecord]:
+        """Yield the records from offset `start` up to, not including, `end`.
+
+        Offsets that retention removed are skipped.
+        """
+
+    async def end_offset(self, partition: int) -> int:
+        """Return the offset the next append will get."""

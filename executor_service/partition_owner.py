@@ -1,0 +1,154 @@
+"""One partition in the hands of this executor: claim it, recover what runs in it, run its commands.
+
+    claiming -> recovering -> live -> released
+                               └────> lost (the log says somebody else claimed)
+
+Losing the log's consent is final for an owner: its executions are dropped where they stand,
+recording nothing, and whoever holds the newest claim goes on from what is recorded.
+"""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from contracts.encoder import ExecutionEncoder
+from contracts.envelope import NO_SEQ, format_time
+from contracts.events import PartitionClaimed
+from executor_service.command_desk import CommandDesk
+from executor_service.command_source import ReceivedRecord
+from executor_service.errors import RecordingLost
+from executor_service.event_log import EventLog
+from executor_service.live_executions import LiveExecutions
+from executor_service.low_water_mark import LowWaterMark, ResumePoint
+from executor_service.partition_writer import PartitionWriter
+from executor_service.recovery import PartitionFold, RecoveredPartition
+from executor_service.workplace import Workplace
+
+_log = structlog.get_logger(__name__)
+
+
+class PartitionOwner:
+    """Runs the executions of one partition under one claim after another."""
+
+    def __init__(
+        self,
+        partition: int,
+        *,
+        log: EventLog,
+        workplace: Workplace,
+        on_lost: Callable[[int], None],
+    ) -> None:
+        self.partition = partition
+        self._event_log = log
+        self._workplace = workplace
+        self._on_lost = on_lost
+        self._claims: list[int] = []
+        self._epoch_before: int | None = None
+        self._writer: PartitionWriter | None = None
+        self._mark: LowWaterMark | None = None
+        self._executions: LiveExecutions | None = None
+        self._desk: CommandDesk | None = None
+
+    @property
+    def live(self) -> bool:
+        """True while commands may be given to it."""
+        return self._desk is not None
+
+    @property
+    def next_command(self) -> int:
+        """Return the commands offset to be fed next."""
+        assert self._mark is not None
+        return self._mark.next_command
+
+    async def take_over(self, point: ResumePoint, replay_until: int) -> None:
+        """Claim the partition, go on with what is unfinished in it, and become live.
+
+        `replay_until` is the end of the commands partition now: what comes again lies below it.
+        """
+        epoch = await self._claim()
+        recovered = await self._recover(point, epoch)
+        self._epoch_before = point.epoch
+        self._claims = [*recovered.claims]
+        self._writer = PartitionWriter(self._event_log, self.partition, epoch)
+        self._mark = LowWaterMark(point, replay_until)
+        self._executions = LiveExecutions(self._workplace, self._writer, self._lose)
+        self._executions.adopt(recovered)
+        self._desk = CommandDesk(
+            self.partition,
+            workplace=self._workplace,
+            writer=self._writer,
+            mark=self._mark,
+            executions=self._executions,
+            recovered=recovered,
+        )
+        _log.info(
+            "partition_taken",
+            partition=self.partition,
+            epoch=epoch,
+            resumed=len(recovered.unfinished()),
+            read_from=point.mark,
+        )
+
+    def receive(self, records: Sequence[ReceivedRecord]) -> None:
+        """Begin what these commands ask for, in order."""
+        assert self._desk is not None
+        for record in records:
+            self._desk.take(record)
+
+    def commit_point(self) -> ResumePoint | None:
+        """Return what may be committed now, or None while not live."""
+        if self._mark is None or self._writer is None or not self.live:
+            return None
+        command_offset, mark = self._mark.commit_point(self._writer.next_offset)
+        return ResumePoint(command_offset, mark, self._epoch_at(mark))
+
+    async def drain(self, grace_s: float) -> None:
+        """Let running steps finish for a while, start nothing new, then stop."""
+        if self._executions is not None:
+            await self._executions.drain(grace_s)
+        await self.release()
+
+    async def release(self) -> None:
+        """Drop everything at once; the log has what the next owner needs."""
+        self._desk = None
+        if self._writer is not None:
+            await self._writer.settle()
+            self._writer.give_up("This executor gave the partition up.")
+        if self._executions is not None:
+            await self._executions.drop_all()
+
+    async def _claim(self) -> int:
+        """Append the claim and return its offset: the epoch."""
+        encoder = ExecutionEncoder(f"partition/{self.partition}", source=self._workplace.source)
+        claim = encoder.encode(
+            PartitionClaimed(partition=self.partition, owner=self._workplace.instance),
+            seq=NO_SEQ,
+            time=format_time(self._workplace.clock.now()).encode(),
+            event_id_text=self._workplace.new_id(),
+        )
+        appended = await self._event_log.append(self.partition, [claim])
+        if appended.base_offset is None:
+            raise RecordingLost(f"The claim of partition {self.partition} has no known offset.")
+        return appended.base_offset
+
+    async def _recover(self, point: ResumePoint, epoch: int) -> RecoveredPartition:
+        fold = PartitionFold(point.epoch)
+        async for logged in self._event_log.read(self.partition, point.mark, epoch + 1):
+            fold.feed(logged)
+        return fold.recovered
+
+    def _lose(self, reason: str) -> None:
+        """Called once the log shows another claim: nothing this owner still does may count."""
+        if self._desk is None:
+            return
+        self._desk = None
+        _log.warning("partition_lost", partition=self.partition, reason=reason)
+        self._on_lost(self.partition)
+
+    def _epoch_at(self, mark: int) -> int | None:
+        """Return the epoch in force just before an offset, for whoever reads from there."""
+        before = [claim for claim in self._claims if claim < mark]
+        if before:
+            self._claims = [before[-1], *(claim for claim in self._claims if claim >= mark)]
+            return before[-1]
+        return self._epoch_before

@@ -1,0 +1,80 @@
+"""Where a running execution's events go in the service: numbered, encoded, into its partition."""
+
+from collections.abc import Sequence
+
+from contracts.encoder import ExecutionEncoder
+from contracts.envelope import Record, format_time
+from contracts.events import Event, StepScheduled, StepStarted
+from executor_service.errors import RecordingLost
+from executor_service.partition_writer import PartitionWriter
+from executor_service.ports import Clock
+
+# What announces work still to do; everything else states what has happened.
+_INTENTS = (StepStarted, StepScheduled)
+
+
+class HandedOver(RecordingLost):
+    """This process is stopping: what has happened is recorded, what was to follow is not."""
+
+
+class ExecutionRecorder:
+    """The recorder of one execution under one claim; satisfies `ports.Recorder`.
+
+    seq is given in the order of calls, and calls reach the writer in that order.
+    """
+
+    def __init__(
+        self,
+        writer: PartitionWriter,
+        clock: Clock,
+        execution_id: str,
+        *,
+        source: str,
+        correlation_id: str | None,
+        seq: int = 0,
+    ) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._encoder = ExecutionEncoder(
+            execution_id,
+            source=source,
+            correlation_id=correlation_id,
+            writer_epoch=writer.epoch,
+        )
+        self._seq = seq
+        self._draining = False
+
+    def drain(self) -> None:
+        """From now on record what has happened and nothing that starts more work."""
+        self._draining = True
+
+    async def record(self, events: Sequence[Event], *, cause: str | None = None) -> None:
+        """Return when the events are in the log that readers take.
+
+        Raises:
+            HandedOver: the process is stopping; the facts are recorded, the next start is not.
+            RecordingLost: another executor owns the partition.
+        """
+        kept = _facts_first(events) if self._draining else events
+        if kept:
+            await self._writer.append(self._encode(kept, cause))
+        if len(kept) < len(events):
+            raise HandedOver("This executor is stopping; another one goes on with the execution.")
+
+    def _encode(self, events: Sequence[Event], cause: str | None) -> list[Record]:
+        time = format_time(self._clock.now()).encode()
+        first = self._seq + 1
+        records = [
+            self._encoder.encode(event, seq=seq, time=time, causation_id=cause)
+            for seq, event in enumerate(events, first)
+        ]
+        self._seq += len(records)
+        return records
+
+
+def _facts_first(events: Sequence[Event]) -> Sequence[Event]:
+    """Return the events before the first that starts more work; any prefix can be gone on from."""
+    for index, event in enumerate(events):
+        if isinstance(event, _INTENTS):
+            return events[:index]
+    return events

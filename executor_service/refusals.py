@@ -1,0 +1,91 @@
+"""Refusals as facts of the log: whoever sent the command can read why."""
+
+import uuid
+
+from contracts.encoder import ExecutionEncoder
+from contracts.envelope import NO_SEQ, SentCommand, format_time
+from contracts.errors import ContractError, SteplogError, UndecodableRecord, UnknownRecordType
+from contracts.events import CommandRefused
+from executor_service.command_source import ReceivedRecord
+from executor_service.errors import CommandNotApplicable, DefinitionRefused, InputRefused
+from executor_service.partition_writer import PartitionWriter
+from executor_service.service_errors import UnknownPipeline
+from executor_service.workplace import Workplace
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/refusals")
+# Stable codes for programs, most specific first.
+_CODES: tuple[tuple[type[SteplogError], str], ...] = (
+    (UnknownPipeline, "unknown_pipeline"),
+    (DefinitionRefused, "bad_definition"),
+    (InputRefused, "bad_input"),
+    (UnknownRecordType, "unknown_command"),
+)
+_DEFAULT_CODE = "bad_command"
+
+
+class Refusals:
+    """Appends CommandRefused under the partition's claim."""
+
+    def __init__(self, writer: PartitionWriter, workplace: Workplace) -> None:
+        self._writer = writer
+        self._workplace = workplace
+
+    async def refuse(self, sent: SentCommand, error: SteplogError) -> None:
+        """Record that a command changes nothing, and why."""
+        await self._record(
+            sent.command.execution_id, sent.command_id, sent.command.command_type, error
+        )
+
+    async def refuse_unreadable(self, record: ReceivedRecord, error: ContractError) -> bool:
+        """Record the refusal of what is no command; False when it names no command id."""
+        headers = dict(record.headers)
+        command_id, subject = _text(headers.get("ce_id")), _text(headers.get("ce_subject"))
+        execution_id = subject or _text(record.key)
+        if command_id is None or execution_id is None:
+            return False
+        await self._record(
+            execution_id, command_id, _text(headers.get("ce_type")) or "unknown", error
+        )
+        return True
+
+    async def _record(
+        self, execution_id: str, command_id: str, command_type: str, error: SteplogError
+    ) -> None:
+        refused = CommandRefused(
+            command_id=command_id,
+            command_type=command_type,
+            code=code_of(error),
+            message=str(error),
+        )
+        encoder = ExecutionEncoder(
+            execution_id,
+            source=self._workplace.source,
+            correlation_id=command_id,
+            writer_epoch=self._writer.epoch,
+        )
+        encoded = encoder.encode(
+            refused,
+            seq=NO_SEQ,
+            time=format_time(self._workplace.clock.now()).encode(),
+            causation_id=command_id,
+            # The same refusal after a redelivery is the same event.
+            event_id_text=str(uuid.uuid5(_NAMESPACE, command_id)),
+        )
+        await self._writer.append([encoded])
+
+
+def code_of(error: SteplogError) -> str:
+    """Return the stable code of a refusal."""
+    if isinstance(error, CommandNotApplicable | UndecodableRecord):
+        return error.code
+    return next((code for kind, code in _CODES if isinstance(error, kind)), _DEFAULT_CODE)
+
+
+def _text(value: bytes | None) -> str | None:
+    """Return readable text, or None: a header nobody can read names nothing."""
+    if not value:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,55 @@
+"""Settings of the executor, from the environment; a wrong one is named before anything starts."""
+
+import os
+import socket
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.topics import DEFAULT_NAMESPACE, DEFAULT_PARTITIONS, Topics, topics_for
+
+
+def _instance() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+class ExecutorSettings(BaseSettings):
+    """What the executor needs to know. Durations carry their unit in the name."""
+
+    model_config = SettingsConfigDict(env_prefix="STEPLOG_", extra="ignore")
+
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:9092",
+        validation_alias=AliasChoices("STEPLOG_KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
+    )
+    topic_namespace: str = DEFAULT_NAMESPACE
+    partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=4096)
+    # Comma separated: exact module names, or `package.*`. Nothing else is ever imported.
+    step_modules: str = ""
+    pipelines_dir: str | None = None  # Definitions that commands may name; files are NAME.json.
+    # `package.module:function` returning a ServiceRegistry for steps (database, http, ...).
+    services: str | None = None
+    executor_instance: str = Field(default_factory=_instance)
+    executor_group: str | None = None
+    max_executions_in_flight: int = Field(default=1_000, ge=1, le=100_000)
+    session_timeout_ms: int = Field(default=10_000, ge=1_000, le=300_000)
+    commit_interval_s: float = Field(default=1.0, gt=0, le=60)
+    shutdown_grace_s: float = Field(default=10.0, ge=0, le=600)
+    # Touched while commands are being taken, for `python -m executor_service ready`.
+    ready_file: str | None = None
+    log_level: str = "INFO"
+
+    @property
+    def topics(self) -> Topics:
+        """Return the topics under the namespace."""
+        return topics_for(self.topic_namespace, self.partitions)
+
+    @property
+    def group_id(self) -> str:
+        """Return the consumer group of the executors of this namespace."""
+        return self.executor_group or f"{self.topic_namespace}.executor"
+
+    @property
+    def allowed_modules(self) -> tuple[str, ...]:
+        """Return the allowlist's entries."""
+        return tuple(entry.strip() for entry in self.step_modules.split(",") if entry.strip())

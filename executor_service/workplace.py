@@ -1,0 +1,33 @@
+"""What every partition of one executor process shares: definitions, slots, clock, services."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from executor_service.command_source import ReceivedRecord
+from executor_service.definition_catalogue import DefinitionCatalogue
+from executor_service.ports import Clock
+from executor_service.registry import ServiceRegistry
+from executor_service.slots import ExecutionSlots
+
+
+@dataclass(slots=True)
+class Workplace:
+    """Handed to each partition's owner by the composition root."""
+
+    instance: str
+    catalogue: DefinitionCatalogue
+    slots: ExecutionSlots
+    clock: Clock
+    partition_of: Callable[[str], int]  # Execution id -> partition, as Kafka's clients compute it.
+    set_aside: Callable[[ReceivedRecord, str], Awaitable[None]]
+    services: ServiceRegistry = field(default_factory=ServiceRegistry)
+
+    @property
+    def source(self) -> str:
+        """Return the CloudEvents source of everything this process writes."""
+        return f"/steplog/executor/{self.instance}"
+
+    def new_id(self) -> str:
+        """Return a random id."""
+        return str(uuid.uuid4())
