@@ -1,0 +1,1 @@
+"""The executor's service side: partitions, claims, commands, recovery."""

@@ -1,0 +1,93 @@
+"""A new owner learns from the tail exactly what its predecessors recorded."""
+
+from contracts.encoder import ExecutionEncoder
+from contracts.envelope import NO_SEQ
+from contracts.events import (
+    CommandRefused,
+    Event,
+    ExecutionCompleted,
+    ExecutionStarted,
+    PartitionClaimed,
+    StepStarted,
+)
+from executor_service.event_log import LoggedRecord
+from executor_service.recovery import PartitionFold, RecoveredPartition
+
+TIME = b"2026-01-01T00:00:00.000000+00:00"
+STARTED = ExecutionStarted(pipeline_id="p", pipeline_name="P", command_id="c-1")
+DONE = ExecutionCompleted(output=1)
+CLAIM = PartitionClaimed(partition=0, owner="x")
+Line = tuple[str, int, Event, int | None]
+
+
+def folded(*lines: Line, start: int = 0, epoch: int | None = None) -> RecoveredPartition:
+    """Fold (execution, seq, event, epoch) lines whose offsets begin at `start`."""
+    fold = PartitionFold(epoch)
+    for offset, (execution_id, seq, event, writer_epoch) in enumerate(lines, start):
+        encoder = ExecutionEncoder(execution_id, source="/t", writer_epoch=writer_epoch)
+        cause = "c-1" if isinstance(event, ExecutionStarted) else None
+        record = encoder.encode(event, seq=seq, time=TIME, causation_id=cause)
+        fold.feed(LoggedRecord(offset, record.value, record.headers))
+    return fold.recovered
+
+
+def test_an_execution_without_an_end_is_to_be_gone_on_with() -> None:
+    recovered = folded(
+        ("p/0", NO_SEQ, CLAIM, None),
+        ("e-1", 1, STARTED, 0),
+        ("e-2", 1, STARTED, 0),
+        ("e-1", 2, DONE, 0),
+    )
+
+    assert [execution.execution_id for execution in recovered.unfinished()] == ["e-2"]
+
+
+def test_a_former_owners_late_event_is_not_part_of_the_history() -> None:
+    recovered = folded(
+        ("p/0", NO_SEQ, CLAIM, None),
+        ("e-1", 1, STARTED, 0),
+        ("p/0", NO_SEQ, CLAIM, None),
+        ("e-1", 2, DONE, 0),
+    )
+
+    assert [len(execution.events) for execution in recovered.unfinished()] == [1]
+    assert recovered.claims == [0, 2]
+
+
+def test_a_repeated_event_counts_once() -> None:
+    recovered = folded(("p/0", NO_SEQ, CLAIM, None), ("e-1", 1, STARTED, 0), ("e-1", 1, STARTED, 0))
+
+    assert len(recovered.executions["e-1"].events) == 1
+
+
+def test_events_of_an_execution_begun_before_the_mark_are_passed_over() -> None:
+    recovered = folded(("e-9", 7, StepStarted(step_id="a"), 3), start=50, epoch=3)
+
+    assert recovered.executions == {}
+
+
+def test_an_execution_with_an_event_missing_is_held_and_not_rewritten() -> None:
+    recovered = folded(
+        ("p/0", NO_SEQ, CLAIM, None),
+        ("e-1", 1, STARTED, 0),
+        ("e-1", 3, StepStarted(step_id="a"), 0),
+    )
+
+    assert recovered.executions["e-1"].broken
+
+
+def test_commands_that_led_to_something_are_known_by_their_first_event() -> None:
+    refused = CommandRefused(command_id="c-2", command_type="t", code="x", message="No.")
+    recovered = folded(
+        ("p/0", NO_SEQ, CLAIM, None), ("e-1", 1, STARTED, 0), ("e-2", NO_SEQ, refused, 0)
+    )
+
+    assert recovered.handled_commands == {"c-1": 1, "c-2": 2}
+
+
+def test_what_nobody_can_read_is_counted_and_stops_nothing() -> None:
+    fold = PartitionFold(None)
+    fold.feed(LoggedRecord(0, b"\xff garbage", []))
+    fold.feed(LoggedRecord(1, None, []))
+
+    assert fold.recovered.unreadable == 2
