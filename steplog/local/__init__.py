@@ -1,0 +1,1 @@
+"""Real servers and services on this machine, as child processes of one supervisor."""

@@ -1,0 +1,45 @@
+"""Which broker and which database: a given address, else a Docker engine, else a child of ours."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from steplog.local.given import GivenServer
+from steplog.local.kafka import KafkaServer
+from steplog.local.postgres import PostgresServer
+from steplog.local.readiness import kafka_answers, postgres_answers
+from steplog.local.server import Server, start_server
+
+KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
+POSTGRES_VARIABLE = "DATABASE_URL"
+
+
+def choose_kafka(folder: Path, environment: Mapping[str, str] = os.environ) -> Server:
+    """Return the broker to use; `folder` is for one of our own."""
+    given = _given(environment, KAFKA_VARIABLE)
+    if given is not None:
+        return GivenServer("Kafka", given, KAFKA_VARIABLE, kafka_answers)
+    return KafkaServer(folder)
+
+
+def choose_postgres(folder: Path, environment: Mapping[str, str] = os.environ) -> Server:
+    """Return the database server to use; `folder` is for one of our own."""
+    given = _given(environment, POSTGRES_VARIABLE)
+    if given is not None:
+        return GivenServer("PostgreSQL", given, POSTGRES_VARIABLE, postgres_answers)
+    return PostgresServer(folder)
+
+
+@contextmanager
+def running(server: Server) -> Iterator[str]:
+    """Run a server within the block, which gets its address."""
+    started = start_server(server)
+    try:
+        yield server.address
+    finally:
+        started.stop()
+
+
+def _given(environment: Mapping[str, str], variable: str) -> str | None:
+    return environment.get(variable) or environment.get(f"STEPLOG_{variable}") or None

@@ -1,0 +1,49 @@
+"""A server that somebody else runs, known by its address."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from steplog.errors import ServerUnreachable
+from steplog.local.server import Running
+
+
+class Elsewhere:
+    """Nothing of ours runs, so nothing ends and nothing is stopped."""
+
+    pid: int | None = None
+    exit_code: int | None = None
+    log = "with whoever runs it"
+
+    def ask_to_stop(self) -> None:
+        """Leave it alone."""
+
+    def stop(self) -> None:
+        """Leave it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenServer:
+    """An address from the environment and the request that tells whether it is right."""
+
+    name: str
+    address: str
+    variable: str  # Where the address was given, for the error.
+    answers: Callable[[str], bool]
+    kind: str = "given"
+
+    def start(self) -> Running:
+        """Check that it answers.
+
+        Raises:
+            ServerUnreachable: it does not.
+        """
+        if not self.is_ready():
+            raise ServerUnreachable(
+                f"{self.name} does not answer at {self.address}; "
+                f"start it there, or correct or unset {self.variable}."
+            )
+        return Elsewhere()
+
+    def is_ready(self) -> bool:
+        """Whether it answers a real request."""
+        return self.answers(self.address)

