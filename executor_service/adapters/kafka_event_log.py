@@ -29,7 +29,7 @@ class KafkaEventLog:
 
     def __init__(self, bootstrap_servers: str, topic: str) -> None:
         self._bootstrap_servers = bootstrap_servers
-        self._topic = topic
+        self.topic = topic
         self._reads = asyncio.Semaphore(CONCURRENT_READS)
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap_servers,
@@ -68,13 +68,13 @@ class KafkaEventLog:
                 f"({MAX_BATCH_BYTES} bytes); return a reference instead of the data."
             )
         batch.close()
-        acknowledged = await self._producer.send_batch(batch, self._topic, partition=partition)
+        acknowledged = await self._producer.send_batch(batch, self.topic, partition=partition)
         offset = (await acknowledged).offset
         return Appended(None if offset == _UNKNOWN_OFFSET else offset, count)
 
     async def end_offset(self, partition: int) -> int:
         """Return the offset the next append will get."""
-        tp = TopicPartition(self._topic, partition)
+        tp = TopicPartition(self.topic, partition)
         async with self._reads, self._reader() as consumer:
             consumer.assign([tp])
             return int((await consumer.end_offsets([tp]))[tp])
@@ -83,7 +83,7 @@ class KafkaEventLog:
         """Yield the records in [start, end); what retention removed is skipped."""
         if start >= end:
             return
-        tp = TopicPartition(self._topic, partition)
+        tp = TopicPartition(self.topic, partition)
         async with self._reads, self._reader() as consumer:
             consumer.assign([tp])
             first = max(start, (await consumer.beginning_offsets([tp]))[tp])
