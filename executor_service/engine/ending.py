@@ -1,0 +1,126 @@
+"""How an execution ends: everything done, a failure, a bound passed, a cancel."""
+
+from datetime import datetime, timedelta
+
+from contracts import events as ev
+from contracts.payload import JsonValue
+from executor_service.engine.state import State
+from executor_service.engine.templates import render_inputs
+from executor_service.engine.values import copy_json
+from executor_service.errors import LoopBoundExceeded, SchemaMismatch, StepProblem
+
+
+def reason_to_fail(state: State, now: datetime) -> ev.ErrorInfo | None:
+    """Return why the execution must end as failed, or None: a failed step, or a bound passed."""
+    if state.failure is not None:
+        return state.failure
+    for step_id in state.frontier.ready():
+        problem = _bound_passed(state, step_id, now)
+        if problem is not None:
+            return ev.ErrorInfo(
+                type=type(problem).__name__, message=str(problem), step_id=step_id
+            )
+    return None
+
+
+def _bound_passed(state: State, step_id: str, now: datetime) -> LoopBoundExceeded | None:
+    runs = state.iterations.get(step_id, 0)
+    if not runs:
+        return None
+    loop = state.plan.loop
+    if runs >= loop.max_iterations:
+        return LoopBoundExceeded(
+            f"Step '{step_id}' was to run for the {runs + 1}th time; loop_config.max_iterations "
+            f"is {loop.max_iterations}. Give the loop a condition that ends it, or raise the bound."
+        )
+    began = state.first_started_at.get(step_id, state.started_at)
+    longest = loop.max_loop_time_seconds
+    if longest is None or began is None or now - began <= timedelta(seconds=longest):
+        return None
+    return LoopBoundExceeded(
+        f"Step '{step_id}' was to run again {(now - began).total_seconds():.1f} s after it first "
+        f"began; loop_config.max_loop_time_seconds is {longest:g}."
+    )
+
+
+def everything_ended(state: State) -> bool:
+    """Say whether no branch is left."""
+    return state.started and not state.visits and not state.frontier.arrived
+
+
+def completion(state: State, now: datetime) -> list[ev.Event]:
+    """Return the end of an execution whose every branch has ended."""
+    duration_ms = elapsed_ms(state, now)
+    try:
+        output = _final_output(state)
+    except StepProblem as problem:
+        error = ev.ErrorInfo(type=type(problem).__name__, message=str(problem))
+        return [ev.ExecutionFailed(error=error, duration_ms=duration_ms)]
+    skipped = [
+        ev.StepSkipped(
+            step_id=step.id, step_name=step.name, step_type=step.type, reason="No path led to it."
+        )
+        for step in state.plan.ordered
+        if step.id not in state.iterations
+    ]
+    return [*skipped, ev.ExecutionCompleted(output=output, duration_ms=duration_ms)]
+
+
+def _final_output(state: State) -> JsonValue:
+    scope = state.final_scope()
+    plan = state.plan
+    output: JsonValue = scope.data
+    if plan.outputs is not None:
+        output = dict.fromkeys((declared.name for declared in plan.outputs), None)
+        output |= render_inputs(plan.outputs, state.reading(scope), "outputs")
+    problem = plan.check_output(output) if plan.check_output else None
+    if problem is not None:
+        raise SchemaMismatch(f"The pipeline's output breaks its output_schema: {problem}")
+    return output
+
+
+def failing(state: State, error: ev.ErrorInfo, now: datetime) -> list[ev.Event]:
+    """Return the end of an execution that fails; steps of other branches are cancelled."""
+    where = f" in step '{error.step_id}'" if error.step_id else ""
+    return [
+        *_cancelled_steps(state, f"The execution failed{where}."),
+        ev.ExecutionFailed(error=error, duration_ms=elapsed_ms(state, now)),
+    ]
+
+
+def cancelling(
+    state: State, reason: str, requested_by: str | None, now: datetime
+) -> list[ev.Event]:
+    """Return the end of an execution that was told to stop."""
+    return [
+        *_cancelled_steps(state, reason),
+        ev.ExecutionCancelled(
+            reason=reason, requested_by=requested_by, duration_ms=elapsed_ms(state, now)
+        ),
+    ]
+
+
+def _cancelled_steps(state: State, reason: str) -> list[ev.Event]:
+    return [
+        ev.StepCancelled(
+            step_id=step_id,
+            iteration=visit.iteration,
+            attempt=visit.attempt or 1,
+            reason=reason,
+        )
+        for step_id, visit in state.visits.items()
+    ]
+
+
+def elapsed_ms(state: State, now: datetime) -> float:
+    """Return how long the execution has run, as far as its beginning is known."""
+    if state.started_at is None:
+        return 0.0
+    return max(0.0, (now - state.started_at).total_seconds() * 1000)
+
+
+def output_of(event: ev.Event) -> JsonValue:
+    """Return a copy of a completed execution's output, for the caller to keep."""
+    return copy_json(event.output) if isinstance(event, ev.ExecutionCompleted) else None
+
+

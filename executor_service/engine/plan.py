@@ -1,0 +1,104 @@
+"""A definition compiled: steps by id, paths in order, everything looked up or parsed beforehand.
+
+A plan is immutable and shared by all executions of its definition. It holds no user code but
+condition functions and schema checks behind plain callables.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from contracts.payload import JsonObject, JsonValue
+from executor_service.engine.graph import Graph
+from executor_service.engine.references import Reading
+from executor_service.engine.retry import RetryPolicy
+from executor_service.engine.templates import Input, Template
+
+# Runs of one step in one execution, where `loop_config` sets no other bound.
+DEFAULT_MAX_ITERATIONS = 100
+
+# Says whether a condition holds; raises ConditionFailed where that can't be told.
+Condition = Callable[[Reading], bool]
+# Says in one sentence what breaks the schema, or returns None.
+SchemaCheck = Callable[[JsonValue], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PathPlan:
+    """A path from a step to another one or to an end marker; `index` is its declared place."""
+
+    index: int
+    from_id: str
+    to_id: str
+    end: Literal["success", "failure"] | None = None
+    condition: Condition | None = None
+    asks_timed_out: bool = False
+    closes_cycle: bool = False
+    # Of a condition step: whether the path is taken when its condition holds, or when not.
+    branch: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """One declared step."""
+
+    id: str
+    index: int
+    name: str
+    type: str = "task"
+    config: JsonObject = field(default_factory=dict)
+    config_template: Template = None  # None: nothing in `config` to resolve.
+    inputs: tuple[Input, ...] = ()
+    condition: Condition | None = None  # Of a step of type `condition`: it runs no code.
+    retry: RetryPolicy | None = None
+    continue_on_error: bool = False
+    enable_fallback: bool = False
+    timeout_seconds: float | None = None
+    check_input: SchemaCheck | None = None
+    check_output: SchemaCheck | None = None
+    outgoing: tuple[PathPlan, ...] = ()
+    always: tuple[int, ...] | None = None  # The paths taken, where no condition decides.
+
+
+@dataclass(frozen=True, slots=True)
+class LoopBounds:
+    """`loop_config`, with its defaults."""
+
+    max_iterations: int = DEFAULT_MAX_ITERATIONS
+    max_loop_time_seconds: float | None = None
+    iteration_delay_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a definition means to the engine."""
+
+    name: str
+    version: str | None
+    steps: Mapping[str, StepPlan]  # In declared order.
+    paths: tuple[PathPlan, ...]
+    start_at: str
+    loop: LoopBounds = LoopBounds()
+    outputs: tuple[Input, ...] | None = None
+    check_output: SchemaCheck | None = None
+    ordered: tuple[StepPlan, ...] = ()
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The flow's shape, worked out when first needed."""
+        successors = [
+            [self.steps[path.to_id].index for path in step.outgoing if path.end is None]
+            for step in self.ordered
+        ]
+        return Graph(successors, self.steps[self.start_at].index)
+
+    def can_reach(self, from_id: str, to_id: str) -> bool:
+        """Say whether paths lead from one step to the other."""
+        return bool(
+            self.graph.reach[self.steps[from_id].index] >> self.steps[to_id].index & 1
+        )
+
+    def on_cycle(self, step_id: str) -> bool:
+        """Say whether the step can come round to itself."""
+        return bool(self.graph.on_cycle >> self.steps[step_id].index & 1)

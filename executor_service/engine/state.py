@@ -1,0 +1,272 @@
+"""An execution as its recorded events made it, and the fold that makes it.
+
+`evolve` owns the state it is given: it changes it in place and returns it, so a step costs the same
+however many were done before. Payloads inside events are taken over, never copied and never changed.
+Nothing is decided here: which paths were followed is in the events.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from contracts import events as ev
+from contracts.payload import JsonObject, JsonValue
+from executor_service.engine.frontier import Arrival, Frontier
+from executor_service.engine.plan import PathPlan, Plan, StepPlan
+from executor_service.engine.references import Reading
+from executor_service.engine.scope import Scope, WithResult, join
+
+VisitStatus = Literal["scheduled", "running", "retrying", "waiting", "answered"]
+# The arrival that is no path's: the flow's start.
+START = -1
+
+
+@dataclass(slots=True)
+class Visit:
+    """A step that a branch stands at, from StepScheduled or StepStarted until its end."""
+
+    step: StepPlan
+    iteration: int
+    scope: Scope
+    path_index: int
+    status: VisitStatus = "running"
+    attempt: int = 0
+    failures: int = 0  # Recorded ones; an attempt lost with its process is none.
+    input: JsonValue = None
+    due_at: datetime | None = None  # Of a scheduled start or of the next attempt.
+    interaction_id: str | None = None
+    asked: JsonValue = None  # The result that asked a person.
+    expires_at: datetime | None = None
+    human_input: JsonValue = None
+    timed_out: bool = False
+    last_error: ev.ErrorInfo | None = None
+
+
+@dataclass(slots=True)
+class EndedBranch:
+    """A branch that ended, kept for the final output; `path_index` is the last path it took."""
+
+    path_index: int
+    scope: Scope
+
+
+class State:
+    """Everything an execution's events say, as far as what follows depends on it."""
+
+    __slots__ = (
+        "cancelling", "end", "ended_branches", "execution_id", "failure", "first_started_at", "frontier", "input",
+        "iterations", "metadata", "parameters", "plan", "root", "seq", "started_at", "visits",
+    )  # fmt: skip
+
+    def __init__(self, plan: Plan, execution_id: str) -> None:
+        self.plan = plan
+        self.execution_id = execution_id
+        self.seq = 0
+        self.started_at: datetime | None = None
+        self.input: JsonValue = None
+        self.parameters: JsonObject = {}
+        self.metadata: JsonObject = {}
+        self.root = Scope({})
+        self.visits: dict[str, Visit] = {}
+        self.frontier = Frontier(plan, self.visits)
+        self.iterations: dict[str, int] = {}
+        self.first_started_at: dict[str, datetime] = {}
+        self.ended_branches: list[EndedBranch] = []
+        self.failure: ev.ErrorInfo | None = None
+        self.cancelling: str | None = None  # The reason, once a step was cancelled without failure.
+        self.end: ev.Event | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether ExecutionStarted was folded."""
+        return self.seq > 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the execution's own end was folded."""
+        return self.end is not None
+
+    def reading(self, scope: Scope) -> Reading:
+        """Return what references read at a branch."""
+        return Reading((scope.data,), self.parameters, self.input, scope,
+                       execution_id=self.execution_id)  # fmt: skip
+
+    def reading_after(self, visit: Visit, output: JsonValue) -> Reading:
+        """Return what the conditions behind a step read: its output laid over the branch's data."""
+        data = visit.scope.data
+        layers = (output, data) if type(output) is dict else (data,)
+        results = WithResult(visit.scope, visit.step.id, output)
+        return Reading(
+            layers, self.parameters, self.input, results, output, visit.step.id, self.execution_id
+        )
+
+    def final_scope(self) -> Scope:
+        """Return what all ended branches make together, joined in the declared order of paths."""
+        if not self.ended_branches:
+            return self.root
+        self.ended_branches.sort(key=lambda branch: branch.path_index)
+        joined = join([branch.scope for branch in self.ended_branches])
+        self.ended_branches[:] = [EndedBranch(self.ended_branches[0].path_index, joined)]
+        return joined
+
+
+def evolve(state: State, event: ev.Event, at: datetime | None = None) -> State:
+    """Fold one event; ExecutionStarted comes first.
+
+    `at` is when the event was recorded (its envelope's time). It only serves what is measured in
+    time across a restart: the duration of the execution and `max_loop_time_seconds`.
+    """
+    state.seq += 1
+    _FOLDS[type(event)](state, event, at)
+    return state
+
+
+def _execution_started(state: State, event: ev.ExecutionStarted, at: datetime | None) -> None:
+    state.started_at = at
+    state.input = event.input
+    state.parameters = event.parameters
+    state.metadata = event.metadata
+    state.root = Scope(event.input if type(event.input) is dict else {})
+    state.frontier.arrive(state.plan.start_at, Arrival(START, state.root))
+
+
+def _step_scheduled(state: State, event: ev.StepScheduled, at: datetime | None) -> None:
+    visit = _begin(state, event.step_id, event.iteration)
+    visit.status = "scheduled"
+    visit.due_at = event.due_at
+
+
+def _step_started(state: State, event: ev.StepStarted, at: datetime | None) -> None:
+    visit = state.visits.get(event.step_id)
+    if visit is None:
+        visit = _begin(state, event.step_id, event.iteration)
+    if visit.attempt == 0:
+        visit.input = event.input
+        if at is not None and event.step_id not in state.first_started_at:
+            state.first_started_at[event.step_id] = at
+    visit.status = "running"
+    visit.attempt = event.attempt
+    visit.due_at = None
+
+
+def _begin(state: State, step_id: str, iteration: int) -> Visit:
+    arrival = state.frontier.take(step_id)
+    visit = Visit(state.plan.steps[step_id], iteration, arrival.scope, arrival.path_index)
+    state.visits[step_id] = visit
+    state.iterations[step_id] = iteration
+    return visit
+
+
+def _attempt_failed(state: State, event: ev.StepAttemptFailed, at: datetime | None) -> None:
+    visit = state.visits[event.step_id]
+    visit.status = "retrying"
+    visit.failures += 1
+    visit.due_at = event.retry_at
+    visit.last_error = event.error
+
+
+def _step_completed(state: State, event: ev.StepCompleted, at: datetime | None) -> None:
+    _leave(state, event.step_id, event.output, event.taken)
+
+
+def _step_failed(state: State, event: ev.StepFailed, at: datetime | None) -> None:
+    if event.continued:
+        _leave(state, event.step_id, event.output, event.taken)
+        return
+    state.visits.pop(event.step_id)
+    if state.failure is None:
+        state.failure = event.error
+
+
+def _leave(state: State, step_id: str, output: JsonValue, taken: tuple[int, ...]) -> None:
+    visit = state.visits.pop(step_id)
+    scope = visit.scope
+    scope.write(step_id, output)
+    if len(taken) == 1:
+        path = state.plan.paths[taken[0]]
+        if path.end is None:
+            state.frontier.arrive(path.to_id, Arrival(path.index, scope, path.closes_cycle))
+            state.frontier.moved_on(step_id)
+            return
+    _fork(state, visit, [state.plan.paths[index] for index in taken])
+    state.frontier.moved_on(step_id)
+
+
+def _fork(state: State, visit: Visit, taken: list[PathPlan]) -> None:
+    """Send a branch on over several paths, or end it.
+
+    An end marker beside other paths ends a branch that wrote nothing, so nothing is kept of it.
+    """
+    onward = [path for path in taken if path.end is None]
+    if not onward:
+        last = taken[0].index if taken else visit.path_index
+        state.ended_branches.append(EndedBranch(last, visit.scope))
+    scopes = visit.scope.fork(len(onward)) if len(onward) > 1 else [visit.scope]
+    for path, scope in zip(onward, scopes, strict=False):
+        state.frontier.arrive(path.to_id, Arrival(path.index, scope, path.closes_cycle))
+    failing = next((path for path in taken if path.end == "failure"), None)
+    if failing is not None and state.failure is None:
+        state.failure = ended_with_failure(failing)
+
+
+def ended_with_failure(path: PathPlan) -> ev.ErrorInfo:
+    """Return the error of an execution that a path led to `end_with_failure`."""
+    return ev.ErrorInfo(
+        type="EndedWithFailure",
+        message=f"The flow went from step '{path.from_id}' to '{path.to_id}'.",
+        step_id=path.from_id,
+    )
+
+
+def _step_skipped(state: State, event: ev.StepSkipped, at: datetime | None) -> None:
+    """Nothing follows from it: the execution has ended."""
+
+
+def _step_cancelled(state: State, event: ev.StepCancelled, at: datetime | None) -> None:
+    state.visits.pop(event.step_id, None)
+    if state.cancelling is None:
+        state.cancelling = event.reason
+
+
+def _step_waiting(state: State, event: ev.StepWaiting, at: datetime | None) -> None:
+    visit = state.visits[event.step_id]
+    visit.status = "waiting"
+    visit.interaction_id = event.interaction_id
+    visit.asked = event.output
+    visit.expires_at = event.expires_at
+
+
+def _step_resumed(state: State, event: ev.StepResumed, at: datetime | None) -> None:
+    visit = state.visits[event.step_id]
+    visit.status = "answered"
+    visit.human_input = event.human_input
+    visit.timed_out = event.timed_out
+
+
+def _step_compensated(state: State, event: ev.StepCompensated, at: datetime | None) -> None:
+    """The execution has ended or is ending; nothing follows from it."""
+
+
+def _ended(state: State, event: ev.Event, at: datetime | None) -> None:
+    state.end = event
+    state.visits.clear()
+
+
+# Events by class; each fold is given its own class of event.
+_FOLDS: dict[type[ev.Event], Callable[[State, Any, datetime | None], None]] = {
+    ev.ExecutionStarted: _execution_started,
+    ev.StepScheduled: _step_scheduled,
+    ev.StepStarted: _step_started,
+    ev.StepAttemptFailed: _attempt_failed,
+    ev.StepCompleted: _step_completed,
+    ev.StepFailed: _step_failed,
+    ev.StepSkipped: _step_skipped,
+    ev.StepCancelled: _step_cancelled,
+    ev.StepWaiting: _step_waiting,
+    ev.StepResumed: _step_resumed,
+    ev.StepCompensated: _step_compensated,
+    ev.ExecutionCompleted: _ended,
+    ev.ExecutionFailed: _ended,
+    ev.ExecutionCancelled: _ended,
+}

@@ -1,0 +1,186 @@
+"""Plain JSON values: copied cheaply, compared strictly, and made from what steps return.
+
+"Plain" means dict with str keys, list, str, int, float, bool and None, of exactly those types. The
+engine never changes a plain value in place, so values are shared between data, results and events
+freely; only what is handed to user code is a copy.
+"""
+
+import dataclasses
+import math
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from contracts.payload import MAX_JSON_DEPTH_LEVELS, JsonValue
+from executor_service.errors import ResultNotJson
+
+# CPython refuses to write longer integers as text, so no reader could take them.
+MAX_INTEGER_BITS: Final = 14_000
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+
+
+class Absent:
+    """The value of a path that leads nowhere; distinct from null."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT: Final = Absent()
+
+
+def copy_json(value: JsonValue) -> JsonValue:
+    """Return a deep copy of a plain value; scalars are shared, they can't change."""
+    kind = type(value)
+    if kind is dict:
+        return {
+            key: item if type(item) in _SCALARS else copy_json(item) for key, item in value.items()
+        }
+    if kind is list:
+        return [item if type(item) in _SCALARS else copy_json(item) for item in value]
+    return value
+
+
+def same_json(left: JsonValue, right: JsonValue) -> bool:
+    """Say whether two plain values are the same JSON: 1 equals 1.0, but never true."""
+    if left is right:
+        return True
+    if type(left) is dict and type(right) is dict:
+        return left.keys() == right.keys() and all(
+            same_json(item, right[key]) for key, item in left.items()
+        )
+    if type(left) is list and type(right) is list:
+        return len(left) == len(right) and all(map(same_json, left, right))
+    if isinstance(left, bool) or isinstance(right, bool):
+        return False
+    return bool(left == right)
+
+
+def unchanged(left: JsonValue, right: JsonValue) -> bool:
+    """Say whether a step passed a value through; 1 and 1.0 differ here, as their texts do."""
+    if left is right:
+        return True
+    if type(left) is not type(right):
+        return False
+    if type(left) is dict:
+        return left.keys() == right.keys() and all(
+            unchanged(item, right[key]) for key, item in left.items()
+        )
+    if type(left) is list:
+        return len(left) == len(right) and all(map(unchanged, left, right))
+    return bool(left == right)
+
+
+def plain(value: Any, where: str = "$") -> JsonValue:
+    """Return a step's result as plain JSON, sharing nothing that the step could still change.
+
+    Converted: pydantic models, dataclasses, datetimes (ISO-8601), UUIDs and decimals (text, so that
+    no digit is lost), enums (their value), tuples (arrays) and subclasses of the plain types.
+
+    Raises:
+        ResultNotJson: something inside is not JSON; the message names its type and key path.
+    """
+    return _plain(value, where, 0)
+
+
+def _plain(value: Any, where: str, depth: int) -> JsonValue:
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else _text(value, where)
+    if kind is bool or value is None:
+        return value
+    if kind is int:
+        return _integer(value, where)
+    if kind is float:
+        return _number(value, where)
+    if depth >= MAX_JSON_DEPTH_LEVELS:
+        raise ResultNotJson(
+            f"The value under {_shortened(where)} nests deeper than {MAX_JSON_DEPTH_LEVELS} levels."
+        )
+    if isinstance(value, dict):
+        return {
+            _key(key, where): _plain(item, f"{where}.{key}", depth + 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
+    return _plain(_converted(value, where), where, depth + 1)
+
+
+def _converted(value: Any, where: str) -> Any:
+    match value:
+        case Enum():
+            return value.value
+        case BaseModel():
+            return {name: getattr(value, name) for name in type(value).model_fields} | (
+                value.model_extra or {}
+            )
+        case datetime() | date() | time():
+            return value.isoformat()
+        case UUID() | Decimal():
+            return _finite_text(value, where)
+        case bool() | None:
+            return value
+        case str():
+            return str.__str__(value)
+        case int():
+            return int(value)
+        case float():
+            return float(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    kind = type(value)
+    raise ResultNotJson(
+        f"The value under {_shortened(where)} is of type {kind.__module__}.{kind.__qualname__}, "
+        "which is not JSON; return dicts, lists, text, numbers, booleans or null."
+    )
+
+
+def _finite_text(value: UUID | Decimal, where: str) -> str:
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ResultNotJson(f"The value under {_shortened(where)} is {value}, which is not JSON.")
+    return str(value)
+
+
+def _key(key: Any, where: str) -> str:
+    if isinstance(key, str):
+        return _text(str.__str__(key), where)
+    raise ResultNotJson(
+        f"The object under {_shortened(where)} has the key {key!r} of type {type(key).__name__}; "
+        "JSON keys are text."
+    )
+
+
+def _text(value: str, where: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ResultNotJson(
+            f"The text under {_shortened(where)} holds a lone surrogate, which has no UTF-8 form."
+        ) from None
+    return value
+
+
+def _integer(value: int, where: str) -> int:
+    if value.bit_length() > MAX_INTEGER_BITS:
+        raise ResultNotJson(
+            f"The integer under {_shortened(where)} has more than {MAX_INTEGER_BITS} bits."
+        )
+    return value
+
+
+def _number(value: float, where: str) -> float:
+    if not math.isfinite(value):
+        raise ResultNotJson(f"The number under {_shortened(where)} is {value}, which is not JSON.")
+    return value
+
+
+def _shortened(where: str) -> str:
+    return where if len(where) <= 200 else f"{where[:120]}...{where[-60:]}"

@@ -1,0 +1,130 @@
+"""What the executor refuses or fails at.
+
+SteplogError
+└── ExecutorError
+    ├── DefinitionRefused       a definition that breaks a rule, with everything wrong in it
+    ├── InputRefused            a run input that breaks the definition's schema or parameters
+    ├── CommandNotApplicable    a cancel or resume that the execution's state does not allow
+    ├── RecordingLost           this process may no longer write this execution
+    ├── RunFailed               what `Pipeline.run` raises when the execution failed
+    ├── RunCancelled            what `Pipeline.run` raises when the execution was cancelled
+    ├── TerminalError           raised by a step: do not try this again
+    └── StepProblem             an attempt failed for a reason of ours, not of the step's code
+        ├── StepTimedOut        it took longer than `timeout_seconds` (also a TimeoutError)
+        ├── WaitExpired         nobody answered in time
+        ├── ResultNotJson       its result, or something inside it, is no JSON
+        ├── SchemaMismatch      its input or result breaks the declared schema
+        ├── Unresolved          a template or a required source leads nowhere
+        ├── ConditionFailed     a condition could not be evaluated
+        ├── LoopBoundExceeded   a step was to run more often, or longer, than its loop may
+        └── AttemptsLost        the process died under it too often
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from contracts.errors import SteplogError
+from contracts.events import ErrorInfo
+from contracts.payload import JsonObject
+
+
+class ExecutorError(SteplogError):
+    """Anything the executor refuses or fails at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a definition: where, what, and what to do about it."""
+
+    json_path: str  # Such as `$.flow.paths[2].condition.operator`.
+    message: str
+    hint: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        return f"{self.json_path}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+class DefinitionRefused(ExecutorError):
+    """A definition that can't be given a meaning; `problems` holds everything wrong at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("The definition is refused. " + "; ".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+class InputRefused(ExecutorError):
+    """A run input that breaks the input schema, or lacks a required parameter."""
+
+
+class CommandNotApplicable(ExecutorError):
+    """A command that the execution's state does not allow; `code` is for programs.
+
+    Codes: `already_ended`, `not_waiting`, `step_required`, `already_answered`, `wait_expired`.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RecordingLost(ExecutorError):
+    """This process may no longer write this execution; another one goes on with it."""
+
+
+class RunFailed(ExecutorError):
+    """The execution failed. `error` is what is on record, `result` what had been reached."""
+
+    def __init__(self, error: ErrorInfo, result: JsonObject) -> None:
+        super().__init__(f"{error.type}: {error.message}")
+        self.error = error
+        self.result = result
+
+
+class RunCancelled(ExecutorError):
+    """The execution was cancelled; `result` holds what had been reached."""
+
+    def __init__(self, reason: str, result: JsonObject) -> None:
+        super().__init__(f"The execution was cancelled: {reason or 'no reason given'}.")
+        self.result = result
+
+
+class TerminalError(ExecutorError):
+    """Raised by a step to say: trying again can't help. Never retried."""
+
+
+class StepProblem(ExecutorError):
+    """An attempt failed for a reason that steplog found, not the step's own code."""
+
+
+class StepTimedOut(StepProblem, TimeoutError):
+    """An attempt took longer than `timeout_seconds`."""
+
+
+class WaitExpired(StepProblem):
+    """Nobody answered before the wait expired."""
+
+
+class ResultNotJson(StepProblem):
+    """A step's result, or something inside it, is not JSON; the key path is in the message."""
+
+
+class SchemaMismatch(StepProblem):
+    """A step's input or result, or the pipeline's output, breaks the declared schema."""
+
+
+class Unresolved(StepProblem):
+    """A template or a required source leads nowhere."""
+
+
+class ConditionFailed(StepProblem):
+    """A condition could not be evaluated, so the flow can't go on from there."""
+
+
+class LoopBoundExceeded(StepProblem):
+    """A step was to run more often, or for longer, than `loop_config` allows."""
+
+
+class AttemptsLost(StepProblem):
+    """The process died under the step too often to try again."""
