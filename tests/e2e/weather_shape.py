@@ -19,13 +19,17 @@ class Work(Step):
 
     async def run(self, data: Any) -> Any:
         """Return one key named after the step."""
-        runs_file = os.environ.get(RUNS_FILE_VARIABLE)
-        if runs_file:
-            line = f"{self.context.idempotency_key} {os.getpid()}\n"
-            with Path(runs_file).open("a") as lines:
-                lines.write(line)
+        leave_a_line(self.context.idempotency_key)
         await asyncio.sleep(self.config.get("seconds", 0.005))
         return {self.name: data.get("n", 0)}
+
+
+def leave_a_line(idempotency_key: str) -> None:
+    """Note that a step's code ran, and in which process."""
+    runs_file = os.environ.get(RUNS_FILE_VARIABLE)
+    if runs_file:
+        with Path(runs_file).open("a") as lines:
+            lines.write(f"{idempotency_key} {os.getpid()}\n")
 
 
 def weather_shape(seconds: float = 0.005) -> JsonObject:
