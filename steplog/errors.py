@@ -1,14 +1,33 @@
 """What can go wrong in the hands of a person; every text is one sentence with the remedy.
 
 SteplogError
+├── BadInput                 what was typed or set can't be used
+├── WrongTopic               a topic is missing or has another partition count
+├── ServiceUnreachable       a broker, a database or the API does not answer
+├── NotAnswered              the API answered with a problem, or not in time
 └── LocalError               the local stack
-    ├── ServerNotStarted     a server did not come up
-    ├── ServerUnreachable    a given address does not answer
+    ├── ServerNotStarted     a process did not come up
     ├── StackBusy            a stack runs here already, or none does
     └── DataFolderUnusable   the data folder can't be written
 """
 
 from contracts.errors import SteplogError
+
+
+class BadInput(SteplogError):
+    """An argument, a file or a setting that can't be used; the text says what it needs to be."""
+
+
+class WrongTopic(SteplogError):
+    """A topic is missing, or has another partition count than declared."""
+
+
+class ServiceUnreachable(SteplogError):
+    """A broker, a database or an API does not answer at its address."""
+
+
+class NotAnswered(SteplogError):
+    """The API answered with a problem, or an answer did not come within its time."""
 
 
 class LocalError(SteplogError):
@@ -17,10 +36,6 @@ class LocalError(SteplogError):
 
 class ServerNotStarted(LocalError):
     """A process ended before it was ready, or took too long; the text names its log."""
-
-
-class ServerUnreachable(LocalError):
-    """A server that was given by its address does not answer there."""
 
 
 class StackBusy(LocalError):

@@ -12,7 +12,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from contracts.topics import Topics, topics_for
 from steplog.local.choice import choose_kafka, choose_postgres, running
+from steplog.topics import apply_topics
+
+# Enough for two owners of several partitions each.
+TEST_PARTITIONS = 4
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +51,11 @@ async def postgres_url(postgres_server_url: str) -> AsyncIterator[str]:
         await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:
         await admin.close()
+
+
+@pytest.fixture
+async def topics(kafka_bootstrap: str, topic_namespace: str) -> Topics:
+    """Return the topics of a namespace of the test's own, created on the real broker."""
+    declared = topics_for(topic_namespace, TEST_PARTITIONS)
+    await apply_topics(kafka_bootstrap, tuple(declared))
+    return declared

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from steplog.local.docker import KafkaContainer, PostgresContainer, engine_answers
 from steplog.local.given import GivenServer
 from steplog.local.kafka import KafkaServer
+from steplog.local.kafka_jars import OnBytes, ignore_bytes
 from steplog.local.postgres import PostgresServer
 from steplog.local.readiness import kafka_answers, postgres_answers
 from steplog.local.server import Server, start_server
@@ -15,20 +17,30 @@ KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 POSTGRES_VARIABLE = "DATABASE_URL"
 
 
-def choose_kafka(folder: Path, environment: Mapping[str, str] = os.environ) -> Server:
-    """Return the broker to use; `folder` is for one of our own."""
+def choose_kafka(
+    folder: Path,
+    environment: Mapping[str, str] = os.environ,
+    on_bytes: OnBytes = ignore_bytes,
+) -> Server:
+    """Return the broker to use; `folder` is for the files of one of our own."""
     given = _given(environment, KAFKA_VARIABLE)
     if given is not None:
         return GivenServer("Kafka", given, KAFKA_VARIABLE, kafka_answers)
-    return KafkaServer(folder)
+    if engine_answers():
+        return KafkaContainer(folder)
+    return KafkaServer(folder, on_bytes=on_bytes)
 
 
-def choose_postgres(folder: Path, environment: Mapping[str, str] = os.environ) -> Server:
-    """Return the database server to use; `folder` is for one of our own."""
+def choose_postgres(
+    folder: Path, environment: Mapping[str, str] = os.environ, database: str = "postgres"
+) -> Server:
+    """Return the database server to use; `folder` is for the files of one of our own."""
     given = _given(environment, POSTGRES_VARIABLE)
     if given is not None:
         return GivenServer("PostgreSQL", given, POSTGRES_VARIABLE, postgres_answers)
-    return PostgresServer(folder)
+    if engine_answers():
+        return PostgresContainer(folder, database)
+    return PostgresServer(folder, database)
 
 
 @contextmanager

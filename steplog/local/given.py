@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from steplog.errors import ServerUnreachable
+from steplog.errors import ServiceUnreachable
 from steplog.local.server import Running
 
 
@@ -35,10 +35,10 @@ class GivenServer:
         """Check that it answers.
 
         Raises:
-            ServerUnreachable: it does not.
+            ServiceUnreachable: it does not.
         """
         if not self.is_ready():
-            raise ServerUnreachable(
+            raise ServiceUnreachable(
                 f"{self.name} does not answer at {self.address}; "
                 f"start it there, or correct or unset {self.variable}."
             )

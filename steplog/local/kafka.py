@@ -13,7 +13,7 @@ from pathlib import Path
 from steplog.errors import ServerNotStarted
 from steplog.local.child import Child, Program
 from steplog.local.foreground import run_in_foreground
-from steplog.local.kafka_jars import java, kafka_jars
+from steplog.local.kafka_jars import OnBytes, ignore_bytes, java, kafka_jars
 from steplog.local.kafka_properties import LOGGING_PROPERTIES, server_properties
 from steplog.local.ports import LOOPBACK, free_ports
 from steplog.local.readiness import kafka_answers
@@ -31,11 +31,10 @@ class KafkaServer:
     name = NAME
     kind = "local"
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, on_bytes: OnBytes = ignore_bytes) -> None:
         self.folder = folder
-        chosen = free_ports(2)
-        self.port = port or chosen[0]
-        self.controller_port = chosen[1]
+        self.port, self.controller_port = free_ports(2)
+        self._on_bytes = on_bytes
 
     @property
     def address(self) -> str:
@@ -83,7 +82,7 @@ class KafkaServer:
 
     def _java(self, main_class: str, *arguments: str) -> tuple[str, ...]:
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
-        classpath = ":".join(str(jar) for jar in kafka_jars())
+        classpath = ":".join(str(jar) for jar in kafka_jars(self._on_bytes))
         return (str(java()), *JVM_OPTIONS, logging, "-cp", classpath, main_class, *arguments)
 
 

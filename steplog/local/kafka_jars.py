@@ -1,6 +1,10 @@
 """Apache Kafka's jars from Maven Central, in jgo's own cache that all runs on a machine share."""
 
+import fcntl
 import logging
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from steplog.errors import ServerNotStarted
@@ -15,26 +19,41 @@ ENDPOINT = "+".join(
         "org.apache.logging.log4j:log4j-core:2.24.3",
     )
 )
+# What the first download amounts to, for a progress display.
+DOWNLOAD_BYTES = 45_000_000
+OnBytes = Callable[[int], None]
 
 
-def kafka_jars() -> tuple[Path, ...]:
-    """Return Kafka and all it needs; downloads about 43 MB the first time, 3 ms afterwards.
+def ignore_bytes(_count: int) -> None:
+    """Take no notice of a download's progress."""
+
+
+def kafka_jars(on_bytes: OnBytes = ignore_bytes) -> tuple[Path, ...]:
+    """Return Kafka and all it needs; downloads them the first time, takes 3 ms afterwards.
+
+    Args:
+        on_bytes: told how many bytes arrived, as they do.
 
     Raises:
         ServerNotStarted: the extra `local` is not installed, or Maven Central can't be reached.
     """
     try:
-        import jgo  # noqa: PLC0415
+        from jgo.config import GlobalSettings  # noqa: PLC0415
     except ImportError as error:
         raise missing_extra("Kafka", "KAFKA_BOOTSTRAP_SERVERS") from error
     logging.getLogger("jgo").setLevel(logging.ERROR)
+    settings = GlobalSettings.load()
     try:
-        return tuple(Path(jar) for jar in jgo.build(ENDPOINT).all_jars)
+        with _one_at_a_time(Path(settings.cache_dir)):
+            jars = _resolve(on_bytes)
+            if _drop_cut_short(jars, Path(settings.repo_cache)):
+                jars = _resolve(on_bytes, update=True)
     except Exception as error:
         raise ServerNotStarted(
-            f"Kafka's jars could not be fetched from Maven Central ({error}); "
+            f"Kafka's jars can't be had from Maven Central ({error}); "
             "check the network, or set KAFKA_BOOTSTRAP_SERVERS to a running broker."
         ) from error
+    return jars
 
 
 def java() -> Path:
@@ -52,3 +71,34 @@ def missing_extra(server: str, variable: str) -> ServerNotStarted:
         f"A local {server} needs packages that are not installed; "
         f"run `pip install 'steplog[local]'`, or set {variable} to a running server."
     )
+
+
+def _resolve(on_bytes: OnBytes, *, update: bool = False) -> tuple[Path, ...]:
+    import jgo  # noqa: PLC0415
+    from jgo.maven import PythonResolver  # noqa: PLC0415
+
+    @contextmanager
+    def each_file(_name: str, _total_bytes: int) -> Iterator[OnBytes]:
+        yield on_bytes
+
+    resolver = PythonResolver(progress_callback=each_file)
+    built = jgo.build(ENDPOINT, update=update, resolver=resolver)
+    return tuple(Path(jar) for jar in built.all_jars)
+
+
+def _drop_cut_short(jars: tuple[Path, ...], repository: Path) -> bool:
+    """Remove jars that an interrupted download left behind; jgo would take them for whole."""
+    broken = [jar for jar in jars if not zipfile.is_zipfile(jar)]
+    for jar in broken:
+        for copy in (jar, *repository.rglob(jar.name)):
+            copy.unlink(missing_ok=True)
+    return bool(broken)
+
+
+@contextmanager
+def _one_at_a_time(cache: Path) -> Iterator[None]:
+    # Two first starts at once would write the same files.
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "steplog.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -8,30 +8,43 @@ NODE_ID = 1
 
 
 def server_properties(log_dir: Path, *, port: int, controller_port: int) -> str:
-    """Return the text of `server.properties`.
+    """Return the text of `server.properties` for a broker of this machine."""
+    settings = broker_settings(
+        listeners=f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        advertised=f"PLAINTEXT://{LOOPBACK}:{port}",
+        voters=f"{NODE_ID}@{LOOPBACK}:{controller_port}",
+        log_dirs=str(log_dir),
+    )
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def broker_settings(
+    *, listeners: str, advertised: str, voters: str, log_dirs: str
+) -> dict[str, str]:
+    """Return the settings by their names.
 
     One node holds everything, so every replication factor is 1; groups form without waiting for
     more members; topics are made by `steplog topics apply` alone, never by a client's typo.
     """
-    settings = {
+    return {
         "process.roles": "broker,controller",
-        "node.id": NODE_ID,
-        "controller.quorum.voters": f"{NODE_ID}@{LOOPBACK}:{controller_port}",
-        "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
+        "node.id": str(NODE_ID),
+        "controller.quorum.voters": voters,
+        "listeners": listeners,
+        "advertised.listeners": advertised,
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
-        "log.dirs": log_dir,
+        "log.dirs": log_dirs,
         "auto.create.topics.enable": "false",
-        "offsets.topic.replication.factor": 1,
-        "offsets.topic.num.partitions": 4,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "transaction.state.log.num.partitions": 4,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
-        "group.initial.rebalance.delay.ms": 0,
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "4",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.num.partitions": "4",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        "group.initial.rebalance.delay.ms": "0",
     }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 # Warnings and worse, to standard output, where the supervisor collects them.

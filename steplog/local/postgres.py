@@ -85,14 +85,14 @@ class PostgresServer:
         )
 
     def is_ready(self) -> bool:
-        """Whether a query is answered."""
-        return self._query("postgres", "SELECT 1") == "1"
+        """Whether the database answers a query; it is created when the server first does."""
+        return self._answers(self.database) or (self._answers("postgres") and self._create())
 
-    def ensure_database(self) -> None:
-        """Create the database if the running server has none of its name."""
-        found = f"SELECT count(*) FROM pg_database WHERE datname = '{self.database}'"  # noqa: S608
-        if self._query("postgres", found) == "0":
-            self._query("postgres", f'CREATE DATABASE "{self.database}"')
+    def _answers(self, database: str) -> bool:
+        return self._query(database, "SELECT 1") == "1"
+
+    def _create(self) -> bool:
+        return self._query("postgres", f'CREATE DATABASE "{self.database}"') is not None
 
     def _query(self, database: str, sql: str) -> str | None:
         argv = [binary("psql"), "-X", "-At", "-d", self.url_of(database), "-c", sql]

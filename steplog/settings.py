@@ -1,0 +1,51 @@
+"""Settings of the command line, the client and the local stack, from the environment."""
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.topics import DEFAULT_NAMESPACE, DEFAULT_PARTITIONS, Topics, topics_for
+from steplog.errors import BadInput
+
+DEFAULT_DATA_DIR = Path(".steplog")
+DEFAULT_API_PORT = 8400
+
+
+class SteplogSettings(BaseSettings):
+    """What a person may set; unset addresses are those of the local stack."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STEPLOG_", extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
+
+    kafka_bootstrap_servers: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("STEPLOG_KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
+    )
+    database_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("STEPLOG_DATABASE_URL", "DATABASE_URL")
+    )
+    topic_namespace: str = DEFAULT_NAMESPACE
+    partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=4096)
+    data_dir: Path = DEFAULT_DATA_DIR
+    api_host: str = "127.0.0.1"
+    # Unset: the default port if it is free, else any free one.
+    api_port: int | None = Field(default=None, ge=1, le=65535)
+    api_url: str | None = None  # Of an API that somebody else runs.
+
+    @property
+    def topics(self) -> Topics:
+        """Return the topics under the namespace."""
+        return topics_for(self.topic_namespace, self.partitions)
+
+
+def load_settings() -> SteplogSettings:
+    """Return the settings; raise `BadInput` naming the one that is wrong."""
+    try:
+        return SteplogSettings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]).upper()
+        prefixed = name if name.startswith("STEPLOG_") else f"STEPLOG_{name}"
+        raise BadInput(f"The setting {prefixed} is wrong: {first['msg']}.") from error
