@@ -3,7 +3,7 @@
 Each record is judged in this order: can its headers be read; did the partition's owner write it
 (`contracts.epoch`); is it of a kind known here; is it the next of its execution's history. A
 repeat, a stale record and an unknown kind are counted and passed over. What can't be read or
-doesn't fit is set aside and every later record of that execution is parked behind it, while others flow:
+doesn't fit is set aside and every later record of that execution is parked behind it; others flow:
 
     seq <= last      seen before: pass over, count
     seq == last + 1  next: fold

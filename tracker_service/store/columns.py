@@ -4,7 +4,7 @@
 leaves what is there. All others follow the fold.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
@@ -13,6 +13,7 @@ from msgspec import structs
 
 from tracker_service.projections.changes import (
     AppliedCommand,
+    Changes,
     Compensation,
     Definition,
     FailedAttempt,
@@ -326,3 +327,31 @@ DEFINITIONS: Final = Table[Definition](
     ),
     structs.astuple,
 )
+
+
+def side_rows(changes: Changes) -> list[tuple[Table[Any], list[Sequence[Any]]]]:
+    """Return the rows besides executions and visits, per table that has any."""
+    tables: tuple[tuple[Table[Any], Iterable[Any]], ...] = (
+        (DEFINITIONS, changes.definitions.values()),
+        (FAILED_ATTEMPTS, changes.failed_attempts),
+        (QUESTIONS, changes.questions),
+        (STATUS_CHANGES, changes.status_changes),
+        (COMPENSATIONS, changes.compensations),
+        (APPLIED_COMMANDS, changes.applied_commands.values()),
+        (REFUSED_COMMANDS, changes.refused_commands.values()),
+    )
+    rows = ((table, [table.row(result) for result in results]) for table, results in tables)
+    return [(table, found) for table, found in rows if found]
+
+
+# Sorted by key: two writers then lock rows in one order, and pages are touched in order.
+
+
+def execution_rows(changes: Changes) -> list[Sequence[Any]]:
+    """Return the rows of executions a batch touched."""
+    return [_execution_row(state) for _, state in sorted(changes.executions.items())]
+
+
+def visit_rows(changes: Changes) -> list[Sequence[Any]]:
+    """Return the rows of visits a batch touched."""
+    return [_visit_row(visit) for _, visit in sorted(changes.visits.items())]

@@ -2,7 +2,7 @@
 
 TrackerError
 └── StoreError
-    ├── StoreUnavailable   not now: connection lost, failing over, deadlock, full disk; worth a retry
+    ├── StoreUnavailable   not now: connection lost, failing over, deadlock, disk full; try again
     ├── RowsRejected       the database refuses a value; the batch holds a record it can't take
     └── StoreRefused       a bad start: schema newer, rights missing, read-only; a person must act
 """

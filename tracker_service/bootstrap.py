@@ -1,0 +1,66 @@
+"""Puts the tracker's parts together, and looks before it leaps."""
+
+import importlib
+from collections.abc import Mapping
+
+from tracker_service.log_reader import check_bounds, read_bounds
+from tracker_service.projections.errors import TrackerError
+from tracker_service.settings import Settings
+from tracker_service.store.port import Store
+from tracker_service.store.postgres.reading import PostgresReadModel
+from tracker_service.store.postgres.store import PostgresStore
+from tracker_service.store.reading import ReadModel
+
+# Without these the pure Python stand-ins run: right in the end, but many times slower, and Faust's
+# acks events of an old generation.
+_EXTENSIONS: Mapping[str, str] = {
+    "aiokafka.record._crecords.default_records": "aiokafka",
+    "faust._cython.streams": "faust-streaming",
+}
+
+
+class LacksExtension(TrackerError):
+    """A dependency was installed without its C extension."""
+
+
+def check_extensions() -> None:
+    """Raise `LacksExtension` if a C extension the tracker counts on is missing."""
+    for module, distribution in _EXTENSIONS.items():
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise LacksExtension(
+                f"{distribution} is installed without its C extension ({module}); install its "
+                "wheel for this platform."
+            ) from error
+
+
+def make_store(settings: Settings) -> Store:
+    """Return the store for the database URL, not yet open."""
+    return PostgresStore(settings.database_url, max_connections=settings.tracker_max_connections)
+
+
+def make_read_model(settings: Settings) -> ReadModel:
+    """Return the read model for the database URL, not yet open."""
+    return PostgresReadModel(settings.database_url)
+
+
+async def prepare(settings: Settings, store: Store) -> None:
+    """Open the store and compare log and rows before anything is consumed.
+
+    Raises:
+        TrackerError: something a person must put right; its text says what.
+    """
+    check_extensions()
+    bounds = await read_bounds(settings.kafka_bootstrap_servers, settings.events_topic)
+    await store.open()
+    known = await store.known_partitions(settings.events_topic)
+    positions = await store.positions(settings.events_topic, list(range(known))) if known else {}
+    check_bounds(
+        settings.events_topic,
+        bounds,
+        {partition: position.next_offset for partition, position in positions.items()},
+        settings.partitions,
+    )
+    await store.positions(settings.events_topic, sorted(bounds.ends))
+    await store.observe_ends(settings.events_topic, dict(bounds.ends))

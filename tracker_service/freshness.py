@@ -1,0 +1,81 @@
+"""How fresh an answer is: what is applied, how much is not (gap) and for how long (lag).
+
+A gap is counted in events, a lag in seconds. A partition without a gap has no lag; one with a gap is
+late since it was last seen without, or since its newest applied event, whichever is later. When no
+worker looks at the log any more, nobody knows of a gap: the lag then grows from the last look.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+# A worker looks at the ends every second; three misses mean that it is away.
+LOOK_IS_OLD_AFTER = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFreshness:
+    """One partition; `next_offset` is the first event not applied."""
+
+    partition: int
+    next_offset: int
+    end_offset: int
+    last_event_at: datetime | None
+    observed_at: datetime | None
+    caught_up_at: datetime | None
+
+    @property
+    def gap(self) -> int:
+        """Events behind."""
+        return max(0, self.end_offset - self.next_offset)
+
+    def lag_s(self, now: datetime) -> float:
+        """Seconds behind."""
+        looked_at = self.observed_at
+        if looked_at is not None and now - looked_at <= LOOK_IS_OLD_AFTER and self.gap == 0:
+            return 0.0
+        marks = [at for at in (self.caught_up_at, self.last_event_at) if at is not None]
+        if not marks:
+            return 0.0
+        return max(0.0, (now - max(marks)).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """All partitions at one moment; read before the rows it speaks for, so they are no older."""
+
+    now: datetime
+    partitions: Sequence[PartitionFreshness]
+
+    @property
+    def gap(self) -> int:
+        """Events behind, over all partitions."""
+        return sum(partition.gap for partition in self.partitions)
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds behind, of the slowest partition."""
+        return max((partition.lag_s(self.now) for partition in self.partitions), default=0.0)
+
+    @property
+    def observed_at(self) -> datetime | None:
+        """The oldest of the newest looks at each partition's end."""
+        looks = [partition.observed_at for partition in self.partitions]
+        known = [at for at in looks if at is not None]
+        return min(known) if len(known) == len(looks) and known else None
+
+    @property
+    def tracker(self) -> str:
+        """`fresh`, `behind`, or `away` where no worker looks at the log."""
+        looked_at = self.observed_at
+        if looked_at is None or self.now - looked_at > LOOK_IS_OLD_AFTER:
+            return "away"
+        return "behind" if self.gap else "fresh"
+
+    def applied(self, partition: int, offset: int) -> bool:
+        """Return whether the event at that offset is in the rows."""
+        return any(p.partition == partition and p.next_offset > offset for p in self.partitions)
+
+    def positions(self) -> Mapping[str, int]:
+        """Return the next offset by partition, for answers."""
+        return {str(p.partition): p.next_offset for p in self.partitions}

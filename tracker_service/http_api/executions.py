@@ -1,0 +1,96 @@
+"""Executions and their steps."""
+
+import base64
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from contracts.records import ExecutionStatus
+from tracker_service.http_api.answers import answer, record
+from tracker_service.http_api.problems import BadQuestion, NotFound
+from tracker_service.http_api.waiting import DEFAULT_WAIT_MS, AtLeast, TimeoutMs, WaitFor, wait
+from tracker_service.store.reading import (
+    DEFAULT_PAGE_ROWS,
+    MAX_PAGE_ROWS,
+    ExecutionFilter,
+    ReadModel,
+    Row,
+)
+
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ROWS)]
+Cursor = Annotated[str | None, Query(max_length=600, description="next_cursor of a page.")]
+PipelineId = Annotated[str | None, Query(max_length=200)]
+
+
+def routes(model: ReadModel, topic: str) -> APIRouter:
+    """Return the routes over a read model."""
+    router = APIRouter(prefix="/api", tags=["executions"])
+
+    @router.get("/executions", responses=_SHAPES["list"])
+    async def list_executions(
+        limit: Limit = DEFAULT_PAGE_ROWS,
+        cursor: Cursor = None,
+        status: ExecutionStatus | None = None,
+        pipeline_id: PipelineId = None,
+    ) -> Response:
+        """List executions, newest first."""
+        after = None if cursor is None else _read_cursor(cursor)
+        freshness = await model.freshness(topic)
+        wanted = ExecutionFilter(limit + 1, status and status.value, pipeline_id, after)
+        rows = list(await model.executions(wanted))
+        following = _cursor(rows[limit - 1]) if len(rows) > limit else None
+        items = [record(row) for row in rows[:limit]]
+        return answer({"items": items, "next_cursor": following}, freshness)
+
+    @router.get("/executions/{execution_id}", responses=_SHAPES["one"])
+    async def get_execution(
+        execution_id: str,
+        wait_for: WaitFor = None,
+        at_least: AtLeast = None,
+        timeout_ms: TimeoutMs = DEFAULT_WAIT_MS,
+    ) -> Response:
+        """Return one execution, after waiting for a command or an offset if asked to."""
+        satisfied = await wait(model, topic, wait_for, at_least, timeout_ms)
+        freshness = await model.freshness(topic)
+        row = await model.execution(execution_id)
+        if row is None:
+            raise NotFound(f"There is no execution {execution_id} in the rows.")
+        return answer({"execution": record(row)}, freshness, satisfied=satisfied)
+
+    @router.get("/executions/{execution_id}/steps", responses=_SHAPES["list"])
+    async def get_steps(execution_id: str) -> Response:
+        """Return an execution's visits to steps in the order they began."""
+        freshness = await model.freshness(topic)
+        rows = await model.steps(execution_id)
+        if not rows and await model.execution(execution_id) is None:
+            raise NotFound(f"There is no execution {execution_id} in the rows.")
+        return answer({"items": [record(row) for row in rows]}, freshness)
+
+    return router
+
+
+def _cursor(row: Row) -> str:
+    text = f"{row['started_at'].isoformat()}|{row['execution_id']}"
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        text = base64.urlsafe_b64decode(cursor.encode()).decode()
+        started_at, execution_id = text.split("|", 1)
+        time = datetime.fromisoformat(started_at)
+    except ValueError as error:
+        raise BadQuestion("cursor is not the next_cursor of a page.") from error
+    if time.tzinfo is None or "\x00" in execution_id:
+        raise BadQuestion("cursor is not the next_cursor of a page.")
+    return time, execution_id
+
+
+_SHAPES: dict[str, dict[int | str, dict[str, Any]]] = {
+    "list": {200: {"description": "`items`, `next_cursor` where there are more, `freshness`."}},
+    "one": {
+        200: {"description": "`execution` and `freshness`."},
+        404: {"description": "Problem details: no such execution."},
+    },
+}

@@ -1,0 +1,51 @@
+"""The API as a process."""
+
+import asyncio
+import socket
+
+import uvicorn
+
+from tracker_service.bootstrap import make_read_model
+from tracker_service.http_api.app import make_app
+from tracker_service.projections.errors import TrackerError
+from tracker_service.settings import Settings
+
+SHUTDOWN_TIMEOUT_S = 5
+BACKLOG_CONNECTIONS = 512
+
+
+class PortTaken(TrackerError):
+    """The API's address can't be listened on."""
+
+
+def serve(settings: Settings) -> None:
+    """Answer until told to stop.
+
+    Raises:
+        PortTaken: another process has the port.
+        StoreRefused: the read model is not there or does not fit this code.
+    """
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    listening = _listen(settings.api_host, settings.api_port)
+    model = make_read_model(settings)
+    await model.open()
+    config = uvicorn.Config(
+        make_app(model, settings.events_topic),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+    )
+    await uvicorn.Server(config).serve([listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=BACKLOG_CONNECTIONS)
+    except OSError as error:
+        raise PortTaken(
+            f"The API can't listen on {host}:{port}: {error.strerror}. Set STEPLOG_API_PORT to a "
+            "free port."
+        ) from error

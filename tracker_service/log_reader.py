@@ -1,0 +1,108 @@
+"""The events topic read without a group: does it exist, how many partitions, where they end."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from tracker_service.projections.errors import TrackerError
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+class LogRefused(TrackerError):
+    """The events topic can't be read as it is; the text names the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogBounds:
+    """First and next offset of each partition."""
+
+    begins: Mapping[int, int]
+    ends: Mapping[int, int]
+
+
+@asynccontextmanager
+async def log_consumer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """Yield a connected consumer without a group.
+
+    Raises:
+        LogRefused: no broker answers.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        request_timeout_ms=int(CONNECT_TIMEOUT_S * 1000),
+    )
+    try:
+        try:
+            await consumer.start()
+        except (KafkaError, OSError, ValueError) as error:
+            raise LogRefused(
+                f"Kafka can't be reached at {bootstrap_servers}: {error}. Start it or correct "
+                "KAFKA_BOOTSTRAP_SERVERS."
+            ) from error
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def read_bounds(bootstrap_servers: str, topic: str) -> LogBounds:
+    """Return where the topic's partitions begin and end.
+
+    Raises:
+        LogRefused: no broker answers, or the topic does not exist.
+    """
+    async with log_consumer(bootstrap_servers) as consumer:
+        if topic not in await consumer.topics():
+            raise LogRefused(
+                f"The topic {topic} does not exist at {bootstrap_servers}; create it with "
+                "`steplog topics apply`."
+            )
+        numbers = consumer.partitions_for_topic(topic) or set()
+        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+        begins = await consumer.beginning_offsets(partitions)
+        ends = await consumer.end_offsets(partitions)
+        return LogBounds(
+            {tp.partition: offset for tp, offset in begins.items()},
+            {tp.partition: offset for tp, offset in ends.items()},
+        )
+
+
+def check_bounds(
+    topic: str, bounds: LogBounds, positions: Mapping[int, int], wanted: int | None
+) -> None:
+    """Refuse a log that does not fit the rows.
+
+    Args:
+        topic: for the sentence.
+        bounds: where the log's partitions begin and end.
+        positions: next offset per partition the rows were made from; empty at the first start.
+        wanted: partitions as configured, or None.
+
+    Raises:
+        LogRefused: another number of partitions, records removed before they were applied, or a
+            log that ends before the position.
+    """
+    count = len(bounds.ends)
+    for source, number in (("STEPLOG_PARTITIONS", wanted), ("the rows", len(positions))):
+        if number and number != count:
+            raise LogRefused(
+                f"The topic {topic} has {count} partitions but {source} say {number}; the count "
+                "of an events topic never changes. Restore the topic, or use a new database."
+            )
+    for partition, position in sorted(positions.items()):
+        begin, end = bounds.begins[partition], bounds.ends[partition]
+        if position > end:
+            raise LogRefused(
+                f"The rows are made from {position} records of partition {partition} of {topic} "
+                f"but the log ends at {end}: it was made anew. Use a new database, or rebuild."
+            )
+        if position < begin:
+            raise LogRefused(
+                f"Records {position} to {begin - 1} of partition {partition} of {topic} were "
+                "removed before they were applied. Restore them, or rebuild from what is left."
+            )

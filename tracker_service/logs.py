@@ -1,0 +1,67 @@
+"""Logs: one short line per happening on stderr, and no floods from the libraries below."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+
+import structlog
+
+# A broker that is down makes its client log hundreds of equal lines; this many pass per interval.
+MAX_EQUAL_LINES = 3
+INTERVAL_S = 30.0
+_LIBRARIES = ("aiokafka", "faust", "mode", "asyncpg", "kafka")
+
+
+class FloodGate(logging.Filter):
+    """Lets the first lines of each message template pass in every interval."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether this line is among the first of its interval."""
+        key = (record.name, str(record.msg)[:80])
+        now_s = self._clock()
+        since_s, count = self._seen.get(key, (now_s, 0))
+        if now_s - since_s >= INTERVAL_S:
+            since_s, count = now_s, 0
+        if len(self._seen) > 1000:
+            self._seen.clear()
+        self._seen[key] = (since_s, count + 1)
+        # What a library tells with a traceback is told in one line here.
+        record.exc_info = None
+        return count < MAX_EQUAL_LINES
+
+
+def configure_logs(level: str) -> None:
+    """Send structlog and the standard library's logging to stderr, as one kind of line."""
+    time_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    shared: list[structlog.typing.Processor] = [structlog.stdlib.add_log_level, time_stamp]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processor=structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            foreign_pre_chain=shared,
+        )
+    )
+    gate = FloodGate()
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    handler.addFilter(lambda record: gate.filter(record) if _foreign(record) else True)
+
+
+def _foreign(record: logging.LogRecord) -> bool:
+    return record.name.split(".")[0] in _LIBRARIES

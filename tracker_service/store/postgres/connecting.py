@@ -1,0 +1,48 @@
+"""Connections to PostgreSQL, with the settings each one is given."""
+
+import asyncpg
+
+from tracker_service.store.errors import StoreError, StoreRefused
+from tracker_service.store.postgres.faults import store_errors
+
+CONNECT_TIMEOUT_S = 10.0
+# Far below Kafka's rebalance timeout (60 s): a flush that takes longer would outlive ownership.
+STATEMENT_TIMEOUT_S = 20.0
+
+Pool = asyncpg.Pool
+
+
+async def open_pool(
+    url: str, *, max_connections: int, application: str, schema: str | None = None
+) -> Pool:
+    """Return a pool on the database.
+
+    Raises:
+        StoreRefused: it can't be reached or entered; the sentence says what to check.
+    """
+    settings = {
+        "application_name": application,
+        # The statements here are short; compiling them costs more than it saves.
+        "jit": "off",
+        # Rows and position go back together if the server crashes, and the tail is read again.
+        "synchronous_commit": "off",
+    }
+    if schema is not None:
+        settings["search_path"] = schema
+    try:
+        with store_errors():
+            return await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=max_connections,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=STATEMENT_TIMEOUT_S,
+                server_settings=settings,
+            )
+    except StoreError as error:
+        raise StoreRefused(
+            f"The read model's database can't be opened: {error} "
+            "Check DATABASE_URL and that PostgreSQL is running."
+        ) from error
+    except ValueError as error:
+        raise StoreRefused(f"DATABASE_URL is not an address of PostgreSQL: {error}.") from error

@@ -1,0 +1,42 @@
+"""asyncpg's errors to the tracker's, by SQLSTATE class (PostgreSQL manual, appendix A)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from tracker_service.store.errors import RowsRejected, StoreError, StoreRefused, StoreUnavailable
+
+# 22 data exception, 23 integrity constraint, 54 program limit: the rows themselves are at fault.
+_REJECTED = ("22", "23", "54")
+# 28 authorization, 3D and 3F missing database or schema, 42 rights and missing tables.
+_REFUSED = ("28", "3D", "3F", "42")
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn whatever asyncpg raises inside into one of `tracker_service.store.errors`."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise _of_server(error) from error
+    except (asyncpg.exceptions.DataError, OverflowError) as error:
+        raise RowsRejected(f"PostgreSQL can't take a value: {error}.") from error
+    except asyncpg.InterfaceError as error:
+        raise StoreUnavailable(f"The connection to PostgreSQL is gone: {error}.") from error
+    except TimeoutError as error:
+        raise StoreUnavailable("PostgreSQL did not answer in time.") from error
+    except OSError as error:
+        raise StoreUnavailable(f"PostgreSQL can't be reached: {error}.") from error
+
+
+def _of_server(error: asyncpg.PostgresError) -> StoreError:
+    state = getattr(error, "sqlstate", None) or ""
+    text = f"PostgreSQL says: {error} (SQLSTATE {state})."
+    if state.startswith(_REJECTED):
+        return RowsRejected(text)
+    if state.startswith(_REFUSED):
+        return StoreRefused(text)
+    # What is left passes: 08 connection, 40 deadlock, 53 disk full or too many connections,
+    # 55 locks, 57 shutdown, statement timeout or starting up, 25006 a standby after failover.
+    return StoreUnavailable(text)

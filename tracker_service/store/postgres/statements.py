@@ -1,0 +1,98 @@
+"""The SQL of the writing side, made from the columns both databases share."""
+
+from typing import Any, Final
+
+from tracker_service.store.columns import EXECUTIONS, VISITS, Table, upsert_sql
+
+CLAIM: Final = """
+UPDATE projection_positions SET next_offset = $5, epoch = $6, applied_at = now(),
+    last_event_at = COALESCE($7, last_event_at), end_offset = GREATEST(end_offset, $8),
+    observed_at = now(),
+    caught_up_at = CASE WHEN $5 >= GREATEST(end_offset, $8) THEN now() ELSE caught_up_at END
+WHERE topic = $1 AND partition = $2 AND next_offset = $3 AND generation = $4
+RETURNING partition
+"""
+CLAIM_ARGUMENTS: Final = 8
+
+OBSERVE: Final = """
+UPDATE projection_positions AS p SET end_offset = ends.end_offset, observed_at = now(),
+    caught_up_at = CASE WHEN p.next_offset >= ends.end_offset THEN now() ELSE p.caught_up_at END
+FROM unnest($2::integer[], $3::bigint[]) AS ends(partition, end_offset)
+WHERE p.topic = $1 AND p.partition = ends.partition
+"""
+ANSWER: Final = """
+UPDATE interactions SET status = $2, completed_at = $3, human_input = $4::json, responded_by = $5
+WHERE interaction_id = $1 AND status = 'pending'
+"""
+SET_ASIDE: Final = """
+INSERT INTO dead_letters (topic, partition, log_offset, execution_id, seq, status, code, reason,
+    record_key, record_value, record_headers)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json)
+ON CONFLICT (topic, partition, log_offset) DO NOTHING
+"""
+LOAD_EXECUTIONS: Final = """
+SELECT execution_id, pipeline_id, pipeline_name, started_at, declared_steps, partition, status,
+    completed_at, completed_steps, failed_steps, error_message, execution_time_ms, seq,
+    log_offset AS "offset", incomplete
+FROM pipeline_executions WHERE execution_id = ANY($1::text[])
+"""
+LOAD_VISITS: Final = """
+SELECT execution_id, step_id, iteration, seq, step_name, step_type, status, started_at,
+    completed_at, attempt, error_message, execution_time_ms, interaction_id
+FROM step_executions WHERE execution_id = ANY($1::text[]) ORDER BY seq
+"""
+LOAD_QUARANTINED: Final = """
+SELECT DISTINCT execution_id FROM dead_letters
+WHERE execution_id = ANY($1::text[]) AND status IN ('open', 'parked')
+"""
+
+
+def from_arrays(table: Table[Any], first: int, condition: str = "") -> str:
+    """Return an upsert that takes one array per column, as arguments $first and on."""
+    arrays = ", ".join(
+        f"${first + index}::{_array_type(column.type)}[]"
+        for index, column in enumerate(table.columns)
+    )
+    names = ", ".join(table.names)
+    rows = f"unnest({arrays}) AS r({names})"
+    source = f"SELECT {_values(table)} FROM {rows} WHERE true {condition}"  # noqa: S608 - constants
+    return upsert_sql(table, source)
+
+
+def from_staging(table: Table[Any]) -> str:
+    """Return an upsert from the table's staging table."""
+    names = ", ".join(table.names)
+    return upsert_sql(table, f"SELECT {names} FROM {staging(table)} WHERE true")  # noqa: S608
+
+
+def staging(table: Table[Any]) -> str:
+    """Return the name of the temporary table COPY goes to."""
+    return f"staged_{table.name}"
+
+
+def create_staging(table: Table[Any]) -> str:
+    """Return the statement that makes a connection's temporary table."""
+    columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+    return f"CREATE TEMP TABLE IF NOT EXISTS {staging(table)} ({columns}) ON COMMIT DELETE ROWS"
+
+
+def _array_type(column_type: str) -> str:
+    # JSON travels as text and is cast once it is a row: asyncpg has no quicker way.
+    return "text" if column_type == "json" else column_type
+
+
+def _values(table: Table[Any]) -> str:
+    return ", ".join(
+        f"{column.name}::json" if column.type == "json" else column.name for column in table.columns
+    )
+
+
+_IF_CLAIMED = "AND EXISTS (SELECT 1 FROM claimed)"
+_VISITS_FROM = CLAIM_ARGUMENTS + 1 + len(EXECUTIONS.columns)
+# Position, executions and visits in one round trip; without the position nothing is written.
+ADVANCE: Final = f"""
+WITH claimed AS ({CLAIM}),
+executions AS ({from_arrays(EXECUTIONS, CLAIM_ARGUMENTS + 1, _IF_CLAIMED)}),
+visits AS ({from_arrays(VISITS, _VISITS_FROM, _IF_CLAIMED)})
+SELECT count(*) FROM claimed
+"""  # noqa: S608 - made of constants

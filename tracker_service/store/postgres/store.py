@@ -1,0 +1,232 @@
+"""The writing side of the read model in PostgreSQL.
+
+A batch is one round trip while it is small and changes nothing but executions and visits; else one
+transaction: position first, which also locks out any other writer of the partition, then rows.
+"""
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from tracker_service.projections.changes import Changes
+from tracker_service.projections.state import ExecutionState, Visit, restored
+from tracker_service.store.columns import (
+    EXECUTIONS,
+    VISITS,
+    Table,
+    execution_rows,
+    side_rows,
+    visit_rows,
+)
+from tracker_service.store.port import Advance, Loaded, Position
+from tracker_service.store.postgres import statements as sql
+from tracker_service.store.postgres.connecting import Pool, open_pool
+from tracker_service.store.postgres.faults import store_errors
+from tracker_service.store.postgres.migrating import migrate
+
+# Rows from which COPY into a temporary table beats arrays; see docs/tracker.md for the figures.
+COPY_FROM_ROWS = 500
+
+Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+
+class PostgresStore:
+    """`tracker_service.store.port.Store` over a pool of connections."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        max_connections: int = 10,
+        schema: str | None = None,
+        copy_from_rows: int = COPY_FROM_ROWS,
+    ) -> None:
+        self._url = url
+        self._max_connections = max_connections
+        self._schema = schema
+        self._copy_from_rows = copy_from_rows
+        self._pool: Pool | None = None
+
+    @property
+    def pool(self) -> Pool:
+        """The pool, once open."""
+        assert self._pool is not None, "open() comes first"
+        return self._pool
+
+    async def open(self) -> None:
+        """Connect and migrate; raises `StoreRefused` where a person must act."""
+        self._pool = await open_pool(
+            self._url,
+            max_connections=self._max_connections,
+            application="steplog-tracker",
+            schema=self._schema,
+        )
+        try:
+            await migrate(self._pool)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Let go of all connections, at once: nothing is in flight that must be kept."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.terminate()
+
+    async def positions(self, topic: str, partitions: list[int]) -> dict[int, Position]:
+        """Return positions, making those that are missing, so that an advance finds its row."""
+        with store_errors():
+            await self.pool.execute(
+                "INSERT INTO projection_positions (topic, partition) "
+                "SELECT $1, unnest($2::integer[]) ON CONFLICT DO NOTHING",
+                topic,
+                partitions,
+            )
+            rows = await self.pool.fetch(
+                "SELECT partition, next_offset, epoch, generation FROM projection_positions "
+                "WHERE topic = $1 AND partition = ANY($2::integer[])",
+                topic,
+                partitions,
+            )
+        return {row[0]: Position(row[1], row[2], row[3]) for row in rows}
+
+    async def known_partitions(self, topic: str) -> int:
+        """Return how many partitions of the topic have a position."""
+        with store_errors():
+            count = await self.pool.fetchval(
+                "SELECT count(*) FROM projection_positions WHERE topic = $1", topic
+            )
+        return int(count)
+
+    async def load(self, execution_ids: list[str]) -> Loaded:
+        """Return states from rows; one round trip per table."""
+        with store_errors():
+            async with self.pool.acquire() as connection:
+                return await load(connection, execution_ids)
+
+    async def advance(self, step: Advance) -> bool:
+        """Write one step forward; see the port."""
+        changes = step.changes
+        rows = len(changes.executions) + len(changes.visits)
+        with store_errors():
+            async with self.pool.acquire() as connection:
+                if changes.only_rows and rows < self._copy_from_rows:
+                    return await _advance_at_once(connection, step)
+                async with connection.transaction():
+                    return await self._advance_in_steps(connection, step, rows)
+
+    async def observe_ends(self, topic: str, ends: dict[int, int]) -> None:
+        """Note end offsets, and the moment for those partitions that are caught up."""
+        with store_errors():
+            await self.pool.execute(sql.OBSERVE, topic, list(ends), list(ends.values()))
+
+    async def _advance_in_steps(self, connection: Connection, step: Advance, rows: int) -> bool:
+        if await connection.fetchval(sql.CLAIM, *_claim(step)) is None:
+            return False
+        await write_rows(connection, step.changes, copy=rows >= self._copy_from_rows)
+        await set_aside(connection, step)
+        return True
+
+
+async def load(connection: Connection, execution_ids: list[str]) -> Loaded:
+    """Return the states of executions and which of them are quarantined."""
+    executions = await connection.fetch(sql.LOAD_EXECUTIONS, execution_ids)
+    visits: dict[str, list[Visit]] = {}
+    # Ended executions take nothing more, so their visits are not needed.
+    going_on = [row["execution_id"] for row in executions if row["completed_at"] is None]
+    if going_on:
+        for row in await connection.fetch(sql.LOAD_VISITS, going_on):
+            visits.setdefault(row["execution_id"], []).append(Visit(**dict(row)))
+    states = {
+        row["execution_id"]: restored(
+            ExecutionState(**dict(row)), visits.get(row["execution_id"], [])
+        )
+        for row in executions
+    }
+    quarantined = await connection.fetch(sql.LOAD_QUARANTINED, execution_ids)
+    return Loaded(states, {row[0] for row in quarantined})
+
+
+async def write_rows(connection: Connection, changes: Changes, *, copy: bool) -> None:
+    """Write everything a fold changes but what it set aside; in the caller's transaction."""
+    await _write(connection, EXECUTIONS, execution_rows(changes), copy=copy)
+    await _write(connection, VISITS, visit_rows(changes), copy=copy)
+    for table, rows in side_rows(changes):
+        await _write(connection, table, rows)
+    if changes.answers:
+        await connection.executemany(
+            sql.ANSWER,
+            [
+                (a.interaction_id, a.status, a.completed_at, a.human_input, a.responded_by)
+                for a in changes.answers
+            ],
+        )
+
+
+async def set_aside(connection: Connection, step: Advance) -> None:
+    """Write the records of this step that were not applied."""
+    rows = []
+    for letter in step.changes.set_aside:
+        record = step.raw[letter.offset]
+        headers = [[name, base64.b64encode(value).decode()] for name, value in record.headers]
+        rows.append(
+            (
+                step.topic,
+                step.partition,
+                letter.offset,
+                letter.execution_id,
+                letter.seq,
+                "parked" if letter.parked else "open",
+                letter.code,
+                letter.reason,
+                record.key,
+                record.value,
+                json.dumps(headers),
+            )
+        )
+    if rows:
+        await connection.executemany(sql.SET_ASIDE, rows)
+
+
+async def _advance_at_once(connection: Connection, step: Advance) -> bool:
+    claimed = await connection.fetchval(
+        sql.ADVANCE,
+        *_claim(step),
+        *_arrays(EXECUTIONS, execution_rows(step.changes)),
+        *_arrays(VISITS, visit_rows(step.changes)),
+    )
+    return bool(claimed)
+
+
+async def _write(
+    connection: Connection, table: Table[Any], rows: list[Sequence[Any]], *, copy: bool = False
+) -> None:
+    if not rows:
+        return
+    if not copy:
+        await connection.execute(sql.from_arrays(table, 1), *_arrays(table, rows))
+        return
+    await connection.execute(sql.create_staging(table))
+    await connection.copy_records_to_table(sql.staging(table), records=rows, columns=table.names)
+    await connection.execute(sql.from_staging(table))
+
+
+def _claim(step: Advance) -> tuple[Any, ...]:
+    before = step.before
+    return (
+        step.topic,
+        step.partition,
+        before.next_offset,
+        before.generation,
+        step.next_offset,
+        step.epoch,
+        step.last_event_at,
+        step.end_offset or 0,
+    )
+
+
+def _arrays(table: Table[Any], rows: list[Sequence[Any]]) -> list[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * len(table.columns)

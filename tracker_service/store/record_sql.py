@@ -1,0 +1,35 @@
+"""Select lists of the records people read, in their published order; one for both databases."""
+
+from typing import Final
+
+EXECUTION: Final = (
+    "execution_id, pipeline_id, pipeline_name, status, started_at, completed_at, total_steps, "
+    "completed_steps, failed_steps, input_data, output_data, error_message, execution_time_ms, "
+    "metadata, current_step, version, parent_execution_id, forked_from, seq, "
+    "partition || ':' || log_offset AS position, incomplete, error_info, parameters, "
+    "definition_hash, command_id, fork_kind, fork_step, fork_seq"
+)
+STEP: Final = (
+    "step_execution_id, execution_id, step_id, step_name, step_type, status, started_at, "
+    "completed_at, input_data, output_data, error_message, execution_time_ms, retry_count, "
+    "metadata, iteration, attempt, seq, error_info, interaction_id"
+)
+INTERACTION: Final = (
+    "interaction_id, execution_id, pipeline_id, step_id, step_name, status, ui_schema, prompt, "
+    "context_data, human_input, responded_by, created_at, expires_at, completed_at, iteration, "
+    "channels, assigned_users"
+)
+JSON_COLUMNS: Final = frozenset(
+    {
+        "input_data",
+        "output_data",
+        "metadata",
+        "error_info",
+        "parameters",
+        "ui_schema",
+        "context_data",
+        "human_input",
+        "channels",
+        "assigned_users",
+    }
+)

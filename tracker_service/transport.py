@@ -1,0 +1,145 @@
+"""Faust fed with whole fetched batches instead of single records.
+
+Faust spends about 100 us on handing over one message, whatever it is; so one message here is a run
+of consecutive records of one partition. It also begins where the read model says, not where Kafka's
+committed offsets say. The hooks are underscore methods of faust-streaming 0.15 (pyproject.toml pins
+it, tests/tracker/test_transport.py and the broker tests hold them): `_getmany`, `_to_message`,
+`_add_gap`, `_new_offset`, `_commit`. Consequences: values are `Batch`es, so models, codecs, tables
+and per-event sensors don't apply, and `concurrency` must stay 1 so that acks come in order.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import structlog
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from tracker_service.projections.headings import LogRecord
+
+log = structlog.get_logger(__name__)
+
+StartPositions = Callable[[Sequence[int]], Awaitable[Mapping[int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one partition; `end_offset` is the partition's end when fetched."""
+
+    partition: int
+    records: Sequence[LogRecord]
+    end_offset: int | None
+
+    @property
+    def offset(self) -> int:
+        """The last record's offset: what Faust takes for the offset of this message."""
+        return self.records[-1].offset
+
+
+def batches(
+    partition: int, records: Sequence[LogRecord], end_offset: int | None, max_records: int
+) -> Iterator[Batch]:
+    """Cut a fetched run into batches of at most `max_records`."""
+    for start in range(0, len(records), max_records):
+        yield Batch(partition, records[start : start + max_records], end_offset)
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Commits offsets as a courtesy to lag tools; failing at that is no reason to crash."""
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        here = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
+        try:
+            await self._ensure_consumer().commit(
+                {driver.ensure_aiokafka_TP(tp): offset for tp, offset in here.items()}
+            )
+        except Exception as error:
+            log.info("offsets not committed; the read model has the position", reason=str(error))
+            return False
+        return True
+
+
+class Consumer(driver.Consumer):
+    """Hands over batches and starts from the read model's positions."""
+
+    start_positions: StartPositions
+    max_records: int
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ASYNC109 - the hook's own argument
+    ) -> dict[TP, list[Batch]]:
+        fetched = await super()._getmany(active_partitions=active_partitions, timeout=timeout)
+        return {
+            tp: list(batches(tp.partition, records, self._end(tp), self.max_records))
+            for tp, records in fetched.items()
+            if records
+        }
+
+    def _end(self, tp: TP) -> int | None:
+        try:
+            return cast(int | None, self.highwater(tp))
+        except Exception:  # Taken away meanwhile; only freshness misses a number.
+            return None
+
+    def _to_message(self, tp: TP, record: Batch) -> Any:
+        newest: Any = record.records[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            record.offset,
+            newest.timestamp / 1000.0,
+            newest.timestamp_type,
+            None,
+            None,
+            cast(bytes, record),  # Raw serializers pass on whatever stands here.
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """The offsets inside a batch are no gaps."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        acked: list[int] = self._acked[tp]
+        if not acked:
+            return None
+        newest = max(acked)
+        self._acked_index[tp].difference_update(acked)
+        acked.clear()
+        return newest + 1
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek each assigned partition to its position in the read model."""
+        assigned = list(self.assignment())
+        if not assigned:
+            return {}
+        found = await self.start_positions([tp.partition for tp in assigned])
+        positions = {tp: found[tp.partition] for tp in assigned}
+        await self._thread.seek_wait(positions)
+        return positions
+
+
+class Transport(driver.Transport):
+    """Faust's aiokafka transport with the consumer above."""
+
+    def __init__(self, app: Any, start_positions: StartPositions, max_records: int) -> None:
+        super().__init__(app.conf.broker_consumer, app)
+        self._start_positions = start_positions
+        self._max_records = max_records
+
+    def create_consumer(self, callback: Any, **options: Any) -> Consumer:
+        """Return a consumer that knows where to start."""
+        consumer = Consumer(self, callback=callback, loop=self.loop, **options)
+        consumer.start_positions = self._start_positions
+        consumer.max_records = self._max_records
+        return consumer

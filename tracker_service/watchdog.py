@@ -1,0 +1,61 @@
+"""Notices a worker that looks alive and applies nothing.
+
+Faust and the Kafka client can stall without an error (a crash-looping actor, a fetcher that never
+resumes). So progress is judged by what is applied against where the partitions end.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """Told of ends, progress and outages; times are seconds of one monotonic clock.
+
+    Waiting for the database is no stall: the worker knows and says so, and a new process could do
+    no better.
+    """
+
+    stall_timeout_s: float
+    started_s: float
+    ends: dict[int, int] = field(default_factory=dict)
+    positions: dict[int, int] = field(default_factory=dict)
+    _alive_s: float = 0.0
+    _moved_s: dict[int, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._alive_s = self.started_s
+
+    def moved(self, partition: int, next_offset: int, now_s: float) -> None:
+        """Note that a partition's position moved."""
+        self.positions[partition] = next_offset
+        self._moved_s[partition] = now_s
+
+    def assigned(self, positions: dict[int, int], now_s: float) -> None:
+        """Note which partitions this worker has, and that none is late yet."""
+        self.positions = dict(positions)
+        self._moved_s = dict.fromkeys(positions, now_s)
+        self.ends = {p: end for p, end in self.ends.items() if p in positions}
+
+    def beat(self, ends: dict[int, int], *, store_away: bool, now_s: float) -> None:
+        """Note that the event loop runs, and where partitions end now."""
+        self._alive_s = now_s
+        self.ends.update({p: end for p, end in ends.items() if p in self.positions})
+        for partition in self.positions:
+            if store_away or self.gap(partition) == 0:
+                self._moved_s[partition] = now_s
+
+    def gap(self, partition: int) -> int:
+        """Return how many events of the partition are not applied, as far as is known."""
+        return max(0, self.ends.get(partition, 0) - self.positions.get(partition, 0))
+
+    def stalled(self, now_s: float) -> str | None:
+        """Return a sentence if the worker should end, else None."""
+        if now_s - self._alive_s > self.stall_timeout_s:
+            return f"The event loop has not run for {now_s - self._alive_s:.0f} s."
+        for partition, since_s in list(self._moved_s.items()):
+            if now_s - since_s > self.stall_timeout_s:
+                return (
+                    f"Partition {partition} has {self.gap(partition)} events to apply and did not "
+                    f"move for {now_s - since_s:.0f} s."
+                )
+        return None

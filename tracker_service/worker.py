@@ -1,0 +1,196 @@
+"""The live tracker: a Faust app whose one agent applies batches to the read model.
+
+Faust gives lifecycle, group membership, rebalances and backpressure. It does not give delivery: it
+acks what an agent raised on or was cancelled in and goes on with the next batch. So the agent's
+body never raises; what can't be waited out ends the process at once, and the next one begins from
+the position in the read model.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import faust
+import structlog
+from faust.worker import Worker
+
+from tracker_service.pacing import Pacing, StoppedWaiting
+from tracker_service.projections.errors import TrackerError
+from tracker_service.projector import Projector
+from tracker_service.settings import Settings
+from tracker_service.store.errors import StoreError
+from tracker_service.store.port import Store
+from tracker_service.transport import Batch, Transport
+from tracker_service.watchdog import Watchdog
+
+log = structlog.get_logger(__name__)
+
+# Between two looks at where partitions end; also how old a freshness answer is at most.
+HEARTBEAT_S = 1.0
+# Batches waiting per stream: each holds up to batch_max_records, so memory stays bounded.
+STREAM_BUFFER_BATCHES = 4
+# Offsets are committed for lag tools only.
+COMMIT_INTERVAL_S = 5.0
+WATCH_INTERVAL_S = 1.0
+
+EXIT_TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a new process begins where this one stopped.
+EXIT_SOFTWARE = 70  # EX_SOFTWARE: something here is wrong; look at the log.
+
+
+def leave(code: int, sentence: str) -> None:
+    """End the process now. A graceful stop would ack batches that were never applied."""
+    log.critical(sentence, exit_code=code)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+class TrackerWorker(Worker):
+    """Faust's worker, telling when it was asked to stop."""
+
+    stop_asked = False
+
+    def _on_sigint(self) -> None:
+        self.stop_asked = True
+        self._flag_as_shutdown_by_signal()
+        # Not the parent's: it prints a row of -INT-.
+        self._schedule_shutdown(signal.SIGINT)
+
+    def _on_sigterm(self) -> None:
+        self.stop_asked = True
+        super()._on_sigterm()
+
+
+def make_app(settings: Settings, loop: Any) -> Any:
+    """Return the Faust app; each setting that is not a default has its reason here."""
+    settings.tracker_data_folder.mkdir(parents=True, exist_ok=True)
+    servers = settings.kafka_bootstrap_servers.split(",")
+    return faust.App(
+        settings.consumer_group,
+        broker=[f"kafka://{server.strip()}" for server in servers],
+        loop=loop,
+        datadir=str(settings.tracker_data_folder),
+        key_serializer="raw",
+        value_serializer="raw",
+        # Nothing is kept in Faust: no tables, so no standbys, leader topic or declared topics.
+        table_standby_replicas=0,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        # It would listen on all addresses and show internals.
+        web_enabled=False,
+        # A batch in flight finishes before a stop or a rebalance; without it, acks come first.
+        stream_wait_empty=True,
+        stream_buffer_maxsize=STREAM_BUFFER_BATCHES,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=COMMIT_INTERVAL_S,
+        broker_session_timeout=settings.tracker_session_timeout_s,
+        broker_rebalance_timeout=settings.tracker_rebalance_timeout_s,
+        broker_request_timeout=max(90.0, settings.tracker_session_timeout_s + 1.0),
+        worker_redirect_stdouts=False,
+    )
+
+
+class LiveTracker:
+    """Joins Faust, the projector, the watchdog and the store; run it with `run`."""
+
+    def __init__(self, settings: Settings, store: Store, loop: Any) -> None:
+        self._settings = settings
+        self._store = store
+        self._topic = settings.events_topic
+        self._pacing = Pacing(lambda: self._worker.stop_asked)
+        self.projector = Projector(store, self._topic, self._pacing)
+        self.watchdog = Watchdog(settings.tracker_stall_timeout_s, time.monotonic())
+        self.projector.on_progress = self._progressed
+        self._app = make_app(settings, loop)
+        self._app.transport = Transport(
+            self._app, self._start_positions, settings.tracker_batch_max_records
+        )
+        self._worker = TrackerWorker(
+            self._app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False
+        )
+        self._worker.spinner = None
+        self._declare()
+
+    def run(self) -> None:
+        """Run until stopped by a signal; ends the process."""
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+        self._worker.execute_from_commandline()
+
+    def _declare(self) -> None:
+        app = self._app
+        topic = app.topic(
+            self._topic,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+        )
+
+        async def project(stream: AsyncIterator[Batch]) -> None:
+            async for batch in stream:
+                await self._apply(batch)
+
+        app.agent(
+            topic,
+            name="project",
+            isolated_partitions=self._settings.tracker_parallel_partitions,
+        )(project)
+        app.task(self._heartbeat)
+
+    async def _apply(self, batch: Batch) -> None:
+        await guarded(
+            lambda: self.projector.apply(batch.partition, batch.records, batch.end_offset)
+        )
+
+    async def _start_positions(self, partitions: Any) -> dict[int, int]:
+        positions = await self.projector.start_positions(partitions)
+        self.watchdog.assigned(positions, time.monotonic())
+        log.info("partitions assigned", partitions=sorted(positions))
+        return positions
+
+    def _progressed(self, partition: int, next_offset: int) -> None:
+        self.watchdog.moved(partition, next_offset, time.monotonic())
+
+    async def _heartbeat(self) -> None:
+        while not self._app.should_stop:
+            ends = await self._ends()
+            self.watchdog.beat(ends, store_away=self._pacing.waiting, now_s=time.monotonic())
+            if ends:
+                try:
+                    await self._store.observe_ends(self._topic, ends)
+                except StoreError as error:
+                    log.info("ends not noted", reason=str(error))
+            await self._app.sleep(HEARTBEAT_S)
+
+    async def _ends(self) -> dict[int, int]:
+        try:
+            assigned = self._app.consumer.assignment()
+            if not assigned:
+                return {}
+            ends = await self._app.consumer.highwaters(*assigned)
+        except Exception as error:
+            log.info("ends of partitions not known", reason=str(error))
+            return {}
+        return {tp.partition: end for tp, end in ends.items() if end is not None}
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(WATCH_INTERVAL_S)
+            if sentence := self.watchdog.stalled(time.monotonic()):
+                leave(EXIT_TRY_AGAIN, f"{sentence} Ending, to be started anew.")
+
+
+async def guarded(call: Callable[[], Any]) -> None:
+    """Await the call; whatever it raises ends the process, since going on would lose a batch."""
+    try:
+        await call()
+    except StoppedWaiting as error:
+        leave(EXIT_TRY_AGAIN, str(error))
+    except TrackerError as error:
+        leave(EXIT_SOFTWARE, str(error))
+    except Exception as error:
+        log.exception("the tracker failed at a batch")
+        leave(EXIT_SOFTWARE, f"The tracker failed at a batch: {error!r}.")
