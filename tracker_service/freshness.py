@@ -1,8 +1,8 @@
 """How fresh an answer is: what is applied, how much is not (gap) and for how long (lag).
 
-A gap is counted in events, a lag in seconds. A partition without a gap has no lag; one with a gap is
-late since it was last seen without, or since its newest applied event, whichever is later. When no
-worker looks at the log any more, nobody knows of a gap: the lag then grows from the last look.
+A gap is counted in events, a lag in seconds. A partition without a gap has no lag; one with a gap
+is late since it was last seen without, or since its newest applied event, whichever is later. When
+no worker looks at the log any more, nobody knows of a gap: the lag then grows from the last look.
 """
 
 from collections.abc import Mapping, Sequence

@@ -22,7 +22,9 @@ class FloodGate(logging.Filter):
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether this line is among the first of its interval."""
+        """Return whether this line is a warning and among the first of its interval."""
+        if record.levelno < logging.WARNING:
+            return False
         key = (record.name, str(record.msg)[:80])
         now_s = self._clock()
         since_s, count = self._seen.get(key, (now_s, 0))
@@ -58,10 +60,8 @@ def configure_logs(level: str) -> None:
     )
     gate = FloodGate()
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for name in _LIBRARIES:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    handler.addFilter(lambda record: gate.filter(record) if _foreign(record) else True)
+    handler.addFilter(lambda record: not _of_library(record) or gate.filter(record))
 
 
-def _foreign(record: logging.LogRecord) -> bool:
+def _of_library(record: logging.LogRecord) -> bool:
     return record.name.split(".")[0] in _LIBRARIES

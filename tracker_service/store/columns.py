@@ -50,7 +50,7 @@ class Column:
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table(Generic[RowT]):
     """A table, its columns in order, and the row of one result of the fold.
 

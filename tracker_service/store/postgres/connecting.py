@@ -1,5 +1,7 @@
 """Connections to PostgreSQL, with the settings each one is given."""
 
+from typing import TYPE_CHECKING
+
 import asyncpg
 
 from tracker_service.store.errors import StoreError, StoreRefused
@@ -9,7 +11,13 @@ CONNECT_TIMEOUT_S = 10.0
 # Far below Kafka's rebalance timeout (60 s): a flush that takes longer would outlive ownership.
 STATEMENT_TIMEOUT_S = 20.0
 
-Pool = asyncpg.Pool
+# asyncpg's classes take no parameters at run time, its stubs want them.
+if TYPE_CHECKING:
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = asyncpg.pool.PoolConnectionProxy
 
 
 async def open_pool(

@@ -1,10 +1,8 @@
 """Bring a PostgreSQL read model's schema up to date, one process at a time."""
 
-import asyncpg
-
 from tracker_service.store.errors import StoreError, StoreRefused
 from tracker_service.store.migrations import check_projection_version, pending
-from tracker_service.store.postgres.connecting import Pool
+from tracker_service.store.postgres.connecting import Connection, Pool
 from tracker_service.store.postgres.faults import store_errors
 
 # Any number will do as long as nothing else on the database locks it.
@@ -51,7 +49,7 @@ async def check(pool: Pool) -> None:
         )
 
 
-async def _migrate(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> list[str]:
+async def _migrate(connection: Connection) -> list[str]:
     await _check_rights(connection)
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
     exists = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
@@ -72,7 +70,7 @@ async def _migrate(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
     return names
 
 
-async def _check_rights(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+async def _check_rights(connection: Connection) -> None:
     if await connection.fetchval("SHOW transaction_read_only") == "on":
         raise StoreRefused(
             "The database is read-only (a standby, or default_transaction_read_only is on); "
@@ -80,7 +78,7 @@ async def _check_rights(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Re
         )
 
 
-async def _check_tables(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+async def _check_tables(connection: Connection) -> None:
     lacking = await connection.fetchval(
         """
         SELECT string_agg(name, ', ') FROM unnest(ARRAY['pipeline_executions', 'step_executions',

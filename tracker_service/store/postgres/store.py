@@ -9,8 +9,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
-
 from tracker_service.projections.changes import Changes
 from tracker_service.projections.state import ExecutionState, Visit, restored
 from tracker_service.store.columns import (
@@ -23,14 +21,12 @@ from tracker_service.store.columns import (
 )
 from tracker_service.store.port import Advance, Loaded, Position
 from tracker_service.store.postgres import statements as sql
-from tracker_service.store.postgres.connecting import Pool, open_pool
+from tracker_service.store.postgres.connecting import Connection, Pool, open_pool
 from tracker_service.store.postgres.faults import store_errors
 from tracker_service.store.postgres.migrating import migrate
 
 # Rows from which COPY into a temporary table beats arrays; see docs/tracker.md for the figures.
 COPY_FROM_ROWS = 500
-
-Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 
 class PostgresStore:
