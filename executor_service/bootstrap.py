@@ -15,6 +15,7 @@ from executor_service.adapters.system_clock import SystemClock
 from executor_service.command_consumer import CommandConsumer
 from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.loading import Allowlist
+from executor_service.loop_watch import LoopWatch
 from executor_service.registry import ServiceRegistry
 from executor_service.service_errors import BadSetting
 from executor_service.settings import ExecutorSettings
@@ -49,12 +50,13 @@ async def serve(settings: ExecutorSettings) -> None:
         await source.start(consumer)
         _log.info("executor_started", instance=workplace.instance, group=settings.group_id)
         try:
-            await consumer.run(stopping)
+            with LoopWatch():
+                await consumer.run(stopping)
             _log.info("executor_stopping", grace_s=settings.shutdown_grace_s)
             await consumer.stop(settings.shutdown_grace_s)
         finally:
             await source.stop()
-            workplace.services.cleanup_all()
+            await workplace.services.cleanup_all()
     _log.info("executor_stopped")
 
 

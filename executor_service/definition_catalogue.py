@@ -25,8 +25,8 @@ class DefinitionCatalogue:
         self._blueprints: OrderedDict[str, Blueprint] = OrderedDict()
         self._named: dict[str, tuple[float, JsonObject]] = {}
 
-    def inline(self, definition: JsonObject) -> tuple[str, Blueprint]:
-        """Return the definition's hash and its compiled form.
+    def inline(self, definition: JsonObject) -> Blueprint:
+        """Return the compiled form of a definition.
 
         Raises:
             DefinitionRefused: it breaks a rule; every problem is listed.
@@ -39,7 +39,7 @@ class DefinitionCatalogue:
             if len(self._blueprints) > MAX_BLUEPRINTS:
                 self._blueprints.popitem(last=False)
         self._blueprints.move_to_end(digest)
-        return digest, blueprint
+        return blueprint
 
     def named(self, name: str) -> JsonObject:
         """Return the definition in the file of that name, read again whenever it changed.

@@ -93,7 +93,7 @@ class LiveExecutions:
     def _go_on(self, unfinished: RecoveredExecution) -> None:
         started = unfinished.started
         assert started.definition is not None
-        _, blueprint = self._workplace.catalogue.inline(started.definition)
+        blueprint = self._workplace.catalogue.inline(started.definition)
         state = _folded(blueprint, unfinished)
         live = self._hold(
             unfinished.execution_id, unfinished.command_id, blueprint, seq=len(unfinished.events)

@@ -1,0 +1,42 @@
+"""From a RunPipeline command to the first event of an execution."""
+
+from contracts.commands import RunPipeline
+from contracts.envelope import SentCommand
+from contracts.events import ExecutionStarted
+from contracts.payload import JsonObject
+from executor_service.blueprint import Blueprint
+from executor_service.definition_catalogue import DefinitionCatalogue
+from executor_service.errors import CommandNotApplicable
+
+
+def started_event(
+    catalogue: DefinitionCatalogue, sent: SentCommand, command: RunPipeline
+) -> tuple[Blueprint, ExecutionStarted]:
+    """Return what to run and the event that begins it.
+
+    Raises:
+        CommandNotApplicable: the command names no pipeline and carries no definition.
+        UnknownPipeline: it names one that is not known.
+        DefinitionRefused: the definition breaks a rule.
+        InputRefused: the input does not fit the definition.
+    """
+    blueprint = catalogue.inline(_definition(catalogue, command))
+    started = blueprint.started(
+        command.input,
+        parameters=command.parameters,
+        metadata=command.metadata,
+        pipeline_id=command.pipeline,
+        command_id=sent.command_id,
+        parent_execution_id=command.parent_execution_id,
+    )
+    return blueprint, started
+
+
+def _definition(catalogue: DefinitionCatalogue, command: RunPipeline) -> JsonObject:
+    if command.definition is not None:
+        return command.definition
+    if command.pipeline is None:
+        raise CommandNotApplicable(
+            "bad_command", "The command has neither a definition nor the name of a pipeline."
+        )
+    return catalogue.named(command.pipeline)
