@@ -7,7 +7,6 @@ from pathlib import Path
 
 import structlog
 
-from contracts.topics import Topic
 from executor_service.adapters.kafka_command_source import KafkaCommandSource
 from executor_service.adapters.kafka_event_log import KafkaEventLog
 from executor_service.adapters.kafka_topics import check_topics, partition_of
@@ -28,8 +27,7 @@ _log = structlog.get_logger(__name__)
 async def serve(settings: ExecutorSettings) -> None:
     """Run the executor until SIGTERM or SIGINT, then hand over and return."""
     topics = settings.topics
-    required: tuple[Topic, ...] = (topics.commands, topics.events, topics.dead_commands)
-    await check_topics(settings.kafka_bootstrap_servers, required)
+    await check_topics(settings.kafka_bootstrap_servers, tuple(topics))
     source = KafkaCommandSource(
         settings.kafka_bootstrap_servers,
         topic=topics.commands.name,
@@ -39,10 +37,15 @@ async def serve(settings: ExecutorSettings) -> None:
     )
     workplace = _workplace(settings, source)
     stopping = _stop_signal()
-    async with KafkaEventLog(settings.kafka_bootstrap_servers, topics.events.name) as log:
+    servers = settings.kafka_bootstrap_servers
+    async with (
+        KafkaEventLog(servers, topics.events.name) as events,
+        KafkaEventLog(servers, topics.parked.name) as parked,
+    ):
         consumer = CommandConsumer(
             source,
-            log,
+            events,
+            parked,
             workplace,
             commit_interval_s=settings.commit_interval_s,
             ready_file=Path(settings.ready_file) if settings.ready_file else None,

@@ -34,14 +34,16 @@ class CommandConsumer:
     def __init__(
         self,
         source: CommandSource,
-        log: EventLog,
+        events: EventLog,
+        parked: EventLog,
         workplace: Workplace,
         *,
         commit_interval_s: float,
         ready_file: Path | None = None,
     ) -> None:
         self._source = source
-        self._log = log
+        self._events = events
+        self._parked = parked
         self._workplace = workplace
         self._commit_interval_s = commit_interval_s
         self._ready_file = ready_file
@@ -101,7 +103,11 @@ class CommandConsumer:
         """Take a partition over, again and again while the broker or the log refuses."""
         while partition in self._assigned:
             owner = PartitionOwner(
-                partition, log=self._log, workplace=self._workplace, on_lost=self._lost
+                partition,
+                events=self._events,
+                parked=self._parked,
+                workplace=self._workplace,
+                on_lost=self._lost,
             )
             try:
                 point = await self._source.resume_point(partition)

@@ -83,7 +83,7 @@ class CommandDesk:
         except SteplogError as error:
             self._errand(offset, self._refusals.refuse(sent, error))
         else:
-            live.when_ended.append(partial(self._mark.done, offset))
+            live.when_settled.append(partial(self._mark.done, offset))
 
     def _apply(self, sent: SentCommand, command: Command) -> LiveExecution:
         match command:
@@ -102,7 +102,7 @@ class CommandDesk:
                     "unsupported_command",
                     f"This executor does not carry out {command.command_type} yet.",
                 )
-        self._executions.resumed(live)
+        self._executions.go_on(live)
         return live
 
     def _run(self, sent: SentCommand, command: RunPipeline) -> LiveExecution:
@@ -113,17 +113,17 @@ class CommandDesk:
                 f"Execution {execution_id} belongs to another partition; key the record with the "
                 "execution id and use the murmur2 partitioner.",
             )
-        if execution_id in self._begun:
+        if execution_id in self._begun or execution_id in self._executions:
             raise CommandNotApplicable(
                 "duplicate_execution",
                 f"An execution {execution_id} exists already; choose another id.",
             )
         blueprint, started = started_event(self._workplace.catalogue, sent, command)
         self._begun.put(execution_id, sent.command_id)
-        return self._executions.begin(execution_id, blueprint, started)
+        return self._executions.begin(execution_id, blueprint, started, command.not_before)
 
     def _running(self, execution_id: str) -> LiveExecution:
-        live = self._executions.get(execution_id)
+        live = self._executions.take_up(execution_id)
         if live is not None:
             return live
         if execution_id in self._begun:
@@ -135,12 +135,12 @@ class CommandDesk:
         )
 
     def _recognise(self, offset: int, sent: SentCommand) -> None:
-        """A command that came before: it is done with once its execution has ended."""
-        live = self._executions.get(sent.command.execution_id)
+        """A command that came before: done with once its execution has ended or is parked."""
+        live = self._executions.running(sent.command.execution_id)
         if live is None:
             self._mark.done(offset)
         else:
-            live.when_ended.append(partial(self._mark.done, offset))
+            live.when_settled.append(partial(self._mark.done, offset))
 
     async def _refuse_unreadable(self, record: ReceivedRecord, error: ContractError) -> None:
         if not await self._refusals.refuse_unreadable(record, error):

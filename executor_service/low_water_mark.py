@@ -47,6 +47,7 @@ class LowWaterMark:
         self._replay_until = replay_until
         self._floors: dict[int, int] = {}  # Command offset -> floor; insertion is offset order.
         self._open: set[int] = set()
+        self._holds: dict[str, int] = {}  # Execution -> first of its events not in a snapshot.
 
     def received(self, command_offset: int, floor: int) -> None:
         """Note a command; `floor` is at or below the offset of any event it leads to."""
@@ -57,6 +58,14 @@ class LowWaterMark:
     def done(self, command_offset: int) -> None:
         """Note that a command needs no more work; saying so again changes nothing."""
         self._open.discard(command_offset)
+
+    def hold(self, execution_id: str, floor: int) -> None:
+        """Keep the mark at or below `floor` while a parked execution is taken up again."""
+        self._holds.setdefault(execution_id, floor)
+
+    def let_go(self, execution_id: str) -> None:
+        """End a hold, if there is one: the execution has ended or is parked again."""
+        self._holds.pop(execution_id, None)
 
     def commit_point(self, next_event_offset: int) -> tuple[int, int]:
         """Return (commands offset to commit, mark) and forget what lies before it."""
@@ -70,4 +79,4 @@ class LowWaterMark:
     def _mark(self, floor: int, next_event_offset: int) -> int:
         if self.next_command < self._replay_until:
             return self._inherited_mark
-        return min(floor, next_event_offset)
+        return min(floor, next_event_offset, *self._holds.values())

@@ -11,15 +11,13 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import NO_SEQ, format_time
-from contracts.events import PartitionClaimed
+from executor_service.claiming import claim
 from executor_service.command_desk import CommandDesk
 from executor_service.command_source import ReceivedRecord
-from executor_service.errors import RecordingLost
 from executor_service.event_log import EventLog
 from executor_service.live_executions import LiveExecutions
 from executor_service.low_water_mark import LowWaterMark, ResumePoint
+from executor_service.parking import ParkedFold, Parking, Snapshot
 from executor_service.partition_writer import PartitionWriter
 from executor_service.recovery import PartitionFold, RecoveredPartition
 from executor_service.workplace import Workplace
@@ -34,17 +32,20 @@ class PartitionOwner:
         self,
         partition: int,
         *,
-        log: EventLog,
+        events: EventLog,
+        parked: EventLog,
         workplace: Workplace,
         on_lost: Callable[[int], None],
     ) -> None:
         self.partition = partition
-        self._event_log = log
+        self._events = events
+        self._parked = parked
         self._workplace = workplace
         self._on_lost = on_lost
         self._claims: list[int] = []
         self._epoch_before: int | None = None
         self._writer: PartitionWriter | None = None
+        self._parked_writer: PartitionWriter | None = None
         self._mark: LowWaterMark | None = None
         self._executions: LiveExecutions | None = None
         self._desk: CommandDesk | None = None
@@ -65,13 +66,22 @@ class PartitionOwner:
 
         `replay_until` is the end of the commands partition now: what comes again lies below it.
         """
-        epoch = await self._claim()
-        recovered = await self._recover(point, epoch)
+        epoch = await claim(self._events, self.partition, self._workplace)
+        parked_epoch = await claim(self._parked, self.partition, self._workplace)
+        parked = await self._read_parked(parked_epoch)
+        recovered = await self._recover(point, epoch, parked)
         self._epoch_before = point.epoch
         self._claims = [*recovered.claims]
-        self._writer = PartitionWriter(self._event_log, self.partition, epoch)
+        self._writer = PartitionWriter(self._events, self.partition, epoch)
+        self._parked_writer = PartitionWriter(self._parked, self.partition, parked_epoch)
         self._mark = LowWaterMark(point, replay_until)
-        self._executions = LiveExecutions(self._workplace, self._writer, self._lose)
+        self._executions = LiveExecutions(
+            self._workplace,
+            self._writer,
+            self._mark,
+            Parking(self._parked_writer, self._workplace, parked),
+            self._lose,
+        )
         self._executions.adopt(recovered)
         self._desk = CommandDesk(
             self.partition,
@@ -86,7 +96,8 @@ class PartitionOwner:
             partition=self.partition,
             epoch=epoch,
             resumed=len(recovered.unfinished()),
-            read_from=point.mark,
+            parked=len(parked),
+            read_events=epoch - point.mark,
         )
 
     def receive(self, records: Sequence[ReceivedRecord]) -> None:
@@ -110,30 +121,26 @@ class PartitionOwner:
 
     async def release(self) -> None:
         """Drop everything at once; the log has what the next owner needs."""
-        self._desk = None
-        if self._writer is not None:
-            await self._writer.settle()
-            self._writer.give_up("This executor gave the partition up.")
+        desk, self._desk = self._desk, None
+        if desk is not None:
+            desk.close()
+        for writer in (self._writer, self._parked_writer):
+            if writer is not None:
+                writer.give_up("This executor gave the partition up.")
         if self._executions is not None:
             await self._executions.drop_all()
 
-    async def _claim(self) -> int:
-        """Append the claim and return its offset: the epoch."""
-        encoder = ExecutionEncoder(f"partition/{self.partition}", source=self._workplace.source)
-        claim = encoder.encode(
-            PartitionClaimed(partition=self.partition, owner=self._workplace.instance),
-            seq=NO_SEQ,
-            time=format_time(self._workplace.clock.now()).encode(),
-            event_id_text=self._workplace.new_id(),
-        )
-        appended = await self._event_log.append(self.partition, [claim])
-        if appended.base_offset is None:
-            raise RecordingLost(f"The claim of partition {self.partition} has no known offset.")
-        return appended.base_offset
+    async def _read_parked(self, parked_epoch: int) -> dict[str, Snapshot]:
+        fold = ParkedFold()
+        async for logged in self._parked.read(self.partition, 0, parked_epoch + 1):
+            fold.feed(logged)
+        return fold.parked
 
-    async def _recover(self, point: ResumePoint, epoch: int) -> RecoveredPartition:
-        fold = PartitionFold(point.epoch)
-        async for logged in self._event_log.read(self.partition, point.mark, epoch + 1):
+    async def _recover(
+        self, point: ResumePoint, epoch: int, parked: dict[str, Snapshot]
+    ) -> RecoveredPartition:
+        fold = PartitionFold(point.epoch, parked)
+        async for logged in self._events.read(self.partition, point.mark, epoch + 1):
             fold.feed(logged)
         return fold.recovered
 

@@ -1,6 +1,7 @@
 """Where a running execution's events go in the service: numbered, encoded, into its partition."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from contracts.encoder import ExecutionEncoder
 from contracts.envelope import Record, format_time
@@ -8,7 +9,10 @@ from contracts.events import Event, StepScheduled, StepStarted
 from executor_service.errors import RecordingLost
 from executor_service.partition_writer import PartitionWriter
 from executor_service.ports import Clock
+from executor_service.recovery import Fact
 
+# A longer history is not kept in memory, and so is never parked.
+MAX_FACTS_KEPT = 2_000
 # What announces work still to do; everything else states what has happened.
 _INTENTS = (StepStarted, StepScheduled)
 
@@ -31,8 +35,9 @@ class ExecutionRecorder:
         *,
         source: str,
         correlation_id: str | None,
-        seq: int = 0,
+        facts: Sequence[Fact] = (),
     ) -> None:
+        """`facts` are those recorded before: by a former owner, or before it was parked."""
         self._writer = writer
         self._clock = clock
         self._encoder = ExecutionEncoder(
@@ -41,8 +46,19 @@ class ExecutionRecorder:
             correlation_id=correlation_id,
             writer_epoch=writer.epoch,
         )
-        self._seq = seq
+        self._seq = len(facts)
+        self._facts: list[Fact] | None = list(facts)
         self._draining = False
+
+    @property
+    def seq(self) -> int:
+        """Return the seq of the last event given to the log."""
+        return self._seq
+
+    @property
+    def facts(self) -> Sequence[Fact] | None:
+        """Return everything recorded so far, or None when that is too much to keep."""
+        return self._facts
 
     def drain(self) -> None:
         """From now on record what has happened and nothing that starts more work."""
@@ -62,14 +78,22 @@ class ExecutionRecorder:
             raise HandedOver("This executor is stopping; another one goes on with the execution.")
 
     def _encode(self, events: Sequence[Event], cause: str | None) -> list[Record]:
-        time = format_time(self._clock.now()).encode()
+        now = self._clock.now()
+        time = format_time(now).encode()
         first = self._seq + 1
         records = [
             self._encoder.encode(event, seq=seq, time=time, causation_id=cause)
             for seq, event in enumerate(events, first)
         ]
         self._seq += len(records)
+        self._keep(events, now)
         return records
+
+    def _keep(self, events: Sequence[Event], now: datetime) -> None:
+        if self._facts is not None:
+            self._facts += [Fact(event, now) for event in events]
+            if len(self._facts) > MAX_FACTS_KEPT:
+                self._facts = None
 
 
 def _facts_first(events: Sequence[Event]) -> Sequence[Event]:

@@ -5,13 +5,16 @@ committed has begun lies whole in that range; events of executions begun earlier
 ones and are passed over.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
 import structlog
 
 from contracts.codec import decode_event
-from contracts.envelope import RecordedEvent
+from contracts.envelope import EventEnvelope, RecordedEvent
 from contracts.epoch import EpochRule
 from contracts.errors import ContractError
 from contracts.events import (
@@ -22,8 +25,16 @@ from contracts.events import (
     PartitionClaimed,
 )
 from executor_service.event_log import LoggedRecord
+from executor_service.parking import Snapshot
 
 _log = structlog.get_logger(__name__)
+
+
+class Fact(NamedTuple):
+    """A recorded event and when it was recorded."""
+
+    event: Event
+    time: datetime
 
 
 @dataclass(slots=True)
@@ -33,16 +44,23 @@ class RecoveredExecution:
     execution_id: str
     command_id: str | None
     first_offset: int
-    events: list[Event] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
     ended: bool = False
     broken: bool = False  # An event of it can't be read: going on would rewrite its history.
 
     @property
     def started(self) -> ExecutionStarted:
         """Return the event that began it."""
-        first = self.events[0]
+        first = self.facts[0].event
         assert isinstance(first, ExecutionStarted)
         return first
+
+    @classmethod
+    def unparked(cls, snapshot: Snapshot, first_offset: int) -> "RecoveredExecution":
+        """Return a parked execution whose next event stands at `first_offset`."""
+        parked = snapshot.open()
+        facts = [Fact(fact.event, fact.time) for fact in parked.facts]
+        return cls(parked.execution_id, parked.command_id, first_offset, facts)
 
 
 @dataclass(slots=True)
@@ -62,8 +80,11 @@ class RecoveredPartition:
 class PartitionFold:
     """Folds a partition's records, fed in offset order; `recovered` is the result so far."""
 
-    def __init__(self, epoch: int | None) -> None:
+    def __init__(
+        self, epoch: int | None, parked: Mapping[str, Snapshot] = MappingProxyType({})
+    ) -> None:
         self._rule = EpochRule(epoch)
+        self._parked = parked
         self.recovered = RecoveredPartition()
 
     def feed(self, logged: LoggedRecord) -> None:
@@ -99,24 +120,40 @@ class PartitionFold:
             case ExecutionStarted() if envelope.seq == 1:
                 self._begin(offset, recorded, event)
             case _:
-                self._continue(recorded)
+                self._continue(offset, recorded)
 
     def _begin(self, offset: int, recorded: RecordedEvent, started: ExecutionStarted) -> None:
         execution_id = recorded.envelope.execution_id
         if execution_id in self.recovered.executions:
             return  # A repeat of seq 1: the first one stands.
         self.recovered.executions[execution_id] = RecoveredExecution(
-            execution_id, started.command_id, offset, [started]
+            execution_id, started.command_id, offset, [Fact(started, recorded.envelope.time)]
         )
 
-    def _continue(self, recorded: RecordedEvent) -> None:
-        execution = self.recovered.executions.get(recorded.envelope.execution_id)
+    def _continue(self, offset: int, recorded: RecordedEvent) -> None:
+        execution = self._known(offset, recorded.envelope)
         if execution is None:
             return
-        expected, seq = len(execution.events) + 1, recorded.envelope.seq
+        expected, seq = len(execution.facts) + 1, recorded.envelope.seq
         if seq != expected:
             execution.broken = execution.broken or seq > expected
             return
-        execution.events.append(recorded.event)
+        execution.facts.append(Fact(recorded.event, recorded.envelope.time))
         if isinstance(recorded.event, ENDINGS):
             execution.ended = True
+
+    def _known(self, offset: int, envelope: EventEnvelope) -> RecoveredExecution | None:
+        """Return the execution an event belongs to, taking it up from its snapshot if it has one.
+
+        Events up to the snapshot are in it already; an execution with neither a beginning nor a
+        snapshot in sight ended before the mark.
+        """
+        known = self.recovered.executions.get(envelope.execution_id)
+        if known is not None:
+            return known
+        snapshot = self._parked.get(envelope.execution_id)
+        if snapshot is None or envelope.seq <= snapshot.seq:
+            return None
+        taken_up = RecoveredExecution.unparked(snapshot, offset)
+        self.recovered.executions[envelope.execution_id] = taken_up
+        return taken_up

@@ -42,6 +42,7 @@ class World:
 
     executors: int = 2
     log: SharedLog = field(default_factory=lambda: SharedLog(held=True))
+    parked: SharedLog = field(default_factory=SharedLog)
     clock: ManualClock = field(default_factory=ManualClock)
     commands: list[Record] = field(default_factory=list)
     committed: ResumePoint = field(default_factory=lambda: ResumePoint(0, 0, None))
@@ -152,7 +153,11 @@ class World:
             member.lost = True
 
         owner = PartitionOwner(
-            PARTITION, log=FakeEventLog(self.log), workplace=workplace, on_lost=lose
+            PARTITION,
+            events=FakeEventLog(self.log),
+            parked=FakeEventLog(self.parked),
+            workplace=workplace,
+            on_lost=lose,
         )
         member.owner = owner
         member.taking = asyncio.get_event_loop().create_task(

@@ -50,14 +50,14 @@ def test_a_former_owners_late_event_is_not_part_of_the_history() -> None:
         ("e-1", 2, DONE, 0),
     )
 
-    assert [len(execution.events) for execution in recovered.unfinished()] == [1]
+    assert [len(execution.facts) for execution in recovered.unfinished()] == [1]
     assert recovered.claims == [0, 2]
 
 
 def test_a_repeated_event_counts_once() -> None:
     recovered = folded(("p/0", NO_SEQ, CLAIM, None), ("e-1", 1, STARTED, 0), ("e-1", 1, STARTED, 0))
 
-    assert len(recovered.executions["e-1"].events) == 1
+    assert len(recovered.executions["e-1"].facts) == 1
 
 
 def test_events_of_an_execution_begun_before_the_mark_are_passed_over() -> None:

@@ -1,0 +1,122 @@
+"""Executions set down on the parked topic, so that they hold neither memory nor the mark.
+
+Written under a claim of the parked partition, with the same writer and the same check of holes as
+events: a former owner's late snapshot is ignored by every reader, so it can't bring an ended
+execution back. Claims have keys of their own, so compaction keeps them all.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.envelope import (
+    CONTENT_TYPE_JSON,
+    SEQUENCE_DIGITS,
+    SPEC_VERSION,
+    Headers,
+    Record,
+    format_time,
+)
+from contracts.epoch import EpochRule
+from contracts.parking import PARKED_TYPE, UNPARKED_TYPE, WAKE_AT_HEADER, ParkedExecution
+from executor_service.event_log import LoggedRecord
+from executor_service.partition_writer import PartitionWriter
+from executor_service.workplace import Workplace
+
+# A longer history stays in memory and holds the mark instead; the broker takes 1 MiB at most.
+MAX_SNAPSHOT_BYTES = 900_000
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A parked execution, unread until it is needed."""
+
+    execution_id: str
+    seq: int
+    wake_at: datetime | None
+    value: bytes
+
+    def open(self) -> ParkedExecution:
+        """Return what is in it."""
+        return ParkedExecution.model_validate_json(self.value)
+
+
+class ParkedFold:
+    """Which executions are parked, from a parked partition's records in offset order."""
+
+    def __init__(self) -> None:
+        self._rule = EpochRule()
+        self.parked: dict[str, Snapshot] = {}
+
+    def feed(self, logged: LoggedRecord) -> None:
+        """Take one record."""
+        headers = dict(logged.headers)
+        record_type = headers.get("ce_type", b"").decode()
+        epoch = headers.get("ce_writerepoch")
+        if not self._rule.admits(logged.offset, record_type, int(epoch) if epoch else None):
+            return
+        execution_id = headers.get("ce_subject", b"").decode()
+        if record_type == PARKED_TYPE and logged.value is not None:
+            wake_at = headers.get(WAKE_AT_HEADER)
+            self.parked[execution_id] = Snapshot(
+                execution_id,
+                int(headers["ce_sequence"]),
+                datetime.fromisoformat(wake_at.decode()) if wake_at else None,
+                logged.value,
+            )
+        elif record_type == UNPARKED_TYPE:
+            self.parked.pop(execution_id, None)
+
+
+class Parking:
+    """Sets executions down and takes them up again, for one partition under one claim."""
+
+    def __init__(
+        self, writer: PartitionWriter, workplace: Workplace, parked: dict[str, Snapshot]
+    ) -> None:
+        self._writer = writer
+        self._workplace = workplace
+        self.parked = parked
+
+    def __contains__(self, execution_id: str) -> bool:
+        return execution_id in self.parked
+
+    async def park(self, execution: ParkedExecution, wake_at: datetime | None) -> bool:
+        """Set an execution down; False when its history is too long for a snapshot.
+
+        Raises:
+            RecordingLost: another executor owns the partition.
+        """
+        value = execution.to_json()
+        if len(value) > MAX_SNAPSHOT_BYTES:
+            return False
+        headers = self._headers(execution.execution_id, PARKED_TYPE, execution.seq)
+        if wake_at is not None:
+            headers.append((WAKE_AT_HEADER, format_time(wake_at).encode()))
+        await self._writer.append([Record(execution.execution_id.encode(), value, headers)])
+        self.parked[execution.execution_id] = Snapshot(
+            execution.execution_id, execution.seq, wake_at, value
+        )
+        return True
+
+    async def clear(self, execution_id: str) -> None:
+        """Forget a snapshot whose execution has ended."""
+        if execution_id not in self.parked:
+            return
+        headers = self._headers(execution_id, UNPARKED_TYPE, self.parked[execution_id].seq)
+        await self._writer.append([Record(execution_id.encode(), None, headers)])
+        del self.parked[execution_id]
+
+    def _headers(self, execution_id: str, record_type: str, seq: int) -> Headers:
+        key = execution_id.encode()
+        return [
+            ("ce_specversion", SPEC_VERSION),
+            ("content-type", CONTENT_TYPE_JSON),
+            ("ce_id", self._workplace.new_id().encode()),
+            ("ce_source", self._workplace.source.encode()),
+            ("ce_type", record_type.encode()),
+            ("ce_time", format_time(self._workplace.clock.now()).encode()),
+            ("ce_subject", key),
+            ("ce_partitionkey", key),
+            ("ce_sequence", b"%0*d" % (SEQUENCE_DIGITS, seq)),
+            ("ce_writerepoch", b"%d" % self._writer.epoch),
+        ]
