@@ -13,7 +13,8 @@ SteplogError
         ├── StepTimedOut        it took longer than `timeout_seconds` (also a TimeoutError)
         ├── WaitExpired         nobody answered in time
         ├── ResultNotJson       its result, or something inside it, is no JSON
-        ├── SchemaMismatch      its input or result breaks the declared schema
+        ├── SchemaMismatch      its result breaks the declared schema
+        │   └── InputMismatch   what it was given breaks it
         ├── Unresolved          a template or a required source leads nowhere
         ├── ConditionFailed     a condition could not be evaluated
         ├── LoopBoundExceeded   a step was to run more often, or longer, than its loop may
@@ -95,7 +96,12 @@ class TerminalError(ExecutorError):
 
 
 class StepProblem(ExecutorError):
-    """An attempt failed for a reason that steplog found, not the step's own code."""
+    """An attempt failed for a reason that steplog found, not the step's own code.
+
+    `terminal` problems would come out the same again, so they are never retried.
+    """
+
+    terminal = False
 
 
 class StepTimedOut(StepProblem, TimeoutError):
@@ -111,11 +117,19 @@ class ResultNotJson(StepProblem):
 
 
 class SchemaMismatch(StepProblem):
-    """A step's input or result, or the pipeline's output, breaks the declared schema."""
+    """A step's result, or the pipeline's output, breaks the declared schema."""
+
+
+class InputMismatch(SchemaMismatch):
+    """What a step was given breaks its input_schema."""
+
+    terminal = True
 
 
 class Unresolved(StepProblem):
     """A template or a required source leads nowhere."""
+
+    terminal = True
 
 
 class ConditionFailed(StepProblem):

@@ -75,9 +75,7 @@ def due(state: State, step_id: str, now: datetime) -> list[ev.Event]:
     if visit.status == "retrying" and _reached(visit.due_at, now):
         return [_again(visit)]
     if visit.status == "waiting" and _reached(visit.expires_at, now):
-        return [
-            ev.StepResumed(**_of(visit), interaction_id=visit.interaction_id, timed_out=True)
-        ]
+        return [ev.StepResumed(**_of(visit), interaction_id=visit.interaction_id, timed_out=True)]
     return []
 
 
@@ -107,7 +105,7 @@ def _again(visit: Visit) -> ev.StepStarted:
     )
 
 
-def returned(  # noqa: PLR0913 - one fact per field of the event
+def returned(
     state: State,
     step_id: str,
     output: JsonValue,
@@ -116,7 +114,7 @@ def returned(  # noqa: PLR0913 - one fact per field of the event
     duration_ms: float = 0.0,
     fallback_for: ev.ErrorInfo | None = None,
 ) -> list[ev.Event]:
-    """Return what follows from a result: the step's end with its routing, or a wait for a person."""
+    """Return what follows from a result: the step's end with its routing, or a wait."""
     visit = state.visits[step_id]
     if asks_a_person(output) and fallback_for is None:
         return [_waiting(state, visit, output, now)]
@@ -164,9 +162,7 @@ def failed_attempt(
     """Return the record of an attempt after which another one follows."""
     visit = state.visits[step_id]
     return [
-        ev.StepAttemptFailed(
-            **_of(visit), error=error, retry_at=retry_at, duration_ms=duration_ms
-        )
+        ev.StepAttemptFailed(**_of(visit), error=error, retry_at=retry_at, duration_ms=duration_ms)
     ]
 
 
@@ -224,9 +220,11 @@ def merged_answer(visit: Visit, human_input: JsonValue) -> JsonObject:
     return asked | (human_input if type(human_input) is dict else {"human_input": human_input})
 
 
-def answered(state: State, step_id: str, *, now: datetime) -> list[ev.Event] | None:
-    """Return the end of a step that was answered or expired; None if it expired unanswered and
-    neither a path nor the record says what then: the step failed with `expiry`."""
+def answered(state: State, step_id: str) -> list[ev.Event] | None:
+    """Return the end of a step whose wait is over.
+
+    None if it expired and no path asks for that: then the step failed, with `expiry` as its error.
+    """
     visit = state.visits[step_id]
     if not visit.timed_out:
         return _completed_with_answer(state, visit, merged_answer(visit, visit.human_input))

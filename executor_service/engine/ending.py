@@ -6,7 +6,6 @@ from contracts import events as ev
 from contracts.payload import JsonValue
 from executor_service.engine.state import State
 from executor_service.engine.templates import render_inputs
-from executor_service.engine.values import copy_json
 from executor_service.errors import LoopBoundExceeded, SchemaMismatch, StepProblem
 
 
@@ -17,9 +16,7 @@ def reason_to_fail(state: State, now: datetime) -> ev.ErrorInfo | None:
     for step_id in state.frontier.ready():
         problem = _bound_passed(state, step_id, now)
         if problem is not None:
-            return ev.ErrorInfo(
-                type=type(problem).__name__, message=str(problem), step_id=step_id
-            )
+            return ev.ErrorInfo(type=type(problem).__name__, message=str(problem), step_id=step_id)
     return None
 
 
@@ -117,10 +114,3 @@ def elapsed_ms(state: State, now: datetime) -> float:
     if state.started_at is None:
         return 0.0
     return max(0.0, (now - state.started_at).total_seconds() * 1000)
-
-
-def output_of(event: ev.Event) -> JsonValue:
-    """Return a copy of a completed execution's output, for the caller to keep."""
-    return copy_json(event.output) if isinstance(event, ev.ExecutionCompleted) else None
-
-

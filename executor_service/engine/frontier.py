@@ -115,8 +115,8 @@ class Frontier:
                 return other_id
         for other_id in self.arrived:
             other = plan.steps[other_id].index
-            if other != index and reach[other] >> index & 1:
-                # In a cycle each could wait for the other: the one declared first begins.
-                if not (own >> other & 1 and index < other):
-                    return other_id
+            # In a cycle each could wait for the other: the one declared first begins.
+            goes_first = own >> other & 1 and index < other
+            if other != index and reach[other] >> index & 1 and not goes_first:
+                return other_id
         return None

@@ -100,8 +100,8 @@ def exists(actual: Operand, value: Operand) -> bool:
 
 
 def not_exists(actual: Operand, value: Operand) -> bool:
-    """The path leads nowhere."""
-    return actual is ABSENT
+    """The path leads nowhere; with the value false, the opposite."""
+    return not exists(actual, value)
 
 
 def matches(actual: Operand, value: Operand) -> bool:

@@ -93,11 +93,14 @@ class Plan:
         ]
         return Graph(successors, self.steps[self.start_at].index)
 
+    @cached_property
+    def steps_on_cycles(self) -> frozenset[str]:
+        """The steps that can come round to themselves."""
+        return frozenset(step.id for step in self.ordered if self.on_cycle(step.id))
+
     def can_reach(self, from_id: str, to_id: str) -> bool:
         """Say whether paths lead from one step to the other."""
-        return bool(
-            self.graph.reach[self.steps[from_id].index] >> self.steps[to_id].index & 1
-        )
+        return bool(self.graph.reach[self.steps[from_id].index] >> self.steps[to_id].index & 1)
 
     def on_cycle(self, step_id: str) -> bool:
         """Say whether the step can come round to itself."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from executor_service.errors import TerminalError
+from executor_service.errors import StepProblem, TerminalError
 
 # A step under which the process died this often is taken to be what kills it.
 MAX_LOST_ATTEMPTS: Final = 20
@@ -30,7 +30,7 @@ class RetryPolicy:
 
     def covers(self, error: BaseException) -> bool:
         """Say whether this exception is one to try again after."""
-        if isinstance(error, TerminalError):
+        if isinstance(error, TerminalError) or (isinstance(error, StepProblem) and error.terminal):
             return False
         names = class_names(error)
         if names & self.non_retryable:

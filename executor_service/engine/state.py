@@ -1,14 +1,14 @@
 """An execution as its recorded events made it, and the fold that makes it.
 
-`evolve` owns the state it is given: it changes it in place and returns it, so a step costs the same
-however many were done before. Payloads inside events are taken over, never copied and never changed.
-Nothing is decided here: which paths were followed is in the events.
+`evolve` owns the state it is given: it changes it in place and returns it, so a step costs the
+same however many were done before. Payloads inside events are taken over, never copied and never
+changed. Nothing is decided here: which paths were followed is in the events.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from contracts import events as ev
 from contracts.payload import JsonObject, JsonValue
@@ -55,14 +55,16 @@ class State:
     """Everything an execution's events say, as far as what follows depends on it."""
 
     __slots__ = (
-        "cancelling", "end", "ended_branches", "execution_id", "failure", "first_started_at", "frontier", "input",
-        "iterations", "metadata", "parameters", "plan", "root", "seq", "started_at", "visits",
+        "cancelling", "end", "ended_branches", "execution_id", "failure", "first_started_at",
+        "frontier", "input", "iterations", "metadata", "parameters", "plan", "recorded_at", "root",
+        "seq", "started_at", "visits",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, execution_id: str) -> None:
         self.plan = plan
         self.execution_id = execution_id
         self.seq = 0
+        self.recorded_at: datetime | None = None  # Of the event folded last, where known.
         self.started_at: datetime | None = None
         self.input: JsonValue = None
         self.parameters: JsonObject = {}
@@ -118,12 +120,13 @@ def evolve(state: State, event: ev.Event, at: datetime | None = None) -> State:
     time across a restart: the duration of the execution and `max_loop_time_seconds`.
     """
     state.seq += 1
-    _FOLDS[type(event)](state, event, at)
+    state.recorded_at = at
+    _FOLDS[type(event)](state, event)
     return state
 
 
-def _execution_started(state: State, event: ev.ExecutionStarted, at: datetime | None) -> None:
-    state.started_at = at
+def _execution_started(state: State, event: ev.ExecutionStarted) -> None:
+    state.started_at = state.recorded_at
     state.input = event.input
     state.parameters = event.parameters
     state.metadata = event.metadata
@@ -131,20 +134,20 @@ def _execution_started(state: State, event: ev.ExecutionStarted, at: datetime | 
     state.frontier.arrive(state.plan.start_at, Arrival(START, state.root))
 
 
-def _step_scheduled(state: State, event: ev.StepScheduled, at: datetime | None) -> None:
+def _step_scheduled(state: State, event: ev.StepScheduled) -> None:
     visit = _begin(state, event.step_id, event.iteration)
     visit.status = "scheduled"
     visit.due_at = event.due_at
 
 
-def _step_started(state: State, event: ev.StepStarted, at: datetime | None) -> None:
+def _step_started(state: State, event: ev.StepStarted) -> None:
     visit = state.visits.get(event.step_id)
     if visit is None:
         visit = _begin(state, event.step_id, event.iteration)
     if visit.attempt == 0:
         visit.input = event.input
-        if at is not None and event.step_id not in state.first_started_at:
-            state.first_started_at[event.step_id] = at
+        if state.recorded_at is not None and event.iteration == 1:
+            state.first_started_at[event.step_id] = state.recorded_at
     visit.status = "running"
     visit.attempt = event.attempt
     visit.due_at = None
@@ -158,7 +161,7 @@ def _begin(state: State, step_id: str, iteration: int) -> Visit:
     return visit
 
 
-def _attempt_failed(state: State, event: ev.StepAttemptFailed, at: datetime | None) -> None:
+def _attempt_failed(state: State, event: ev.StepAttemptFailed) -> None:
     visit = state.visits[event.step_id]
     visit.status = "retrying"
     visit.failures += 1
@@ -166,11 +169,11 @@ def _attempt_failed(state: State, event: ev.StepAttemptFailed, at: datetime | No
     visit.last_error = event.error
 
 
-def _step_completed(state: State, event: ev.StepCompleted, at: datetime | None) -> None:
+def _step_completed(state: State, event: ev.StepCompleted) -> None:
     _leave(state, event.step_id, event.output, event.taken)
 
 
-def _step_failed(state: State, event: ev.StepFailed, at: datetime | None) -> None:
+def _step_failed(state: State, event: ev.StepFailed) -> None:
     if event.continued:
         _leave(state, event.step_id, event.output, event.taken)
         return
@@ -219,17 +222,17 @@ def ended_with_failure(path: PathPlan) -> ev.ErrorInfo:
     )
 
 
-def _step_skipped(state: State, event: ev.StepSkipped, at: datetime | None) -> None:
+def _step_skipped(state: State, event: ev.StepSkipped) -> None:
     """Nothing follows from it: the execution has ended."""
 
 
-def _step_cancelled(state: State, event: ev.StepCancelled, at: datetime | None) -> None:
+def _step_cancelled(state: State, event: ev.StepCancelled) -> None:
     state.visits.pop(event.step_id, None)
     if state.cancelling is None:
         state.cancelling = event.reason
 
 
-def _step_waiting(state: State, event: ev.StepWaiting, at: datetime | None) -> None:
+def _step_waiting(state: State, event: ev.StepWaiting) -> None:
     visit = state.visits[event.step_id]
     visit.status = "waiting"
     visit.interaction_id = event.interaction_id
@@ -237,24 +240,24 @@ def _step_waiting(state: State, event: ev.StepWaiting, at: datetime | None) -> N
     visit.expires_at = event.expires_at
 
 
-def _step_resumed(state: State, event: ev.StepResumed, at: datetime | None) -> None:
+def _step_resumed(state: State, event: ev.StepResumed) -> None:
     visit = state.visits[event.step_id]
     visit.status = "answered"
     visit.human_input = event.human_input
     visit.timed_out = event.timed_out
 
 
-def _step_compensated(state: State, event: ev.StepCompensated, at: datetime | None) -> None:
+def _step_compensated(state: State, event: ev.StepCompensated) -> None:
     """The execution has ended or is ending; nothing follows from it."""
 
 
-def _ended(state: State, event: ev.Event, at: datetime | None) -> None:
+def _ended(state: State, event: ev.Event) -> None:
     state.end = event
     state.visits.clear()
 
 
 # Events by class; each fold is given its own class of event.
-_FOLDS: dict[type[ev.Event], Callable[[State, Any, datetime | None], None]] = {
+_FOLDS: dict[type[ev.Event], Callable[[State, Any], None]] = {
     ev.ExecutionStarted: _execution_started,
     ev.StepScheduled: _step_scheduled,
     ev.StepStarted: _step_started,
@@ -270,3 +273,16 @@ _FOLDS: dict[type[ev.Event], Callable[[State, Any, datetime | None], None]] = {
     ev.ExecutionFailed: _ended,
     ev.ExecutionCancelled: _ended,
 }
+
+
+class Planned(Protocol):
+    """Anything that has a plan, such as a blueprint."""
+
+    @property
+    def plan(self) -> Plan:
+        """The definition, compiled."""
+
+
+def initial(planned: Planned, execution_id: str = "") -> State:
+    """Return the state before the first event."""
+    return State(planned.plan, execution_id)

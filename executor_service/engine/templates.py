@@ -62,9 +62,7 @@ def compile_template(
     if isinstance(value, str):
         return _compile_text(value, step_ids, sources=sources)
     if isinstance(value, dict):
-        return Tree(
-            {k: compile_template(v, step_ids, sources=sources) for k, v in value.items()}
-        )
+        return Tree({k: compile_template(v, step_ids, sources=sources) for k, v in value.items()})
     if isinstance(value, list):
         return Tree([compile_template(v, step_ids, sources=sources) for v in value])
     constant: int | float | bool | None = value

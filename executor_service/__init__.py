@@ -1,0 +1,54 @@
+"""Run pipelines: as a library in this process, or as a service that takes commands from Kafka.
+
+The names below are the public ones; everything else may change between versions.
+"""
+
+from executor_service.blueprint import Blueprint, compile_definition
+from executor_service.engine.conditions import RoutingContext
+from executor_service.errors import (
+    CommandNotApplicable,
+    DefinitionRefused,
+    ExecutorError,
+    InputRefused,
+    Problem,
+    RunCancelled,
+    RunFailed,
+    StepTimedOut,
+    TerminalError,
+)
+from executor_service.loading import Allowlist, load_step_class
+from executor_service.pipeline import Pipeline
+from executor_service.registry import ServiceRegistry
+from executor_service.runner import (
+    GraphPipelineRunner,
+    create_pipeline_from_json,
+    create_step_from_json,
+)
+from executor_service.step import ExecutionContext, Step, StepContext
+from executor_service.tracker import EventPublisher
+
+__all__ = [
+    "Allowlist",
+    "Blueprint",
+    "CommandNotApplicable",
+    "DefinitionRefused",
+    "EventPublisher",
+    "ExecutionContext",
+    "ExecutorError",
+    "GraphPipelineRunner",
+    "InputRefused",
+    "Pipeline",
+    "Problem",
+    "RoutingContext",
+    "RunCancelled",
+    "RunFailed",
+    "ServiceRegistry",
+    "Step",
+    "StepContext",
+    "StepTimedOut",
+    "TerminalError",
+    "compile_definition",
+    "create_pipeline_from_json",
+    "create_step_from_json",
+    "load_step_class",
+]

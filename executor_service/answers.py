@@ -1,0 +1,91 @@
+"""Answers of people, checked when they come and taken up by the execution's own loop."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.payload import JsonValue
+from executor_service.engine import decide
+from executor_service.engine.state import State, Visit
+from executor_service.engine.values import plain
+from executor_service.errors import CommandNotApplicable, ResultNotJson
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said, who it was, and the command that brought it."""
+
+    human_input: JsonValue
+    responded_by: str | None
+    cause: str | None
+
+
+class Answers:
+    """Accepted answers by step, until the loop takes them."""
+
+    def __init__(self) -> None:
+        self._accepted: dict[str, Answer] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._accepted)
+
+    def accept(self, state: State, step_id: str | None, answer: Answer, now: datetime) -> str:
+        """Keep an answer for the step, which may be left out if only one waits.
+
+        Returns the interaction id of the wait that it ends.
+
+        Raises:
+            CommandNotApplicable: `not_waiting`, `step_required`, `already_answered`,
+                `wait_expired` or `answer_refused`.
+        """
+        visit = self._waiting(state, step_id)
+        waited_for = visit.step.id
+        if visit.expires_at is not None and visit.expires_at <= now:
+            raise CommandNotApplicable(
+                "wait_expired", f"The wait of step '{waited_for}' expired at {visit.expires_at}."
+            )
+        try:
+            plain_input = plain(answer.human_input)
+        except ResultNotJson as error:
+            raise CommandNotApplicable("answer_refused", str(error)) from error
+        check = visit.step.check_output
+        problem = check(decide.merged_answer(visit, plain_input)) if check else None
+        if problem is not None:
+            raise CommandNotApplicable(
+                "answer_refused",
+                f"The answer breaks the output_schema of step '{waited_for}': {problem}",
+            )
+        self._accepted[waited_for] = Answer(plain_input, answer.responded_by, answer.cause)
+        return visit.interaction_id or ""
+
+    def take(self, state: State) -> list[tuple[Visit, Answer]]:
+        """Return the answers whose steps still wait, and forget them all."""
+        accepted, self._accepted = self._accepted, {}
+        return [
+            (visit, answer)
+            for step_id, answer in accepted.items()
+            if (visit := state.visits.get(step_id)) is not None and visit.status == "waiting"
+        ]
+
+    def _waiting(self, state: State, step_id: str | None) -> Visit:
+        asked = [v for v in state.visits.values() if v.status in ("waiting", "answered")]
+        if step_id is not None:
+            asked = [visit for visit in asked if visit.step.id == step_id]
+        elif len(asked) > 1:
+            open_ones = [visit for visit in asked if not self._is_answered(visit)]
+            asked = open_ones or asked
+        if not asked:
+            which = "No step" if step_id is None else f"Step '{step_id}' is not what"
+            raise CommandNotApplicable("not_waiting", f"{which} waits for a person here.")
+        if len(asked) > 1:
+            names = ", ".join(visit.step.id for visit in asked)
+            raise CommandNotApplicable(
+                "step_required", f"Several steps wait for a person; name one of: {names}."
+            )
+        if self._is_answered(asked[0]):
+            raise CommandNotApplicable(
+                "already_answered", f"Step '{asked[0].step.id}' was answered already."
+            )
+        return asked[0]
+
+    def _is_answered(self, visit: Visit) -> bool:
+        return visit.status == "answered" or visit.step.id in self._accepted

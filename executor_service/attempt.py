@@ -1,0 +1,306 @@
+"""One attempt at a step: its code called with its own copy of the data, its result made plain.
+
+Nothing is recorded here. What comes out says what the engine is to decide on: a result, another try
+later, or a failure for good.
+"""
+
+import asyncio
+import contextvars
+import functools
+import inspect
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from contracts import events as ev
+from contracts.payload import JsonObject, JsonValue
+from executor_service.blueprint import Blueprint
+from executor_service.engine import decide
+from executor_service.engine.plan import StepPlan
+from executor_service.engine.references import Results
+from executor_service.engine.state import State, Visit
+from executor_service.engine.templates import render, render_inputs
+from executor_service.engine.values import ABSENT, copy_json, plain
+from executor_service.errors import (
+    InputMismatch,
+    ResultNotJson,
+    SchemaMismatch,
+    StepTimedOut,
+)
+from executor_service.failure_report import error_info
+from executor_service.ports import Clock, Randomness
+from executor_service.registry import ServiceRegistry
+from executor_service.step import Step, StepContext, StepData
+
+# Plain `def run` steps that run at once in this process; further ones wait for a thread.
+MAX_STEP_THREADS: Final = 64
+
+
+@dataclass(slots=True)
+class Returned:
+    """The attempt has a result, its own or its fallback's."""
+
+    output: JsonValue
+    duration_ms: float
+    fallback_for: ev.ErrorInfo | None = None
+
+
+@dataclass(slots=True)
+class TryAgain:
+    """The attempt failed and another one follows after a delay."""
+
+    error: ev.ErrorInfo
+    delay: timedelta
+    duration_ms: float
+
+
+@dataclass(slots=True)
+class GaveUp:
+    """The step failed for good; `raised` is the exception itself, for callers in this process."""
+
+    error: ev.ErrorInfo
+    duration_ms: float
+    raised: BaseException
+
+
+AttemptResult = Returned | TryAgain | GaveUp
+Heartbeat = Callable[[str, JsonValue], None]
+
+
+class Attempts:
+    """Makes the attempts of one execution.
+
+    Each execution has step objects of its own. A step in a cycle keeps its object for the whole
+    execution, so attributes it sets are there in its next iteration (in the same process; what must
+    last belongs in the data).
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        execution_id: str,
+        *,
+        clock: Clock,
+        services: ServiceRegistry | None,
+        randomness: Randomness,
+        on_heartbeat: Heartbeat | None = None,
+    ) -> None:
+        self._blueprint = blueprint
+        self._execution_id = execution_id
+        self._monotonic_s = clock.monotonic_s
+        self._services = services
+        self._randomness = randomness
+        self._on_heartbeat = on_heartbeat
+        self._objects: dict[str, tuple[int, Step]] = {}
+
+    async def run(self, state: State, visit: Visit) -> AttemptResult:
+        """Run the step once; raises only CancelledError, when this task is told to stop."""
+        began_s = self._monotonic_s()
+        try:
+            output = await self._output(state, visit)
+            return Returned(output, (self._monotonic_s() - began_s) * 1000)
+        except asyncio.CancelledError as error:
+            if _told_to_stop():
+                raise
+            raised: BaseException = error  # The step cancelled something of its own.
+        except (Exception, SystemExit) as error:
+            raised = error
+        return await self._failed(state, visit, raised, began_s)
+
+    async def expired(self, state: State, visit: Visit) -> AttemptResult:
+        """Return what answers for a wait that expired: the fallback, or a failure."""
+        began_s = self._monotonic_s()
+        return await self._without_retry(state, visit, decide.expiry(visit), began_s)
+
+    def forget(self, step_id: str) -> None:
+        """Drop the object of a step that ended and can't come round again."""
+        if step_id not in self._blueprint.plan.steps_on_cycles:
+            self._objects.pop(step_id, None)
+
+    async def _output(self, state: State, visit: Visit) -> JsonValue:
+        step = visit.step
+        if step.condition is not None:
+            return step.condition(state.reading(visit.scope))
+        _check_input(state, visit)
+        data = StepData(copy_json(visit.input))
+        data._result_of = functools.partial(_copied_result, visit.scope)
+        step_object = self._object(state, visit)
+        result = await _called(step_object.run, step, data)
+        output = plain(result)
+        if decide.asks_a_person(output):
+            _check_question(output)
+        else:
+            _check_output(step, output)
+        return output
+
+    def _object(self, state: State, visit: Visit) -> Step:
+        step = visit.step
+        iteration, made = self._objects.get(step.id, (0, None))
+        if made is None or (step.config_template is not None and iteration != visit.iteration):
+            made = self._blueprint.make_step(step.id, _resolved_config(state, visit))
+            made.services = self._services
+            self._objects[step.id] = (visit.iteration, made)
+        made.context = StepContext(
+            self._execution_id,
+            step.id,
+            visit.iteration,
+            visit.attempt,
+            None if self._on_heartbeat is None else functools.partial(self._on_heartbeat, step.id),
+        )
+        return made
+
+    async def _failed(
+        self, state: State, visit: Visit, raised: BaseException, began_s: float
+    ) -> AttemptResult:
+        policy = visit.step.retry
+        failures = visit.failures + 1
+        if policy is not None and failures < policy.max_attempts and policy.covers(raised):
+            return TryAgain(
+                error_info(raised, visit.step.id, visit.attempt),
+                policy.delay(failures, self._randomness()),
+                (self._monotonic_s() - began_s) * 1000,
+            )
+        return await self._without_retry(state, visit, raised, began_s)
+
+    async def _without_retry(
+        self, state: State, visit: Visit, raised: BaseException, began_s: float
+    ) -> AttemptResult:
+        step, attempt = visit.step, max(visit.attempt, 1)
+        fallback_error: BaseException | None = None
+        if step.enable_fallback:
+            try:
+                output = await self._fallback(state, visit, raised)
+            except asyncio.CancelledError as error:
+                if _told_to_stop():
+                    raise
+                fallback_error = error
+            except (Exception, SystemExit) as error:
+                fallback_error = error
+            else:
+                if output is not ABSENT:
+                    duration_ms = (self._monotonic_s() - began_s) * 1000
+                    return Returned(output, duration_ms, error_info(raised, step.id, attempt))
+        info = error_info(raised, step.id, attempt, fallback_error=fallback_error)
+        return GaveUp(info, (self._monotonic_s() - began_s) * 1000, raised)
+
+    async def _fallback(self, state: State, visit: Visit, raised: BaseException) -> Any:
+        """Return the fallback's result made plain, or ABSENT where the step defines none."""
+        step_object = self._object(state, visit)
+        fallback = getattr(step_object, "fallback", None)
+        if fallback is None:
+            return ABSENT
+        data = StepData(copy_json(visit.input))
+        data._result_of = functools.partial(_copied_result, visit.scope)
+        output = plain(await _called(fallback, visit.step, data, raised))
+        _check_output(visit.step, output)
+        return output
+
+
+def _told_to_stop() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _copied_result(results: Results, step_id: str) -> JsonValue:
+    found = results.result_of(step_id)
+    if found is ABSENT:
+        raise KeyError(step_id)
+    return copy_json(found)
+
+
+def _check_input(state: State, visit: Visit) -> None:
+    step = visit.step
+    if step.inputs:
+        # The recorded input is what these made; asked again to know whether all were there.
+        render_inputs(step.inputs, state.reading(visit.scope), f"Step '{step.id}' inputs")
+    problem = step.check_input(visit.input) if step.check_input else None
+    if problem is not None:
+        raise InputMismatch(f"What step '{step.id}' was given breaks its input_schema: {problem}")
+
+
+def _check_output(step: StepPlan, output: JsonValue) -> None:
+    problem = step.check_output(output) if step.check_output else None
+    if problem is not None:
+        raise SchemaMismatch(f"The result of step '{step.id}' breaks its output_schema: {problem}")
+
+
+def _check_question(output: JsonObject) -> None:
+    timeout = output.get("timeout_seconds")
+    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and 0 < timeout <= MAX_WAIT_SECONDS):
+        raise ResultNotJson(
+            f"timeout_seconds of a question to a person is {timeout!r}; give a number of seconds "
+            f"above 0 and up to {MAX_WAIT_SECONDS}."
+        )
+
+
+# A hundred years; beyond that a wait without timeout is meant.
+MAX_WAIT_SECONDS: Final = 100 * 365 * 24 * 3600
+
+
+def _resolved_config(state: State, visit: Visit) -> JsonObject | None:
+    template = visit.step.config_template
+    if template is None:
+        return None
+    resolved: JsonObject = render(
+        template, state.reading(visit.scope), f"Step '{visit.step.id}' config"
+    )
+    if "error_handling" in visit.step.config:
+        resolved["error_handling"] = visit.step.config["error_handling"]
+    copied: JsonObject = copy_json(resolved)
+    return copied
+
+
+async def _called(function: Callable[..., Any], step: StepPlan, *args: Any) -> Any:
+    if step.timeout_seconds is None:
+        return await _called_for_long(function, *args)
+    try:
+        async with asyncio.timeout(step.timeout_seconds) as limit:
+            result = await _called_for_long(function, *args)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise _timed_out(step) from error
+    if limit.expired():
+        raise _timed_out(step)
+    return result
+
+
+def _timed_out(step: StepPlan) -> StepTimedOut:
+    return StepTimedOut(f"Step '{step.id}' took longer than {step.timeout_seconds:g} s.")
+
+
+async def _called_for_long(function: Callable[..., Any], *args: Any) -> Any:
+    if _is_async(getattr(function, "__func__", function)):
+        return await function(*args)
+    loop = asyncio.get_running_loop()
+    context = contextvars.copy_context()
+    result = await loop.run_in_executor(_threads(), context.run, _threaded, function, args)
+    if isinstance(result, _Stopped):
+        raise result.error
+    return await result if inspect.isawaitable(result) else result
+
+
+@dataclass(slots=True)
+class _Stopped:
+    error: BaseException
+
+
+def _threaded(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    try:
+        return function(*args)
+    except (StopIteration, SystemExit) as error:
+        # A future can't carry the one, and the other would end the thread pool's worker.
+        return _Stopped(RuntimeError(f"The step raised {type(error).__name__}: {error}."))
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function)
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MAX_STEP_THREADS, thread_name_prefix="steplog-step")

@@ -1,0 +1,249 @@
+"""Reading a definition into a plan, collecting everything wrong with it on the way."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from contracts.definition import (
+    ErrorHandling,
+    InputDeclaration,
+    PipelineDefinition,
+    StepDefinition,
+)
+from contracts.payload import JsonObject, JsonValue
+from executor_service.engine.conditions import ConditionCompiler, UserFunction
+from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
+from executor_service.engine.retry import RetryPolicy
+from executor_service.engine.templates import Input, compile_template, is_constant
+from executor_service.engine.values import ABSENT, Absent, plain
+from executor_service.errors import Problem, ResultNotJson
+from executor_service.flow_checks import check_flow
+from executor_service.flow_reading import FlowReader
+from executor_service.json_schemas import compile_schema
+from executor_service.loading import Allowlist, NotLoadable, load_function, load_step_class
+from executor_service.step import Step
+
+CONDITION_STEP = "condition"
+
+
+@dataclass
+class ReadDefinition:
+    """A definition as far as it could be read; `plan` is None where its shape is broken."""
+
+    problems: list[Problem] = field(default_factory=list)
+    plan: Plan | None = None
+    classes: dict[str, type[Step]] = field(default_factory=dict)
+    configs: dict[str, JsonObject] = field(default_factory=dict)
+    parameters: list[tuple[str, bool, JsonValue | Absent]] = field(default_factory=list)
+    check_input: SchemaCheck | None = None
+
+
+def read_definition(
+    definition: JsonValue, allowlist: Allowlist, made: Collection[str] | None = None
+) -> ReadDefinition:
+    """Read a definition. `made` names the steps whose objects exist already, if they do."""
+    read = ReadDefinition()
+    shaped = _shaped(definition, read.problems)
+    if shaped is not None:
+        _DefinitionReader(shaped, read, allowlist, made).read_all()
+    return read
+
+
+def _shaped(definition: JsonValue, problems: list[Problem]) -> PipelineDefinition | None:
+    try:
+        return PipelineDefinition.model_validate(plain(definition))
+    except ResultNotJson as error:
+        problems.append(Problem("$", str(error)))
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            message = f"{detail['msg'].rstrip('.')}."
+            problem = Problem(_json_path(detail["loc"]), message)
+            if problem not in problems:
+                problems.append(problem)
+    return None
+
+
+def _json_path(location: tuple[str | int, ...]) -> str:
+    # pydantic names the member of a union it tried; those parts are no place in the document.
+    parts = (
+        f"[{part}]" if isinstance(part, int) else f".{part}"
+        for part in location
+        if isinstance(part, int) or not ("[" in part or part in _UNION_MEMBERS)
+    )
+    return "$" + "".join(parts)
+
+
+_UNION_MEMBERS = frozenset({"str", "bool", "dict", "int", "float"})
+
+
+class _DefinitionReader:
+    def __init__(
+        self,
+        shaped: PipelineDefinition,
+        read: ReadDefinition,
+        allowlist: Allowlist,
+        made: Collection[str] | None,
+    ) -> None:
+        self._shaped = shaped
+        self._read = read
+        self._allowlist = allowlist
+        self._made = made
+        self._step_ids = {step.id: None for step in shaped.steps}
+        self._conditions = ConditionCompiler(self._step_ids, self._problem, self._function)
+
+    def read_all(self) -> None:
+        shaped, read = self._shaped, self._read
+        self._warn_of_unknown_keys()
+        self._read_parameters()
+        read.check_input = compile_schema(shaped.input_schema, "$.input_schema", self._problem)
+        flow = FlowReader(shaped, self._conditions, self._problem)
+        steps = {step.id: self._step(step, index, flow) for index, step in enumerate(shaped.steps)}
+        loop = shaped.loop_config
+        read.plan = Plan(
+            name=shaped.name,
+            version=None if shaped.version is None else str(shaped.version),
+            steps=steps,
+            paths=tuple(flow.paths),
+            start_at=shaped.flow.start_at,
+            loop=LoopBounds() if loop is None else LoopBounds(**_declared(loop, LoopBounds)),
+            outputs=self._inputs(shaped.outputs, "$.outputs"),
+            check_output=compile_schema(shaped.output_schema, "$.output_schema", self._problem),
+            ordered=tuple(steps.values()),
+        )
+        if not any(problem.severity == "error" for problem in read.problems):
+            read.plan = flow.with_closing_paths(read.plan)
+            read.problems.extend(check_flow(read.plan))
+
+    def _problem(self, where: str, message: str, hint: str = "") -> None:
+        self._read.problems.append(Problem(where, message, hint))
+
+    def _warn(self, where: str, message: str, hint: str = "") -> None:
+        self._read.problems.append(Problem(where, message, hint, "warning"))
+
+    def _warn_of_unknown_keys(self) -> None:
+        shaped = self._shaped
+        parts: list[tuple[str, BaseModel]] = [("$", shaped), ("$.flow", shaped.flow)]
+        parts += [(f"$.steps[{i}]", step) for i, step in enumerate(shaped.steps)]
+        parts += [(f"$.flow.paths[{i}]", path) for i, path in enumerate(shaped.flow.paths)]
+        for where, part in parts:
+            for key in part.model_extra or {}:
+                self._warn(f"{where}.{key}", f"'{key}' means nothing here; it is kept as it is.")
+
+    def _read_parameters(self) -> None:
+        declared = self._shaped.parameters
+        if isinstance(declared, dict):
+            self._read.parameters = [(name, False, value) for name, value in declared.items()]
+        for index, parameter in enumerate(declared if isinstance(declared, list) else ()):
+            default = parameter.default if "default" in parameter.model_fields_set else ABSENT
+            self._read.parameters.append((parameter.name, parameter.required, default))
+            self._no_template(default, f"$.parameters[{index}].default")
+        if isinstance(declared, dict):
+            for name, value in declared.items():
+                self._no_template(value, f"$.parameters.{name}")
+
+    def _no_template(self, default: JsonValue | Absent, where: str) -> None:
+        if default is not ABSENT and not is_constant(compile_template(default, self._step_ids)):
+            self._problem(where, "A default can't hold templates.", "write the value itself")
+
+    def _step(self, step: StepDefinition, index: int, flow: FlowReader) -> StepPlan:
+        where = f"$.steps[{index}]"
+        handling = self._error_handling(step, where)
+        self._load(step, where)
+        config = {k: v for k, v in step.config.items() if k != "error_handling"}
+        template = compile_template(config, self._step_ids)
+        self._read.configs[step.id] = step.config
+        retry = handling.retry
+        return StepPlan(
+            id=step.id,
+            index=index,
+            name=step.name or step.id,
+            type=step.type,
+            config=step.config,
+            config_template=None if is_constant(template) else template,
+            inputs=self._inputs(step.inputs, f"{where}.inputs") or (),
+            condition=flow.step_condition(step, where),
+            retry=None if retry is None else _policy(handling),
+            continue_on_error=handling.continue_on_error,
+            enable_fallback=handling.enable_fallback,
+            timeout_seconds=handling.timeout_seconds,
+            check_input=compile_schema(step.input_schema, f"{where}.input_schema", self._problem),
+            check_output=compile_schema(
+                step.output_schema, f"{where}.output_schema", self._problem
+            ),
+            outgoing=flow.outgoing(step.id),
+            always=flow.always_taken(step.id),
+        )
+
+    def _error_handling(self, step: StepDefinition, where: str) -> ErrorHandling:
+        if step.error_handling is not None:
+            return step.error_handling
+        try:
+            return ErrorHandling.model_validate(step.config.get("error_handling") or {})
+        except ValidationError as error:
+            where = f"{where}.config.error_handling"
+            for detail in error.errors(include_url=False, include_input=False):
+                self._problem(where + _json_path(detail["loc"])[1:], f"{detail['msg']}.")
+            return ErrorHandling()
+
+    def _load(self, step: StepDefinition, where: str) -> None:
+        if self._made is not None or (step.type == CONDITION_STEP and step.module is None):
+            return
+        class_name = step.step_class or step.class_
+        if not step.module or not class_name:
+            missing = "step_class" if step.module else "module"
+            self._problem(f"{where}.{missing}", f"Step '{step.id}' names no {missing}.")
+            return
+        try:
+            self._read.classes[step.id] = load_step_class(step.module, class_name, self._allowlist)
+        except NotLoadable as error:
+            self._problem(f"{where}.module", str(error), error.hint)
+
+    def _function(self, module: str, name: str, where: str) -> UserFunction | None:
+        try:
+            return load_function(module, name, self._allowlist)
+        except NotLoadable as error:
+            self._problem(where, str(error), error.hint)
+            return None
+
+    def _inputs(
+        self, declared: list[InputDeclaration] | JsonObject | None, where: str
+    ) -> tuple[Input, ...] | None:
+        if declared is None:
+            return None
+        if isinstance(declared, dict):
+            required = where != "$.outputs"
+            return tuple(
+                Input(name, compile_template(value, self._step_ids, sources=True), required)
+                for name, value in declared.items()
+            )
+        return tuple(
+            Input(
+                item.name,
+                compile_template(item.source, self._step_ids, sources=True)
+                if "source" in item.model_fields_set
+                else compile_template(f"{{{{ {item.name} }}}}", self._step_ids),
+                item.required,
+                item.default if "default" in item.model_fields_set else ABSENT,
+            )
+            for item in declared
+        )
+
+
+def _policy(handling: ErrorHandling) -> RetryPolicy:
+    retry = handling.retry
+    assert retry is not None, "asked for only where there is one"
+    return RetryPolicy(
+        max_attempts=retry.max_attempts,
+        initial_delay_seconds=retry.initial_delay,
+        max_delay_seconds=retry.max_delay,
+        exponential_base=retry.exponential_base,
+        jitter=retry.jitter,
+        retryable=frozenset(retry.retryable_exceptions),
+        non_retryable=frozenset(retry.non_retryable_exceptions),
+    )
+
+
+def _declared(part: BaseModel, target: type[Any]) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in target.__dataclass_fields__}

@@ -1,0 +1,164 @@
+"""A state as plain JSON and back: what a waiting execution leaves behind when it is parked.
+
+Restoring a snapshot and folding the events recorded after it gives the state that folding all
+events gives. Scopes shared between branches stay shared.
+"""
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from contracts.events import ErrorInfo
+from contracts.payload import JsonObject
+from executor_service.engine.frontier import Arrival
+from executor_service.engine.plan import Plan
+from executor_service.engine.scope import Scope
+from executor_service.engine.state import EndedBranch, State, Visit
+from executor_service.errors import ExecutorError
+
+SNAPSHOT_VERSION = 1
+_TIMES = frozenset({"due_at", "expires_at"})
+_KEPT_APART = frozenset({"step", "scope", "last_error"})
+
+
+class SnapshotUnreadable(ExecutorError):
+    """A snapshot of another version, or no snapshot at all; fold the recorded events instead."""
+
+
+def snapshot(state: State) -> JsonObject:
+    """Return the state of an execution that has not ended; it shares values with the state."""
+    scopes = _Scopes()
+    return {
+        "version": SNAPSHOT_VERSION,
+        "seq": state.seq,
+        "started_at": _text(state.started_at),
+        "input": state.input,
+        "parameters": state.parameters,
+        "metadata": state.metadata,
+        "iterations": dict(state.iterations),
+        "first_started_at": {k: _text(at) for k, at in state.first_started_at.items()},
+        "failure": None if state.failure is None else state.failure.model_dump(mode="json"),
+        "cancelling": state.cancelling,
+        "root": scopes.number(state.root),
+        "visits": [_visit_out(visit, scopes) for visit in state.visits.values()],
+        "arrived": {
+            step_id: [[a.path_index, scopes.number(a.scope), a.closes_cycle] for a in arrivals]
+            for step_id, arrivals in state.frontier.arrived.items()
+        },
+        "ended_branches": [
+            [branch.path_index, scopes.number(branch.scope)] for branch in state.ended_branches
+        ],
+        "scopes": scopes.out,
+    }
+
+
+def restore(saved: JsonObject, plan: Plan, execution_id: str) -> State:
+    """Return the state that a snapshot was made of.
+
+    Raises:
+        SnapshotUnreadable: it can't be read by this version.
+    """
+    if saved.get("version") != SNAPSHOT_VERSION:
+        raise SnapshotUnreadable(
+            f"This is no snapshot of version {SNAPSHOT_VERSION}; fold the recorded events instead."
+        )
+    try:
+        return _restored(saved, State(plan, execution_id))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise SnapshotUnreadable(f"The snapshot is damaged: {error!r}.") from error
+
+
+def _restored(saved: JsonObject, state: State) -> State:
+    scopes = _scopes_in(saved["scopes"])
+    state.seq = saved["seq"]
+    state.started_at = _time(saved["started_at"])
+    state.input = saved["input"]
+    state.parameters = saved["parameters"]
+    state.metadata = saved["metadata"]
+    state.iterations = dict(saved["iterations"])
+    state.first_started_at = {
+        step_id: datetime.fromisoformat(at) for step_id, at in saved["first_started_at"].items()
+    }
+    state.failure = None if saved["failure"] is None else ErrorInfo(**saved["failure"])
+    state.cancelling = saved["cancelling"]
+    state.root = scopes[saved["root"]]
+    for visit in saved["visits"]:
+        state.visits[visit["step"]] = _visit_in(visit, state.plan, scopes)
+    for step_id, arrivals in saved["arrived"].items():
+        for path_index, scope, closes_cycle in arrivals:
+            state.frontier.arrive(step_id, Arrival(path_index, scopes[scope], closes_cycle))
+    state.ended_branches = [EndedBranch(index, scopes[n]) for index, n in saved["ended_branches"]]
+    return state
+
+
+class _Scopes:
+    """Numbers scopes as they are met, parents before their children."""
+
+    def __init__(self) -> None:
+        self.out: list[JsonObject] = []
+        self._numbers: dict[int, int] = {}
+
+    def number(self, scope: Scope) -> int:
+        lineage = []
+        part: Scope | None = scope
+        while part is not None and id(part) not in self._numbers:
+            lineage.append(part)
+            part = part.parent
+        for unknown in reversed(lineage):
+            parent = unknown.parent
+            self._numbers[id(unknown)] = len(self.out)
+            self.out.append(
+                {
+                    "parent": None if parent is None else self._numbers[id(parent)],
+                    "data": unknown.data,
+                    "results": dict(unknown.results),
+                    "changes": dict(unknown.changes),
+                    "children": unknown.children,
+                }
+            )
+        return self._numbers[id(scope)]
+
+
+def _scopes_in(saved: list[JsonObject]) -> list[Scope]:
+    scopes: list[Scope] = []
+    for entry in saved:
+        parent = entry["parent"]
+        scope = Scope(entry["data"], None if parent is None else scopes[parent])
+        scope.results = dict(entry["results"])
+        scope.changes = dict(entry["changes"])
+        scope.children = entry["children"]
+        scopes.append(scope)
+    return scopes
+
+
+def _visit_out(visit: Visit, scopes: _Scopes) -> JsonObject:
+    saved: dict[str, Any] = {
+        field.name: getattr(visit, field.name)
+        for field in fields(visit)
+        if field.name not in _KEPT_APART
+    }
+    saved |= {name: _text(saved[name]) for name in _TIMES}
+    error = visit.last_error
+    saved["last_error"] = None if error is None else error.model_dump(mode="json")
+    return saved | {"step": visit.step.id, "scope": scopes.number(visit.scope)}
+
+
+def _visit_in(saved: JsonObject, plan: Plan, scopes: list[Scope]) -> Visit:
+    error = saved["last_error"]
+    return Visit(
+        **{
+            **saved,
+            "step": plan.steps[saved["step"]],
+            "scope": scopes[saved["scope"]],
+            "last_error": None if error is None else ErrorInfo(**error),
+            **{name: _time(saved[name]) for name in _TIMES},
+        }
+    )
+
+
+def _text(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,312 @@
+"""The one shell around the engine: records, waits, runs steps, repeats.
+
+`Pipeline.run` and the service drive the same class. An execution lives in one task; whoever cancels
+that task abandons the execution where it stands, recording nothing (another process may go on with
+it), while `cancel()` ends it on the record.
+
+The order of things: decide, fold, record, and only then act. The state is folded ahead of the
+acknowledgement, so if recording is lost it is worth nothing any more and the execution stops.
+
+A step runs in the execution's own task when nothing else is alive, which is most of the time and
+saves a task per step; otherwise each runs in a task of its own.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from contracts import events as ev
+from contracts.payload import JsonValue
+from executor_service.answers import Answer, Answers
+from executor_service.attempt import AttemptResult, Attempts, Heartbeat
+from executor_service.blueprint import Blueprint
+from executor_service.engine import decide, ending
+from executor_service.engine.state import State, Visit, initial
+from executor_service.errors import CommandNotApplicable
+from executor_service.outbox import Outbox
+from executor_service.outcome import Outcome, outcome_of
+from executor_service.ports import Clock, Randomness, Recorder
+from executor_service.progress import Progress
+from executor_service.registry import ServiceRegistry
+from executor_service.step_tasks import StepTasks
+
+__all__ = ["Execution", "Outcome"]
+
+# Steps that may end without ever waiting before the event loop gets its turn.
+STEPS_PER_TURN: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Cancel:
+    reason: str
+    requested_by: str | None
+    cause: str | None
+
+
+class Execution:
+    """One execution, from its first event to its last."""
+
+    def __init__(  # noqa: PLR0913 - its ports
+        self,
+        blueprint: Blueprint,
+        execution_id: str,
+        recorder: Recorder | None = None,
+        *,
+        clock: Clock,
+        services: ServiceRegistry | None = None,
+        park_when_waiting: bool = False,
+        randomness: Randomness = random.random,
+        on_event: Callable[[ev.Event], None] | None = None,
+        on_heartbeat: Heartbeat | None = None,
+    ) -> None:
+        """`recorder` is None where nobody keeps the events. With `park_when_waiting`, `start` and
+        `go_on` return when only waits for people are left; `go_on` continues after a `resume`."""
+        self.execution_id = execution_id
+        self._clock = clock
+        self._park_when_waiting = park_when_waiting
+        self._outbox = Outbox(recorder, on_event)
+        self._progress = Progress(initial(blueprint, execution_id), self._outbox)
+        self._attempts = Attempts(
+            blueprint, execution_id, clock=clock, services=services, randomness=randomness,
+            on_heartbeat=on_heartbeat,
+        )  # fmt: skip
+        self._tasks = StepTasks(self._attempts, self._wake)
+        self._answers = Answers()
+        self._cancel: _Cancel | None = None
+        self._inline: asyncio.Task[object] | None = None
+        self._inline_cancelled = False
+        self._wakeup: asyncio.Future[None] | None = None
+
+    async def start(
+        self,
+        started: ev.ExecutionStarted,
+        *,
+        cause: str | None = None,
+        not_before: datetime | None = None,
+    ) -> Outcome:
+        """Record the beginning together with the first step's, and run on.
+
+        Raises:
+            RecordingLost: this process may no longer write the execution.
+        """
+        now = self._clock.now()
+        self._progress.fold([started], now, cause)
+        if not_before is not None and not_before > now:
+            self._progress.fold(decide.scheduled_start(self.state, not_before), now, cause)
+        return await self._drive(cause)
+
+    def adopt(self, state: State) -> None:
+        """Take a state folded from recorded events; `go_on` runs on from it."""
+        state.execution_id = self.execution_id
+        self._progress.state = state
+
+    async def go_on(self, state: State | None = None) -> Outcome:
+        """Run on from a state folded from recorded events, or from where this one paused."""
+        if state is not None and state is not self.state:
+            self.adopt(state)
+        self._progress.take_up(self._clock.now())
+        return await self._drive(None)
+
+    def cancel(
+        self, reason: str, requested_by: str | None = None, cause: str | None = None
+    ) -> None:
+        """Ask for the execution to end as cancelled; where it is not running, `go_on` ends it.
+
+        Raises:
+            CommandNotApplicable: `already_ended`.
+        """
+        self._refuse_if_ended()
+        if self._cancel is None:
+            self._cancel = _Cancel(reason, requested_by, cause)
+        if self._inline is not None and not self._inline_cancelled:
+            self._inline_cancelled = True
+            self._inline.cancel()
+        self._wake()
+
+    def resume(
+        self,
+        step_id: str | None,
+        human_input: JsonValue,
+        responded_by: str | None = None,
+        cause: str | None = None,
+    ) -> str:
+        """Answer a waiting step and return its interaction id; where the execution is not running,
+        `go_on` takes it from there.
+
+        Raises:
+            CommandNotApplicable: see `Answers.accept`; `already_ended`.
+        """
+        self._refuse_if_ended()
+        answer = Answer(human_input, responded_by, cause)
+        interaction_id = self._answers.accept(self.state, step_id, answer, self._clock.now())
+        self._wake()
+        return interaction_id
+
+    @property
+    def state(self) -> State:
+        """Everything folded so far; may be set to a state folded from recorded events."""
+        return self._progress.state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        state.execution_id = self.execution_id
+        self._progress.state = state
+
+    @property
+    def ended(self) -> bool:
+        """Whether the execution's own end is decided."""
+        return self.state.ended
+
+    @property
+    def waiting_only(self) -> bool:
+        """Whether it can only go on when a person answers or a wait expires."""
+        visits = self.state.visits.values()
+        return (
+            bool(visits)
+            and not self._answers
+            and not self._progress.launches
+            and not self._tasks.has_results
+            and self._cancel is None
+            and all(visit.status == "waiting" for visit in visits)
+        )
+
+    @property
+    def next_due(self) -> datetime | None:
+        """The earliest time at which something happens by itself: a timer, an expiring wait."""
+        return self._progress.timers.next_due(self.state)
+
+    async def end_cancelled(self, reason: str) -> None:
+        """Record the end of an execution whose task was cancelled; for library use."""
+        if self.state.started and not self.state.ended:
+            now = self._clock.now()
+            self._progress.fold(ending.cancelling(self.state, reason, None, now), now)
+            await self._outbox.flush()
+
+    async def _drive(self, cause: str | None) -> Outcome:
+        turns = 0
+        try:
+            while not self.ended:
+                await self._advance(cause)
+                cause = None
+                if self.ended or self._cancel is not None:
+                    continue
+                alone = self._only_launch()
+                if alone is not None:
+                    await self._run_inline(alone)
+                    turns += 1
+                    if turns % STEPS_PER_TURN == 0:
+                        await asyncio.sleep(0)
+                    continue
+                self._launch_all()
+                if self._park_when_waiting and self.waiting_only:
+                    break
+                await self._something_happens()
+                self._take_results()
+            return outcome_of(self.state, self._progress.raised)
+        finally:
+            await self._tasks.stop()
+
+    async def _advance(self, cause: str | None) -> None:
+        """Decide and record everything that follows from the state as it is."""
+        now = self._clock.now()
+        progress = self._progress
+        if self._answers:
+            progress.take_answers(self._answers, now)
+        error = ending.reason_to_fail(progress.state, now)
+        if error is not None:
+            await self._tasks.stop()
+            self._take_results()
+            progress.fold(ending.failing(progress.state, error, now), now, cause)
+        elif self._cancel is not None or progress.state.cancelling is not None:
+            await self._tasks.stop()
+            self._take_results()  # What had ended before the cancel has ended.
+            self._fold_cancellation(now)
+        else:
+            progress.begin_steps(now, cause)
+        if self._outbox.waiting:
+            await self._outbox.flush()
+
+    def _fold_cancellation(self, now: datetime) -> None:
+        cancel = self._cancel or _Cancel(self.state.cancelling or "", None, None)
+        events = ending.cancelling(self.state, cancel.reason, cancel.requested_by, now)
+        self._progress.fold(events, now, cancel.cause)
+
+    def _only_launch(self) -> Visit | None:
+        """Return the visit to run in this task: the only thing alive in the execution."""
+        launches, visits = self._progress.launches, self.state.visits
+        if len(launches) != 1 or self._tasks or len(visits) != 1:
+            return None
+        step_id, expired = launches[0]
+        return None if expired else visits[step_id]
+
+    async def _run_inline(self, visit: Visit) -> None:
+        self._progress.launches.clear()
+        self._inline = task = asyncio.current_task()
+        assert task is not None, "an execution runs in a task"
+        result: AttemptResult | None = None
+        try:
+            result = await self._attempts.run(self.state, visit)
+        except asyncio.CancelledError:
+            if not self._inline_cancelled or task.cancelling() > 1:
+                raise  # Whoever owns this task abandons the execution.
+        finally:
+            self._inline = None
+        if self._inline_cancelled:
+            await self._absorb_cancellation(task)
+        elif result is not None:
+            self._take(visit.step.id, result)
+
+    async def _absorb_cancellation(self, task: asyncio.Task[object]) -> None:
+        """Take back the cancellation that `cancel()` sent into this task to stop its step."""
+        self._inline_cancelled = False
+        try:
+            await asyncio.sleep(0)  # It may still be on its way, if the step never waited.
+        except asyncio.CancelledError:
+            if task.cancelling() > 1:
+                raise
+        task.uncancel()
+
+    def _launch_all(self) -> None:
+        launches, self._progress.launches = self._progress.launches, []
+        for step_id, expired in launches:
+            self._tasks.launch(self.state, self.state.visits[step_id], expired=expired)
+
+    def _take_results(self) -> None:
+        for step_id, result in self._tasks.take():
+            self._take(step_id, result)
+
+    def _take(self, step_id: str, result: AttemptResult) -> None:
+        self._progress.take(step_id, result, self._clock.now())
+        if step_id not in self.state.visits:
+            self._attempts.forget(step_id)
+
+    async def _something_happens(self) -> None:
+        """Wait for a result, a command or a due time."""
+        if self._tasks.has_results or self._answers or self._cancel is not None:
+            return
+        self._wakeup = asyncio.get_running_loop().create_future()
+        due_at = self.next_due
+        alarm = None if due_at is None else asyncio.create_task(self._ring(due_at))
+        try:
+            await self._wakeup
+        finally:
+            self._wakeup = None
+            if alarm is not None:
+                alarm.cancel()
+
+    async def _ring(self, due_at: datetime) -> None:
+        await self._clock.sleep_until(due_at)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
+
+    def _refuse_if_ended(self) -> None:
+        if self.state.ended:
+            raise CommandNotApplicable(
+                "already_ended", f"Execution {self.execution_id} has ended; nothing can change it."
+            )

@@ -1,0 +1,187 @@
+"""Reading the flow of a definition: paths, end markers, and the branches of condition steps."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from contracts.definition import PathDefinition, PipelineDefinition, StepDefinition
+from executor_service.engine.conditions import ConditionCompiler
+from executor_service.engine.plan import Condition, PathPlan, Plan
+from executor_service.engine.references import Reference, Root
+
+END_WITH_FAILURE = "end_with_failure"
+_END = "end"
+_END_PREFIX = "end_"
+
+Report = Callable[[str, str, str], None]
+
+
+class FlowReader:
+    """Compiles the paths of one definition, in declared order."""
+
+    def __init__(
+        self, shaped: PipelineDefinition, conditions: ConditionCompiler, problem: Report
+    ) -> None:
+        self._conditions = conditions
+        self._problem = problem
+        self._step_ids = {step.id for step in shaped.steps}
+        self.paths: list[PathPlan] = []
+        self._by_step: dict[str, list[PathPlan]] = {}
+        self._check_ids(shaped)
+        for index, path in enumerate(shaped.flow.paths):
+            self._read_path(path, f"$.flow.paths[{index}]")
+        for index, step in enumerate(shaped.steps):
+            if step.type == "condition" and step.condition is not None:
+                self._read_branches(step, f"$.steps[{index}]")
+            elif step.then is not None or step.else_ is not None:
+                problem(
+                    f"$.steps[{index}]",
+                    f"Step '{step.id}' has a 'then' or 'else' but is no condition step.",
+                    'give it "type": "condition" and a "condition"',
+                )
+
+    def outgoing(self, step_id: str) -> tuple[PathPlan, ...]:
+        """Return the paths that begin at a step."""
+        return tuple(self._by_step.get(step_id, ()))
+
+    def always_taken(self, step_id: str) -> tuple[int, ...] | None:
+        """Return the paths taken, if no condition has a say in it."""
+        paths = self.outgoing(step_id)
+        if any(path.condition is not None or path.branch is not None for path in paths):
+            return None
+        return tuple(path.index for path in paths)
+
+    def step_condition(self, step: StepDefinition, where: str) -> Condition | None:
+        """Return the condition of a condition step; it has no result of its own to ask for."""
+        if step.type != "condition" or step.condition is None:
+            if step.condition is not None:
+                self._problem(f"{where}.condition", "Only a step of type condition has one.", "")
+            return None
+        before = len(self._conditions.sources)
+        condition = self._conditions.compile(step.condition, f"{where}.condition")
+        if any(ref.root is Root.RESULT for ref in self._conditions.sources[before:]):
+            self._problem(
+                f"{where}.condition",
+                "A condition step has no result of its own.",
+                "ask for step_results.<id>.x or for a key of the data",
+            )
+        return condition or _holds
+
+    def with_closing_paths(self, plan: Plan) -> Plan:
+        """Return the plan with the paths that close a cycle marked, where a delay hangs on it."""
+        if not plan.loop.iteration_delay_seconds:
+            return plan
+        back = plan.graph.edges_back
+        paths = tuple(
+            replace(path, closes_cycle=path.end is None and _edge(plan, path) in back)
+            for path in plan.paths
+        )
+        steps = {
+            step.id: replace(step, outgoing=tuple(paths[path.index] for path in step.outgoing))
+            for step in plan.ordered
+        }
+        return replace(plan, paths=paths, steps=steps, ordered=tuple(steps.values()))
+
+    def _check_ids(self, shaped: PipelineDefinition) -> None:
+        seen: set[str] = set()
+        for index, step in enumerate(shaped.steps):
+            if step.id in seen:
+                self._problem(
+                    f"$.steps[{index}].id", f"There are two steps '{step.id}'.", "rename one"
+                )
+            seen.add(step.id)
+        if shaped.flow.start_at not in self._step_ids:
+            self._problem(
+                "$.flow.start_at",
+                f"There is no step '{shaped.flow.start_at}' to start at.",
+                _known(self._step_ids),
+            )
+
+    def _read_path(self, path: PathDefinition, where: str) -> None:
+        from_id = self._end_of_path(path.from_step, path.from_, f"{where}.from_step")
+        to_id = self._end_of_path(path.to_step, path.to, f"{where}.to_step")
+        before = len(self._conditions.sources)
+        condition = (
+            self._conditions.compile(path.condition, f"{where}.condition")
+            if path.condition is not None
+            else None
+        )
+        sources = self._conditions.sources[before:]
+        index = len(self.paths)
+        end = self._end_marker(to_id, f"{where}.to_step")
+        if from_id is not None and from_id not in self._step_ids:
+            self._problem(
+                f"{where}.from_step", f"There is no step '{from_id}'.", _known(self._step_ids)
+            )
+        self._add(
+            PathPlan(
+                index, from_id or "", to_id or "", end, condition,
+                asks_timed_out=any(_asks_timed_out(ref, from_id) for ref in sources),
+            )
+        )  # fmt: skip
+
+    def _read_branches(self, step: StepDefinition, where: str) -> None:
+        """Give a condition step's paths to its two outcomes.
+
+        `then` and `else` name where to go. A declared path belongs to the outcome that names its
+        end, and else to the condition's own; an end that no declared path leads to gets a path.
+        """
+        otherwise = _ends(step.else_)
+        declared = self._by_step.get(step.id, [])
+        for position, path in enumerate(declared):
+            branched = replace(path, branch=path.to_id not in otherwise)
+            declared[position] = self.paths[path.index] = branched
+        reached = {path.to_id for path in declared}
+        for key, ends, branch in (("then", _ends(step.then), True), ("else", otherwise, False)):
+            for to_id in ends:
+                if to_id not in reached:
+                    end = self._end_marker(to_id, f"{where}.{key}")
+                    self._add(PathPlan(len(self.paths), step.id, to_id, end, branch=branch))
+
+    def _add(self, path: PathPlan) -> None:
+        self.paths.append(path)
+        self._by_step.setdefault(path.from_id, []).append(path)
+
+    def _end_of_path(self, long: str | None, short: str | None, where: str) -> str | None:
+        if long is not None and short is not None and long != short:
+            self._problem(where, f"Both '{long}' and '{short}' are given.", "keep one of them")
+        named = long if long is not None else short
+        if not named:
+            self._problem(where, "This end of the path is missing.", "name a step")
+        return named
+
+    def _end_marker(self, to_id: str | None, where: str) -> Literal["success", "failure"] | None:
+        if to_id is None or to_id in self._step_ids:
+            return None
+        if to_id == END_WITH_FAILURE:
+            return "failure"
+        if to_id == _END or to_id.startswith(_END_PREFIX):
+            return "success"
+        self._problem(where, f"There is no step '{to_id}'.", _known(self._step_ids))
+        return None
+
+
+def _edge(plan: Plan, path: PathPlan) -> tuple[int, int]:
+    return plan.steps[path.from_id].index, plan.steps[path.to_id].index
+
+
+def _holds(_: object) -> bool:
+    return True
+
+
+def _asks_timed_out(reference: Reference, from_id: str | None) -> bool:
+    own = reference.root is Root.RESULT or (
+        reference.root is Root.STEP and reference.step_id == from_id
+    )
+    return own and reference.keys == ("timed_out",)
+
+
+def _ends(named: str | list[str] | None) -> list[str]:
+    if named is None:
+        return []
+    return [named] if isinstance(named, str) else named
+
+
+def _known(step_ids: set[str]) -> str:
+    shown = sorted(step_ids)[:10]
+    return f"steps are: {', '.join(shown)}{', ...' if len(step_ids) > len(shown) else ''}"

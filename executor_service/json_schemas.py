@@ -1,0 +1,55 @@
+"""JSON Schema checks, compiled once per definition."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema_rs
+
+from contracts.payload import JsonObject, JsonValue
+from executor_service.engine.plan import SchemaCheck
+from executor_service.engine.values import copy_json
+
+# Of a schema and of a value, in what people are shown.
+MAX_SHOWN_CHARS = 300
+
+Report = Callable[[str, str, str], None]
+
+
+def compile_schema(
+    schema: JsonObject | bool | None, where: str, problem: Report
+) -> SchemaCheck | None:
+    """Return a check, or None where there is no schema or it is none (then reported)."""
+    if schema is None or schema is True:
+        return None
+    try:
+        validator = jsonschema_rs.validator_for(copy_json(schema), retriever=_nothing_remote)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        first_line = str(error).partition("\n")[0]
+        problem(where, f"This is no JSON Schema: {first_line}", "see https://json-schema.org")
+        return None
+    return _check(validator)
+
+
+def _check(validator: Any) -> SchemaCheck:
+    def check(value: JsonValue) -> str | None:
+        if validator.is_valid(value):
+            return None
+        for error in validator.iter_errors(value):
+            path = "".join(_step_of(part) for part in error.instance_path)
+            return f"${path}: {_shortened(error.message)}."
+        return "$: not valid."
+
+    return check
+
+
+def _nothing_remote(uri: str) -> JsonValue:
+    # A definition may come over the network; it must not make this process fetch addresses.
+    raise ValueError(f"{uri} is outside the definition; put the schema under $defs instead")
+
+
+def _step_of(part: str | int) -> str:
+    return f"[{part}]" if isinstance(part, int) else f".{part}"
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= MAX_SHOWN_CHARS else f"{message[:MAX_SHOWN_CHARS]}..."

@@ -1,0 +1,38 @@
+"""Where an execution stands when it stops running here."""
+
+from dataclasses import dataclass
+
+from contracts import events as ev
+from contracts.payload import JsonValue
+from contracts.records import ExecutionStatus
+from executor_service.engine.state import State
+from executor_service.engine.values import copy_json
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Ended, or waiting for people. `raised` is what failed it, where that happened here."""
+
+    status: ExecutionStatus
+    output: JsonValue
+    error: ev.ErrorInfo | None
+    state: State
+    raised: BaseException | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing follows any more."""
+        return self.state.ended
+
+
+def outcome_of(state: State, raised: BaseException | None) -> Outcome:
+    """Return the outcome that a state amounts to; the output is a copy, for the caller to keep."""
+    match state.end:
+        case ev.ExecutionCompleted(output=output):
+            return Outcome(ExecutionStatus.COMPLETED, copy_json(output), None, state)
+        case ev.ExecutionFailed(error=error):
+            return Outcome(ExecutionStatus.FAILED, None, error, state, raised)
+        case ev.ExecutionCancelled():
+            return Outcome(ExecutionStatus.CANCELLED, None, None, state)
+        case _:
+            return Outcome(ExecutionStatus.WAITING_FOR_HUMAN, None, None, state)

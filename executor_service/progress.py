@@ -1,0 +1,98 @@
+"""An execution's state on its way: events folded, put out for recording, and what they set off."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from contracts import events as ev
+from executor_service.answers import Answers
+from executor_service.attempt import AttemptResult, GaveUp, Returned, TryAgain
+from executor_service.engine import decide, ending
+from executor_service.engine.state import State, evolve
+from executor_service.outbox import Outbox
+from executor_service.timers import Timers
+
+
+class Progress:
+    """Applies decisions to a state and remembers what is to be launched, timed and recorded."""
+
+    def __init__(self, state: State, outbox: Outbox) -> None:
+        self.state = state
+        self.timers = Timers()
+        self.launches: list[tuple[str, bool]] = []  # Step, and whether for an expired wait.
+        self.raised: BaseException | None = None  # The exception of the step that failed it.
+        self._outbox = outbox
+
+    def fold(self, events: Sequence[ev.Event], now: datetime, cause: str | None = None) -> None:
+        """Fold events into the state and put them where they are recorded from."""
+        state = self.state
+        for event in events:
+            evolve(state, event, now)
+            kind = type(event)
+            if kind is ev.StepStarted:
+                self.launches.append((event.step_id, False))  # type: ignore[attr-defined]
+            elif kind in _TIMED:
+                self.timers.set(state.visits[event.step_id])  # type: ignore[attr-defined]
+        self._outbox.put(events, cause)
+
+    def take(self, step_id: str, result: AttemptResult, now: datetime) -> None:
+        """Take what came out of an attempt."""
+        state = self.state
+        match result:
+            case Returned(output, duration_ms, fallback_for):
+                events = decide.returned(
+                    state, step_id, output, now=now, duration_ms=duration_ms,
+                    fallback_for=fallback_for,
+                )  # fmt: skip
+            case TryAgain(error, delay, duration_ms):
+                events = decide.failed_attempt(
+                    state, step_id, error, retry_at=now + delay, duration_ms=duration_ms
+                )
+            case GaveUp(error, duration_ms, raised):
+                events = decide.gave_up(state, step_id, error, duration_ms=duration_ms)
+                self.raised = self.raised or raised
+        self.fold(events, now)
+
+    def begin_steps(self, now: datetime, cause: str | None) -> None:
+        """Begin what may begin; where no branch is left, complete the execution."""
+        state = self.state
+        if self.timers:
+            self._fire_timers(now)
+        begun = decide.starts(state, now)
+        if begun:
+            self.fold(begun, now, cause)
+        elif ending.everything_ended(state):
+            self.fold(ending.completion(state, now), now, cause)
+
+    def take_answers(self, answers: Answers, now: datetime) -> None:
+        """Record the answers that were accepted, each followed by its step's end."""
+        for visit, answer in answers.take(self.state):
+            given = decide.answer(visit, answer.human_input, answer.responded_by)
+            self.fold(given, now, answer.cause)
+            self._end_wait(visit.step.id, now, answer.cause)
+
+    def take_up(self, now: datetime) -> None:
+        """Go on with visits that were open when the state was folded, or when it paused."""
+        for step_id, visit in list(self.state.visits.items()):
+            if visit.status == "running":
+                self.fold(decide.lost(self.state, step_id), now)
+            elif visit.status == "answered":
+                self._end_wait(step_id, now)
+            else:
+                self.timers.set(visit)
+
+    def _end_wait(self, step_id: str, now: datetime, cause: str | None = None) -> None:
+        events = decide.answered(self.state, step_id)
+        if events is None:
+            self.launches.append((step_id, True))
+        else:
+            self.fold(events, now, cause)
+
+    def _fire_timers(self, now: datetime) -> None:
+        for step_id in self.timers.take_due(self.state, now):
+            events = decide.due(self.state, step_id, now)
+            self.fold(events, now)
+            if any(isinstance(event, ev.StepResumed) for event in events):
+                self._end_wait(step_id, now)
+
+
+_TIMED = frozenset({ev.StepScheduled, ev.StepAttemptFailed, ev.StepWaiting})

@@ -1,0 +1,46 @@
+"""When something happens to an execution by itself: a due start, another try, an expired wait."""
+
+import heapq
+from datetime import datetime
+
+from executor_service.engine.state import State, Visit
+
+
+class Timers:
+    """Due times of visits, earliest first; one that no longer holds is dropped when it comes up."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[datetime, str]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._heap)
+
+    def set(self, visit: Visit) -> None:
+        """Take note of what a visit waits for, if it has a time."""
+        due_at = due_time(visit)
+        if due_at is not None:
+            heapq.heappush(self._heap, (due_at, visit.step.id))
+
+    def next_due(self, state: State) -> datetime | None:
+        """Return the earliest due time that still holds."""
+        while self._heap:
+            due_at, step_id = self._heap[0]
+            visit = state.visits.get(step_id)
+            if visit is not None and due_time(visit) == due_at:
+                return due_at
+            heapq.heappop(self._heap)
+        return None
+
+    def take_due(self, state: State, now: datetime) -> list[str]:
+        """Return the steps whose time has come, and forget those times."""
+        steps = []
+        while (due_at := self.next_due(state)) is not None and due_at <= now:
+            steps.append(heapq.heappop(self._heap)[1])
+        return steps
+
+
+def due_time(visit: Visit) -> datetime | None:
+    """Return when the visit goes on by itself, if ever."""
+    if visit.status in ("scheduled", "retrying"):
+        return visit.due_at
+    return visit.expires_at if visit.status == "waiting" else None
