@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from tracker_service.http_api import commands, executions, health, problems
+from tracker_service.http_api import commands, executions, health, interactions, problems
 from tracker_service.store.reading import ReadModel
 
 
@@ -19,6 +19,6 @@ def make_app(model: ReadModel, topic: str) -> FastAPI:
 
     app = FastAPI(title="steplog", version="1", lifespan=lifespan)
     problems.install(app)
-    for module in (executions, commands, health):
+    for module in (executions, commands, interactions, health):
         app.include_router(module.routes(model, topic))
     return app

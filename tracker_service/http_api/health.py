@@ -26,6 +26,22 @@ def routes(model: ReadModel, topic: str) -> APIRouter:
         freshness = await model.freshness(topic)
         return answer({"status": "ready", "tracker": freshness.tracker}, freshness)
 
+    @router.get("/api/freshness")
+    async def get_freshness() -> Response:
+        """Return applied position, gap and lag of each partition."""
+        freshness = await model.freshness(topic)
+        partitions = [
+            {
+                "partition": one.partition,
+                "next_offset": one.next_offset,
+                "end_offset": one.end_offset,
+                "gap": one.gap,
+                "lag_s": round(one.lag_s(freshness.now), 3),
+            }
+            for one in freshness.partitions
+        ]
+        return answer({"partitions": partitions}, freshness)
+
     @router.get("/metrics")
     async def metrics() -> Response:
         """Return gap and lag by partition, and unresolved dead letters."""

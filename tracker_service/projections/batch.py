@@ -131,7 +131,15 @@ class BatchFold:
         except Unfoldable as error:
             # It changes no execution, so none is quarantined for it.
             self.changes.set_aside.append(
-                SetAside(heading.offset, None, 0, False, error.code, str(error))
+                SetAside(
+                    heading.offset,
+                    None,
+                    0,
+                    False,
+                    error.code,
+                    column_text(str(error)),
+                    self.epoch.current,
+                )
             )
             return
         if isinstance(refused, CommandRefusedLens):
@@ -151,9 +159,7 @@ class BatchFold:
         if execution_id is not None and execution_id in self.quarantined:
             self._park(record, reason)
             return
-        self.changes.set_aside.append(
-            SetAside(record.offset, execution_id, record.seq, False, code, column_text(reason))
-        )
+        self._put_aside(record, parked=False, code=code, reason=reason)
         if execution_id is not None:
             self._quarantine(execution_id)
 
@@ -167,11 +173,21 @@ class BatchFold:
         self.quarantined.add(execution_id)
 
     def _park(self, record: Heading | Unreadable, reason: str) -> None:
-        self.changes.set_aside.append(
-            SetAside(
-                record.offset, record.execution_id, record.seq, True, BEHIND, column_text(reason)
-            )
+        self._put_aside(record, parked=True, code=BEHIND, reason=reason)
+
+    def _put_aside(
+        self, record: Heading | Unreadable, *, parked: bool, code: str, reason: str
+    ) -> None:
+        letter = SetAside(
+            record.offset,
+            record.execution_id,
+            record.seq,
+            parked,
+            code,
+            column_text(reason),
+            self.epoch.current,
         )
+        self.changes.set_aside.append(letter)
 
     def _fact(self, heading: Heading) -> Fact:
         return self._bare_fact(heading, read_payload(heading))

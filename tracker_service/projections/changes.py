@@ -115,6 +115,7 @@ class SetAside(Struct, gc=False, frozen=True):
     parked: bool
     code: str
     reason: str
+    epoch: int | None = None  # In force when it was read.
 
 
 class Counts(Struct):

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from tracker_service.store.columns import EXECUTIONS, VISITS, Table, upsert_sql
+from tracker_service.store.columns import Table, upsert_sql
+from tracker_service.store.tables import EXECUTIONS, VISITS
 
 CLAIM: Final = """
 UPDATE projection_positions SET next_offset = $5, epoch = $6, applied_at = now(),
@@ -26,8 +27,8 @@ WHERE interaction_id = $1 AND status = 'pending'
 """
 SET_ASIDE: Final = """
 INSERT INTO dead_letters (topic, partition, log_offset, execution_id, seq, status, code, reason,
-    record_key, record_value, record_headers)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json)
+    record_key, record_value, record_headers, epoch)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json, $12)
 ON CONFLICT (topic, partition, log_offset) DO NOTHING
 """
 LOAD_EXECUTIONS: Final = """

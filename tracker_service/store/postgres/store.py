@@ -4,26 +4,25 @@ A batch is one round trip while it is small and changes nothing but executions a
 transaction: position first, which also locks out any other writer of the partition, then rows.
 """
 
-import base64
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from tracker_service.projections.changes import Changes
 from tracker_service.projections.state import ExecutionState, Visit, restored
-from tracker_service.store.columns import (
-    EXECUTIONS,
-    VISITS,
-    Table,
-    execution_rows,
-    side_rows,
-    visit_rows,
-)
+from tracker_service.store.columns import Table
+from tracker_service.store.letters import letter_row
 from tracker_service.store.port import Advance, Loaded, Position
 from tracker_service.store.postgres import statements as sql
 from tracker_service.store.postgres.connecting import Connection, Pool, open_pool
 from tracker_service.store.postgres.faults import store_errors
 from tracker_service.store.postgres.migrating import migrate
+from tracker_service.store.tables import (
+    EXECUTIONS,
+    VISITS,
+    execution_rows,
+    side_rows,
+    visit_rows,
+)
 
 # Rows from which COPY into a temporary table beats arrays; see docs/tracker.md for the figures.
 COPY_FROM_ROWS = 500
@@ -164,25 +163,7 @@ async def write_rows(connection: Connection, changes: Changes, *, copy: bool) ->
 
 async def set_aside(connection: Connection, step: Advance) -> None:
     """Write the records of this step that were not applied."""
-    rows = []
-    for letter in step.changes.set_aside:
-        record = step.raw[letter.offset]
-        headers = [[name, base64.b64encode(value).decode()] for name, value in record.headers]
-        rows.append(
-            (
-                step.topic,
-                step.partition,
-                letter.offset,
-                letter.execution_id,
-                letter.seq,
-                "parked" if letter.parked else "open",
-                letter.code,
-                letter.reason,
-                record.key,
-                record.value,
-                json.dumps(headers),
-            )
-        )
+    rows = [letter_row(step, letter) for letter in step.changes.set_aside]
     if rows:
         await connection.executemany(sql.SET_ASIDE, rows)
 

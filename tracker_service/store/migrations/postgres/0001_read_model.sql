@@ -169,6 +169,7 @@ CREATE TABLE dead_letters (
     record_key bytea,
     record_value bytea,
     record_headers json NOT NULL,
+    epoch bigint,
     set_aside_at timestamptz NOT NULL DEFAULT now(),
     resolved_at timestamptz,
     UNIQUE (topic, partition, log_offset)

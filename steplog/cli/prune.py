@@ -1,0 +1,30 @@
+"""`steplog prune`: remove old rows; the log keeps everything."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from steplog.cli.console import out
+from steplog.cli.options import DataDir
+from steplog.cli.read_model import open_store
+from tracker_service.store.postgres.pruning import prune as prune_rows
+
+
+def prune(
+    older_than_days: Annotated[
+        float, typer.Option("--older-than", min=0, help="Days since an execution ended.")
+    ],
+    data_dir: DataDir = None,
+) -> None:
+    """Remove the rows of executions that ended long ago; a rebuild brings them back."""
+    before = datetime.now(UTC) - timedelta(days=older_than_days)
+    removed = asyncio.run(_prune(before, data_dir))
+    out.print(f"{removed} executions removed from the rows; the log keeps them.")
+
+
+async def _prune(before: datetime, data_dir: Path | None) -> int:
+    async with open_store(data_dir) as store:
+        return await prune_rows(store.pool, before)

@@ -1,0 +1,230 @@
+"""The writing side of the read model in SQLite."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tracker_service.projections.changes import Changes
+from tracker_service.projections.state import ExecutionState, Visit, restored
+from tracker_service.store.columns import Table, upsert_sql
+from tracker_service.store.letters import letter_row
+from tracker_service.store.migrations import check_projection_version, pending
+from tracker_service.store.port import Advance, Loaded, Position
+from tracker_service.store.sqlite.database import Database, now, read_time, stored
+from tracker_service.store.tables import (
+    EXECUTIONS,
+    VISITS,
+    execution_rows,
+    side_rows,
+    visit_rows,
+)
+
+# Named in one statement; SQLite allows 32,766 (its limits page).
+MAX_NAMED = 500
+
+_CLAIM = """
+UPDATE projection_positions SET next_offset = :next_offset, epoch = :epoch, applied_at = :now,
+    last_event_at = COALESCE(:last_event_at, last_event_at),
+    end_offset = max(end_offset, :end_offset), observed_at = :now,
+    caught_up_at = CASE WHEN :next_offset >= max(end_offset, :end_offset) THEN :now
+        ELSE caught_up_at END
+WHERE topic = :topic AND partition = :partition AND next_offset = :before
+    AND generation = :generation
+"""
+_OBSERVE = """
+UPDATE projection_positions SET end_offset = :end, observed_at = :now,
+    caught_up_at = CASE WHEN next_offset >= :end THEN :now ELSE caught_up_at END
+WHERE topic = :topic AND partition = :partition
+"""
+_ANSWER = """
+UPDATE interactions SET status = ?2, completed_at = ?3, human_input = ?4, responded_by = ?5
+WHERE interaction_id = ?1 AND status = 'pending'
+"""
+_SET_ASIDE = """
+INSERT INTO dead_letters (topic, partition, log_offset, execution_id, seq, status, code, reason,
+    record_key, record_value, record_headers, epoch, set_aside_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_EXECUTIONS = """
+SELECT execution_id, pipeline_id, pipeline_name, started_at, declared_steps, partition, status,
+    completed_at, completed_steps, failed_steps, error_message, execution_time_ms, seq,
+    log_offset AS "offset", incomplete
+FROM pipeline_executions WHERE execution_id IN ({names})
+"""
+_VISITS = """
+SELECT execution_id, step_id, iteration, seq, step_name, step_type, status, started_at,
+    completed_at, attempt, error_message, execution_time_ms, interaction_id
+FROM step_executions WHERE execution_id = ? ORDER BY seq
+"""
+_QUARANTINED = """
+SELECT DISTINCT execution_id FROM dead_letters
+WHERE execution_id IN ({names}) AND status IN ('open', 'parked')
+"""
+
+
+class SqliteStore:
+    """`tracker_service.store.port.Store` over one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(path)
+
+    async def open(self) -> None:
+        """Open the file and migrate; raises `StoreRefused` where a person must act."""
+        await self.database.open()
+        try:
+            await self.database.run(_migrate)
+        except BaseException:
+            await self.database.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the file."""
+        await self.database.close()
+
+    async def positions(self, topic: str, partitions: list[int]) -> dict[int, Position]:
+        """Return positions, making those that are missing."""
+
+        def work(connection: sqlite3.Connection) -> dict[int, Position]:
+            connection.executemany(
+                "INSERT INTO projection_positions (topic, partition) VALUES (?, ?) "
+                "ON CONFLICT DO NOTHING",
+                [(topic, partition) for partition in partitions],
+            )
+            rows = connection.execute(
+                "SELECT partition, next_offset, epoch, generation FROM projection_positions "
+                "WHERE topic = ?",
+                (topic,),
+            )
+            wanted = set(partitions)
+            return {row[0]: Position(row[1], row[2], row[3]) for row in rows if row[0] in wanted}
+
+        return await self.database.run(work)
+
+    async def known_partitions(self, topic: str) -> int:
+        """Return how many partitions of the topic have a position."""
+        query = "SELECT count(*) FROM projection_positions WHERE topic = ?"
+        return await self.database.run(lambda c: int(c.execute(query, (topic,)).fetchone()[0]))
+
+    async def load(self, execution_ids: list[str]) -> Loaded:
+        """Return states from rows."""
+        return await self.database.run(lambda connection: load(connection, execution_ids))
+
+    async def advance(self, step: Advance) -> bool:
+        """Write one step forward; see the port."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            if connection.execute(_CLAIM, _claim(step)).rowcount == 0:
+                return False
+            write_rows(connection, step.changes)
+            stamp = stored(now())
+            letters = [(*letter_row(step, item), stamp) for item in step.changes.set_aside]
+            connection.executemany(_SET_ASIDE, letters)
+            return True
+
+        return await self.database.run(work)
+
+    async def observe_ends(self, topic: str, ends: dict[int, int]) -> None:
+        """Note end offsets, and the moment for those partitions that are caught up."""
+        stamp = stored(now())
+        rows = [
+            {"topic": topic, "partition": partition, "end": end, "now": stamp}
+            for partition, end in ends.items()
+        ]
+        await self.database.run(lambda connection: connection.executemany(_OBSERVE, rows))
+
+
+def load(connection: sqlite3.Connection, execution_ids: Sequence[str]) -> Loaded:
+    """Return the states of executions and which of them are quarantined."""
+    states: dict[str, ExecutionState] = {}
+    quarantined: set[str] = set()
+    for start in range(0, len(execution_ids), MAX_NAMED):
+        some = execution_ids[start : start + MAX_NAMED]
+        names = ", ".join("?" * len(some))
+        for row in connection.execute(_EXECUTIONS.format(names=names), some):
+            state = _state(row)
+            # Ended executions take nothing more, so their visits are not needed.
+            visits = [] if state.ended else connection.execute(_VISITS, (state.execution_id,))
+            states[state.execution_id] = restored(state, [_visit(visit) for visit in visits])
+        quarantined |= {
+            row[0] for row in connection.execute(_QUARANTINED.format(names=names), some)
+        }
+    return Loaded(states, quarantined)
+
+
+def write_rows(connection: sqlite3.Connection, changes: Changes) -> None:
+    """Write everything a fold changes but what it set aside; in the caller's transaction."""
+    _write(connection, EXECUTIONS, execution_rows(changes))
+    _write(connection, VISITS, visit_rows(changes))
+    for table, rows in side_rows(changes):
+        _write(connection, table, rows)
+    answers = [
+        (a.interaction_id, a.status, stored(a.completed_at), a.human_input, a.responded_by)
+        for a in changes.answers
+    ]
+    connection.executemany(_ANSWER, answers)
+
+
+def _write(
+    connection: sqlite3.Connection, table: Table[Any], rows: Sequence[Sequence[Any]]
+) -> None:
+    places = ", ".join("?" * len(table.columns))
+    statement = upsert_sql(table, f"VALUES ({places})")
+    connection.executemany(statement, [[stored(value) for value in row] for row in rows])
+
+
+def _claim(step: Advance) -> dict[str, Any]:
+    return {
+        "topic": step.topic,
+        "partition": step.partition,
+        "before": step.before.next_offset,
+        "generation": step.before.generation,
+        "next_offset": step.next_offset,
+        "epoch": step.epoch,
+        "last_event_at": stored(step.last_event_at),
+        "end_offset": step.end_offset or 0,
+        "now": stored(now()),
+    }
+
+
+def _state(row: sqlite3.Row) -> ExecutionState:
+    values = dict(row)
+    values["started_at"] = read_time(values["started_at"])
+    values["completed_at"] = read_time(values["completed_at"])
+    values["incomplete"] = bool(values["incomplete"])
+    return ExecutionState(**values)
+
+
+def _visit(row: sqlite3.Row) -> Visit:
+    values = dict(row)
+    values["started_at"] = read_time(values["started_at"])
+    values["completed_at"] = read_time(values["completed_at"])
+    return Visit(**values)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations "
+        "(version integer PRIMARY KEY, name text NOT NULL, applied_at text NOT NULL)"
+    )
+    applied = connection.execute("SELECT max(version) FROM schema_migrations").fetchone()[0]
+    for migration in pending("sqlite", applied or 0):
+        # executescript would commit first; the statements go one by one into this transaction.
+        for statement in _statements(migration.sql):
+            connection.execute(statement)
+        connection.execute(
+            "INSERT INTO schema_migrations VALUES (?, ?, ?)",
+            (migration.version, migration.name, stored(now())),
+        )
+    version = connection.execute("SELECT projection_version FROM read_model").fetchone()[0]
+    check_projection_version(version)
+
+
+def _statements(script: str) -> list[str]:
+    found, text = [], ""
+    for line in script.splitlines():
+        text += line + "\n"
+        if sqlite3.complete_statement(text):
+            found.append(text)
+            text = ""
+    return found
