@@ -32,6 +32,7 @@ class Executor:
 
     name: str
     owner: PartitionOwner | None = None
+    line: FakeEventLog | None = None
     taking: asyncio.Task[None] | None = None
     lost: bool = False
 
@@ -72,8 +73,7 @@ class World:
     async def crash(self, number: int) -> None:
         """A process dies; what it sent may still arrive. It comes back empty."""
         member = self.members[number]
-        if member.owner is not None and member.owner.live:
-            self._kill(member)
+        self._kill(member)
         await self._drop(member)
         if number == self.group_owner:
             self._take_over(member)
@@ -152,9 +152,10 @@ class World:
         def lose(_: int) -> None:
             member.lost = True
 
+        member.line = FakeEventLog(self.log)
         owner = PartitionOwner(
             PARTITION,
-            events=FakeEventLog(self.log),
+            events=member.line,
             parked=FakeEventLog(self.parked),
             workplace=workplace,
             on_lost=lose,
@@ -176,7 +177,7 @@ class World:
     def _kill(self, member: Executor) -> None:
         """Cut a process off from its acknowledgements: nothing of it may react to them."""
         for flight in self.log.flights:
-            if not flight.acknowledged.done():
+            if flight.sender is member.line and not flight.acknowledged.done():
                 flight.acknowledged.cancel()
 
 

@@ -18,6 +18,7 @@ class Flight:
     partition: int
     records: list[Record]
     acknowledged: asyncio.Future[Appended]
+    sender: object = None
 
 
 @dataclass
@@ -71,7 +72,7 @@ class FakeEventLog:
             await asyncio.sleep(0)
             return Appended(self.shared.land(partition, records), len(records))
         acknowledged = asyncio.get_running_loop().create_future()
-        self.shared.flights.append(Flight(partition, list(records), acknowledged))
+        self.shared.flights.append(Flight(partition, list(records), acknowledged, self))
         return await acknowledged
 
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[LoggedRecord]:
