@@ -5,6 +5,9 @@ SteplogError
 ├── WrongTopic               a topic is missing or has another partition count
 ├── ServiceUnreachable       a broker, a database or the API does not answer
 ├── NotAnswered              the API answered with a problem, or not in time
+│   └── NotFound             what was asked for is not in the rows
+├── CommandWasRefused        the executor refused a command
+├── ExecutionDidNotComplete  the execution that was waited for failed or was cancelled
 └── LocalError               the local stack
     ├── ServerNotStarted     a process did not come up
     ├── StackBusy            a stack runs here already, or none does
@@ -28,6 +31,18 @@ class ServiceUnreachable(SteplogError):
 
 class NotAnswered(SteplogError):
     """The API answered with a problem, or an answer did not come within its time."""
+
+
+class NotFound(NotAnswered):
+    """What was asked for is not in the rows (yet)."""
+
+
+class CommandWasRefused(SteplogError):
+    """The executor refused a command; the text is its own and names the remedy."""
+
+
+class ExecutionDidNotComplete(SteplogError):
+    """The execution that was waited for failed or was cancelled."""
 
 
 class LocalError(SteplogError):

@@ -69,6 +69,13 @@ class Child:
         """Return the path of its log."""
         return str(self.program.log_path)
 
+    @property
+    def last_words(self) -> str:
+        """Return the last line it wrote that is no continuation of another, as in a traceback."""
+        lines = [line for line in self.log_tail().splitlines() if line.strip()]
+        whole = [line for line in lines if not line[0].isspace()]
+        return whole[-1] if whole else ""
+
     def ask_to_stop(self) -> None:
         """Send the stop signal and return at once, so that several can stop side by side."""
         if self.exit_code is None:

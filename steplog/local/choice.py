@@ -25,7 +25,7 @@ def choose_kafka(
     """Return the broker to use; `folder` is for the files of one of our own."""
     given = _given(environment, KAFKA_VARIABLE)
     if given is not None:
-        return GivenServer("Kafka", given, KAFKA_VARIABLE, kafka_answers)
+        return GivenServer("kafka", "Kafka", given, KAFKA_VARIABLE, kafka_answers)
     if engine_answers():
         return KafkaContainer(folder)
     return KafkaServer(folder, on_bytes=on_bytes)
@@ -37,7 +37,7 @@ def choose_postgres(
     """Return the database server to use; `folder` is for the files of one of our own."""
     given = _given(environment, POSTGRES_VARIABLE)
     if given is not None:
-        return GivenServer("PostgreSQL", given, POSTGRES_VARIABLE, postgres_answers)
+        return GivenServer("postgres", "PostgreSQL", given, POSTGRES_VARIABLE, postgres_answers)
     if engine_answers():
         return PostgresContainer(folder, database)
     return PostgresServer(folder, database)

@@ -72,6 +72,11 @@ class RunningContainer:
         """Return the command that shows its log."""
         return f"`docker logs {self._wrapped.short_id}`"
 
+    @property
+    def last_words(self) -> str:
+        """Return the last line of its log."""
+        return str(self._wrapped.logs(tail=1).decode(errors="replace").strip())
+
     def ask_to_stop(self) -> None:
         """Send SIGTERM."""
         if self.exit_code is None:

@@ -13,6 +13,7 @@ class Elsewhere:
     pid: int | None = None
     exit_code: int | None = None
     log = "with whoever runs it"
+    last_words = ""
 
     def ask_to_stop(self) -> None:
         """Leave it alone."""
@@ -26,6 +27,7 @@ class GivenServer:
     """An address from the environment and the request that tells whether it is right."""
 
     name: str
+    title: str  # For people.
     address: str
     variable: str  # Where the address was given, for the error.
     answers: Callable[[str], bool]
@@ -39,7 +41,7 @@ class GivenServer:
         """
         if not self.is_ready():
             raise ServiceUnreachable(
-                f"{self.name} does not answer at {self.address}; "
+                f"{self.title} does not answer at {self.address}; "
                 f"start it there, or correct or unset {self.variable}."
             )
         return Elsewhere()

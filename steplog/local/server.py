@@ -25,6 +25,10 @@ class Running(Protocol):
     def log(self) -> str:
         """Return where its output is, for people."""
 
+    @property
+    def last_words(self) -> str:
+        """Return the last line it wrote, which says why if it ended by itself; may be empty."""
+
     def ask_to_stop(self) -> None:
         """Begin to stop and return at once."""
 
@@ -77,8 +81,8 @@ def await_ready(
     while not is_ready():
         if running.exit_code is not None:
             raise ServerNotStarted(
-                f"{name} ended with code {running.exit_code} before it was ready; "
-                f"its log is {running.log}."
+                f"{name} ended before it was ready: {running.last_words or 'it said nothing'} "
+                f"(exit code {running.exit_code}, log {running.log})."
             )
         if time.monotonic() > deadline:
             raise ServerNotStarted(

@@ -1,0 +1,74 @@
+"""Where people read: tables and colour on a terminal, plain text elsewhere, errors on stderr."""
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+# One sentence may be longer than the terminal is wide; breaking it would break copying from it.
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+STATUS_STYLES = {
+    "completed": "green",
+    "running": "cyan",
+    "pending": "dim",
+    "waiting_for_human": "yellow",
+    "paused": "yellow",
+    "failed": "red",
+    "cancelled": "magenta",
+    "skipped": "dim",
+    "starting": "cyan",
+    "waiting": "dim",
+    "restarting": "yellow",
+    "stopped": "dim",
+}
+MAX_VALUE_CHARS = 400
+
+
+def print_error(message: str) -> None:
+    """Tell a person what went wrong."""
+    err.print(f"[bold red]Error:[/] {escape(message)}")
+
+
+def print_json(value: Mapping[str, Any] | list[Any]) -> None:
+    """Write JSON for programs: one document, no colour, no wrapping."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def styled_status(status: str) -> str:
+    """Return a status in its colour."""
+    return f"[{STATUS_STYLES.get(status, 'default')}]{status.replace('_', ' ')}[/]"
+
+
+def duration(milliseconds: float | None) -> str:
+    """Return a duration as people say it: `0.8 ms`, `132 ms`, `4.21 s`, `3 min 20 s`."""
+    if milliseconds is None:
+        return "-"
+    if milliseconds < 10:
+        return f"{milliseconds:.1f} ms"
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return f"{minutes} min {int(seconds % 60)} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def moment(time: datetime | None) -> str:
+    """Return a time to the second in the reader's own time zone."""
+    return "-" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def short_json(value: Any) -> str:
+    """Return a value as JSON on one line, cut where it gets long; `--json` shows all of it."""
+    text = json.dumps(value, ensure_ascii=False)
+    cut = len(text) - MAX_VALUE_CHARS
+    return text if cut <= 0 else f"{text[:MAX_VALUE_CHARS]}… ({cut} more characters)"

@@ -1,0 +1,99 @@
+"""An execution as people read it: what it is, and its steps on a common time line."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from contracts.records import ExecutionRecord, StepRecord
+from steplog.cli.console import duration, moment, out, short_json, styled_status
+
+TIMELINE_CHARS = 28
+
+
+def print_execution(answer: Mapping[str, Any]) -> None:
+    """Print an execution, its steps and how fresh that is."""
+    execution = ExecutionRecord.model_validate(answer["execution"])
+    steps = [StepRecord.model_validate(item) for item in answer["steps"]]
+    out.print(f"[bold]{escape(execution.execution_id)}[/]  {styled_status(execution.status)}")
+    out.print(_facts(execution), soft_wrap=True)
+    out.print()
+    out.print(_steps(steps))
+    if answer["freshness"]["gap"]:
+        freshness = answer["freshness"]
+        out.print(f"[yellow]{freshness['gap']} events behind, {freshness['lag_s']:.1f} s.[/]")
+
+
+def _facts(execution: ExecutionRecord) -> Table:
+    table = Table.grid(padding=(0, 2))
+    took = duration(execution.execution_time_ms)
+    rows = [
+        ("pipeline", execution.pipeline_name or execution.pipeline_id),
+        ("started", f"{moment(execution.started_at)}, took {took}"),
+        ("steps", f"{execution.completed_steps} of {execution.total_steps} completed"),
+        ("input", short_json(execution.input_data)),
+    ]
+    if execution.output_data is not None:
+        rows.append(("output", short_json(execution.output_data)))
+    if execution.error_message is not None:
+        rows.append(("error", execution.error_message))
+    for name, value in rows:
+        style = "red" if name == "error" else ""
+        table.add_row(f"[dim]{name}[/]", f"[{style}]{escape(value)}[/]" if style else escape(value))
+    return table
+
+
+def _steps(steps: Sequence[StepRecord]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("step", overflow="fold")
+    table.add_column("status")
+    table.add_column("began", justify="right")
+    table.add_column("took", justify="right")
+    table.add_column("tries", justify="right")
+    table.add_column("timeline")
+    span = _Span(steps)
+    for step in steps:
+        visit = f" (visit {step.iteration})" if step.iteration > 1 else ""
+        table.add_row(
+            escape(f"{step.step_id}{visit}"),
+            styled_status(step.status),
+            span.began(step),
+            duration(step.execution_time_ms),
+            str(step.attempt),
+            span.bar(step),
+        )
+    return table
+
+
+class _Span:
+    """The time all steps together took, to place each on it."""
+
+    def __init__(self, steps: Sequence[StepRecord]) -> None:
+        begun = [step.started_at for step in steps if step.started_at is not None]
+        ended = [step.completed_at for step in steps if step.completed_at is not None]
+        self._first = min(begun, default=None)
+        last = max([*begun, *ended], default=None)
+        self._total_s = 0.0
+        if self._first is not None and last is not None:
+            self._total_s = (last - self._first).total_seconds()
+
+    def began(self, step: StepRecord) -> str:
+        """Return how long after the first step this one began."""
+        after_s = self._after(step)
+        return "" if after_s is None else f"+{duration(after_s * 1000)}"
+
+    def bar(self, step: StepRecord) -> str:
+        """Return the step's share of the time line."""
+        after_s = self._after(step)
+        if after_s is None or self._total_s <= 0:
+            return ""
+        begin = min(int(after_s / self._total_s * TIMELINE_CHARS), TIMELINE_CHARS - 1)
+        took_s = (step.execution_time_ms or 0.0) / 1000
+        length = max(round(took_s / self._total_s * TIMELINE_CHARS), 1)
+        return " " * begin + "━" * min(length, TIMELINE_CHARS - begin)
+
+    def _after(self, step: StepRecord) -> float | None:
+        if step.started_at is None or self._first is None:
+            return None
+        return (step.started_at - self._first).total_seconds()

@@ -1,0 +1,73 @@
+"""`steplog ls`: the executions, newest first."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from contracts.records import ExecutionRecord, ExecutionStatus
+from steplog.addresses import api_url
+from steplog.cli.console import duration, moment, out, print_json, styled_status
+from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.read_api import ExecutionPage, ReadApi
+
+MAX_PAGE = 200
+
+
+def ls(
+    status: Annotated[
+        ExecutionStatus | None, typer.Option(help="Only executions that stand so.")
+    ] = None,
+    pipeline: Annotated[str | None, typer.Option(help="Only executions of this pipeline.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MAX_PAGE)] = 20,
+    cursor: Annotated[
+        str | None, typer.Option(help="Where to go on, from the end of a page.")
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List executions, newest first."""
+    url = api_url(settings_with(data_dir))
+    filters = {"status": status, "pipeline_id": pipeline, "limit": limit, "cursor": cursor}
+    page = asyncio.run(_read(url, filters))
+    if as_json:
+        print_json(dict(page.answer))
+        return
+    if not page.items:
+        out.print("No executions. Start one with [bold]steplog run FILE[/].")
+        return
+    out.print(_table(page))
+    if page.next_cursor is not None:
+        out.print(f"[dim]More: --cursor {page.next_cursor}[/]", soft_wrap=True)
+
+
+async def _read(url: str, filters: dict[str, str | int | None]) -> ExecutionPage:
+    read = ReadApi(url)
+    try:
+        return await read.executions(**filters)
+    finally:
+        await read.close()
+
+
+def _table(page: ExecutionPage) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("execution", "pipeline", "status", "started"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("took", justify="right")
+    table.add_column("steps", justify="right")
+    for execution in page.items:
+        table.add_row(*_row(execution))
+    return table
+
+
+def _row(execution: ExecutionRecord) -> tuple[str, ...]:
+    return (
+        escape(execution.execution_id),
+        escape(execution.pipeline_id),
+        styled_status(execution.status),
+        moment(execution.started_at),
+        duration(execution.execution_time_ms),
+        f"{execution.completed_steps}/{execution.total_steps}",
+    )

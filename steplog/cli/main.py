@@ -1,0 +1,65 @@
+"""`steplog`: every command, and how each ends.
+
+Exit codes: 0 done; 1 refused or failed, with one sentence on stderr; 2 the execution that was
+waited for failed or was cancelled; 64 the command line can't be understood; 130 interrupted.
+"""
+
+import logging
+import sys
+
+import typer
+
+from contracts.errors import SteplogError
+from steplog.cli import down, ls, run, show, status, topics, up
+from steplog.cli.console import print_error
+from steplog.errors import ExecutionDidNotComplete
+
+EXIT_REFUSED = 1
+EXIT_EXECUTION_FAILED = 2
+EXIT_USAGE = 64
+EXIT_INTERRUPTED = 130
+# What the argument parser says for a command line it can't understand.
+_PARSER_USAGE = 2
+
+app = typer.Typer(
+    name="steplog",
+    help="Pipelines whose history is the log.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(up.up)
+app.command("status")(status.status)
+app.command("down")(down.down)
+app.command("run")(run.run)
+app.command("ls")(ls.ls)
+app.command("show")(show.show)
+app.add_typer(topics.app, name="topics")
+
+
+def main() -> None:
+    """Run a command; what goes wrong is one sentence and an exit code, never a traceback."""
+    # Client libraries report each failed attempt; the sentence at the end says it once.
+    for library in ("aiokafka", "asyncio"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int | str | None:
+    try:
+        app()
+    except SystemExit as ended:
+        return EXIT_USAGE if ended.code == _PARSER_USAGE else ended.code
+    except ExecutionDidNotComplete as error:
+        print_error(str(error))
+        return EXIT_EXECUTION_FAILED
+    except SteplogError as error:
+        print_error(str(error))
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""`steplog run`: ask for an execution, and wait for its end if wanted."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.status import Status
+
+from contracts.records import ExecutionRecord, ExecutionStatus
+from steplog.addresses import find_addresses
+from steplog.cli.console import err, out, print_json
+from steplog.cli.execution_view import print_execution
+from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.show import read_execution
+from steplog.client import Steplog
+from steplog.command_sender import Submitted
+from steplog.errors import BadInput, ExecutionDidNotComplete
+from steplog.settings import SteplogSettings
+
+
+def run(
+    pipeline: Annotated[
+        str,
+        typer.Argument(metavar="FILE|NAME", help="A definition's file, or a name known there."),
+    ],
+    input: Annotated[  # noqa: A002
+        str,
+        typer.Option("--input", "-i", metavar="JSON|@FILE", help="The execution's input."),
+    ] = "{}",
+    execution_id: Annotated[
+        str | None, typer.Option("--id", help="Id of the execution; the same id runs once.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", "-w", help="Wait for its end; exits with 2 if it failed.")
+    ] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Run a pipeline.
+
+    Without --wait the command is in the log when this returns, and what became of it is seen with
+    `steplog show`.
+    """
+    asked = _pipeline(pipeline)
+    given = _input(input)
+    asyncio.run(_run(settings_with(data_dir), asked, given, execution_id, wait, as_json))
+
+
+async def _run(
+    settings: SteplogSettings,
+    pipeline: str | Mapping[str, Any],
+    given: Any,
+    execution_id: str | None,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    async with Steplog.connect(find_addresses(settings)) as steplog:
+        submitted = await steplog.run(pipeline, given, execution_id=execution_id)
+        if not wait:
+            _tell_submitted(submitted, as_json)
+            return
+        with Status(f"Waiting for {submitted.execution_id}", console=err):
+            execution = await steplog.result(submitted)
+        answer = await read_execution(steplog.read, submitted.execution_id)
+    if as_json:
+        print_json(answer)
+    else:
+        print_execution(answer)
+    _refuse_unless_completed(execution)
+
+
+def _tell_submitted(submitted: Submitted, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {"execution_id": submitted.execution_id, "command_id": submitted.command_id}
+        )
+        return
+    out.print(f"Execution [bold]{submitted.execution_id}[/] is in the log.")
+    out.print(f"See it with [bold]steplog show {submitted.execution_id}[/].")
+
+
+def _refuse_unless_completed(execution: ExecutionRecord) -> None:
+    if execution.status is not ExecutionStatus.COMPLETED:
+        reason = f": {execution.error_message}" if execution.error_message else ""
+        raise ExecutionDidNotComplete(
+            f"Execution {execution.execution_id} {execution.status}{reason}"
+        )
+
+
+def _pipeline(text: str) -> str | Mapping[str, Any]:
+    """Return a name as it is, and of a file the definition inside."""
+    path = Path(text)
+    if not (path.suffix == ".json" or len(path.parts) > 1 or path.is_file()):
+        return text
+    definition = _json(_file(path), f"The file {path}")
+    if not isinstance(definition, dict):
+        raise BadInput(f"The file {path} holds no pipeline definition: it is no JSON object.")
+    return definition
+
+
+def _input(text: str) -> Any:
+    if text.startswith("@"):
+        path = Path(text[1:])
+        return _json(_file(path), f"The file {path}")
+    return _json(text, "The value of --input")
+
+
+def _file(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise BadInput(f"The file {path} can't be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"The file {path} is not UTF-8 text; save it as UTF-8.") from error
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise BadInput(
+            f"{what} is not JSON ({error}); give a value such as "
+            """'{"year": 2015}', or @FILE for one in a file."""
+        ) from error

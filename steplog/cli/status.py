@@ -1,0 +1,59 @@
+"""`steplog status`: how the local stack stands."""
+
+from datetime import UTC, datetime
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from steplog.cli.console import duration, out, print_json, styled_status
+from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.errors import StackBusy
+from steplog.local.data_folder import DataFolder
+from steplog.local.stack_state import ProcessState, StackState
+
+
+def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show the parts of the local stack; exits with 1 unless all of them run."""
+    folder = DataFolder(settings_with(data_dir).data_dir)
+    state = folder.read_state() if folder.is_held() else None
+    if as_json:
+        print_json({"running": state is not None, **_body(state)})
+    elif state is None:
+        raise StackBusy(f"No stack runs in {folder.root}; start one with `steplog up`.")
+    else:
+        _print(state, folder)
+    if state is None or not state.is_whole:
+        raise typer.Exit(1)
+
+
+def _body(state: StackState | None) -> dict[str, object]:
+    return {} if state is None else state.model_dump(mode="json")
+
+
+def _print(state: StackState, folder: DataFolder) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("part", "status", "kind", "for", "pid", "restarts", "address"):
+        table.add_column(heading, overflow="fold")
+    for process in state.processes:
+        table.add_row(*_row(process))
+    out.print(table)
+    for process in state.processes:
+        if process.note is not None:
+            out.print(f"\n[yellow]{process.name}[/] {escape(process.note)}", soft_wrap=True)
+            out.print(f"[dim]log: {escape(process.log or '')}[/]", soft_wrap=True)
+    out.print(f"\n[dim]Data and logs in {escape(str(folder.root))}[/]", soft_wrap=True)
+
+
+def _row(process: ProcessState) -> tuple[str, ...]:
+    since = process.since
+    stood_ms = None if since is None else (datetime.now(UTC) - since).total_seconds() * 1000
+    return (
+        process.name,
+        styled_status(process.status),
+        process.kind,
+        duration(stood_ms),
+        str(process.pid or ""),
+        str(process.restarts or ""),
+        escape(process.address or ""),
+    )

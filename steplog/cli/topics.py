@@ -1,0 +1,52 @@
+"""`steplog topics apply`: create the topics, or refuse."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from steplog.addresses import find_addresses
+from steplog.cli.console import out
+from steplog.cli.options import DataDir, settings_with
+from steplog.settings import SteplogSettings
+from steplog.topics import apply_topics
+from steplog.topics_file import DeclaredTopics, read_topics_file
+
+app = typer.Typer(help="Topics on the broker.", no_args_is_help=True)
+
+
+@app.callback()
+def topics() -> None:
+    """Topics on the broker."""
+
+
+@app.command()
+def apply(
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Declarations to apply; default: those of the settings."),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Create missing topics and set their declared settings.
+
+    A topic that exists with another partition count is refused, and then nothing is changed.
+    """
+    settings = settings_with(data_dir)
+    declared = _declared(file, settings)
+    servers = settings.kafka_bootstrap_servers or find_addresses(settings).kafka_bootstrap_servers
+    applied = asyncio.run(apply_topics(servers, declared.topics, declared.replication_factor))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("topic", "partitions", "change"):
+        table.add_column(heading)
+    for one in applied:
+        table.add_row(one.topic.name, str(one.topic.partitions), one.change)
+    out.print(table)
+
+
+def _declared(file: Path | None, settings: SteplogSettings) -> DeclaredTopics:
+    if file is not None:
+        return read_topics_file(file)
+    return DeclaredTopics(tuple(settings.topics), replication_factor=1)

@@ -1,0 +1,119 @@
+"""`steplog up`: start the local stack and keep it running."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from steplog.cli.console import out
+from steplog.cli.options import DataDir, settings_with
+from steplog.cli.stack_display import StackDisplay, print_addresses
+from steplog.errors import ServerNotStarted
+from steplog.local.data_folder import DataFolder
+from steplog.local.stack import Stack
+from steplog.local.stack_state import StackState
+from steplog.settings import SteplogSettings
+
+DETACHED_TIMEOUT_S = 300.0
+DETACHED_POLL_S = 0.1
+SUPERVISOR_LOG = "supervisor"
+
+
+def up(
+    data_dir: DataDir = None,
+    api_port: Annotated[
+        int | None,
+        typer.Option(help="Port of the API (default: 8400, or any free one).", min=1, max=65535),
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return once it runs; `steplog down` stops it.")
+    ] = False,
+) -> None:
+    """Start Kafka, PostgreSQL, the executor, the tracker and the API on this machine.
+
+    Addresses given by KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL are used as they are; else servers
+    run in containers if a Docker engine answers, else as child processes. Ctrl-C stops everything.
+    """
+    settings = settings_with(data_dir, api_port)
+    if detach:
+        _run_detached(settings)
+    else:
+        _run_here(settings)
+
+
+def _run_here(settings: SteplogSettings) -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    display = StackDisplay()
+    latest: list[StackState] = []
+
+    def show(state: StackState) -> None:
+        latest[:] = [state]
+        if not state.stopping:
+            display.show(state)
+
+    def tell_ready() -> None:
+        display.close()
+        print_addresses(latest[0], settings.data_dir, "Ctrl-C stops everything.")
+
+    try:
+        Stack(settings, show).run(tell_ready)
+    except KeyboardInterrupt:
+        out.print("Stopped; nothing is left running.")
+    finally:
+        display.close()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run_detached(settings: SteplogSettings) -> None:
+    folder = DataFolder(settings.data_dir)
+    folder.create()
+    with folder.held():
+        pass  # Refuse here, before a process is started to refuse.
+    log = folder.log_of(SUPERVISOR_LOG)
+    log.unlink(missing_ok=True)
+    arguments = [f"--data-dir={folder.root}"]
+    if settings.api_port is not None:
+        arguments.append(f"--api-port={settings.api_port}")
+    with log.open("ab") as output:
+        supervisor = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "steplog.cli.main", "up", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+    display = StackDisplay()
+    try:
+        state = _wait_ready(supervisor, folder, display)
+    except KeyboardInterrupt:
+        supervisor.terminate()
+        raise
+    finally:
+        display.close()
+    print_addresses(state, settings.data_dir, "`steplog down` stops everything.")
+
+
+def _wait_ready(
+    supervisor: "subprocess.Popen[bytes]", folder: DataFolder, display: StackDisplay
+) -> StackState:
+    deadline = time.monotonic() + DETACHED_TIMEOUT_S
+    while supervisor.poll() is None and time.monotonic() < deadline:
+        state = folder.read_state()
+        if state is not None and state.supervisor_pid == supervisor.pid:
+            display.show(state)
+            if state.ready:
+                return state
+        time.sleep(DETACHED_POLL_S)
+    supervisor.terminate()
+    said = folder.log_of(SUPERVISOR_LOG).read_text().strip().splitlines() or ["no reason given"]
+    raise ServerNotStarted(said[-1].removeprefix("Error: "))

@@ -1,0 +1,85 @@
+"""Commands onto the log, acknowledged by every replica before the caller hears of it."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+
+from contracts.codec import encode_command
+from contracts.commands import Command
+from contracts.envelope import SentCommand
+from contracts.topics import Topic
+from steplog.errors import ServiceUnreachable, WrongTopic
+
+SOURCE = "steplog-client"
+SEND_TIMEOUT_MS = 10_000
+MAX_COMMAND_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A command that is in the log: what it concerns, and its id to wait for."""
+
+    execution_id: str
+    command_id: str
+
+
+class CommandSender:
+    """A producer for one commands topic; an async context manager."""
+
+    def __init__(self, bootstrap_servers: str, topic: Topic) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._topic = topic
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap_servers,
+            acks="all",
+            enable_idempotence=True,
+            request_timeout_ms=SEND_TIMEOUT_MS,
+            max_request_size=MAX_COMMAND_BYTES,
+        )
+
+    async def __aenter__(self) -> "CommandSender":
+        try:
+            await self._producer.start()
+        except (KafkaError, OSError) as error:
+            await self._producer.stop()
+            raise ServiceUnreachable(
+                f"Kafka does not answer at {self._bootstrap_servers}; "
+                "start it there or correct KAFKA_BOOTSTRAP_SERVERS."
+            ) from error
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._producer.stop()
+
+    async def send(self, command: Command, command_id: str | None = None) -> Submitted:
+        """Append one command; the same command id twice has the effect of once.
+
+        Raises:
+            WrongTopic: the commands topic does not exist.
+            ServiceUnreachable: the broker did not acknowledge it; it may be in the log anyway.
+        """
+        sent = SentCommand(command_id or str(uuid.uuid4()), SOURCE, datetime.now(UTC), command)
+        record = encode_command(sent)
+        try:
+            await self._producer.send_and_wait(
+                self._topic.name, record.value, record.key, headers=record.headers
+            )
+        except UnknownTopicOrPartitionError as error:
+            raise WrongTopic(
+                f"Topic {self._topic.name} does not exist; create it with `steplog topics apply`."
+            ) from error
+        except KafkaError as error:
+            raise ServiceUnreachable(
+                f"Kafka at {self._bootstrap_servers} did not take the command ({error}); send it "
+                f"again with the command id {sent.command_id}."
+            ) from error
+        return Submitted(command.execution_id, sent.command_id)
