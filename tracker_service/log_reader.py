@@ -1,5 +1,6 @@
 """The events topic read without a group: does it exist, how many partitions, where they end."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from aiokafka.errors import KafkaError
 from tracker_service.projections.errors import TrackerError
 
 CONNECT_TIMEOUT_S = 10.0
+# A topic made a moment ago may not be in the metadata of the broker asked.
+METADATA_ATTEMPTS = 10
+METADATA_DELAY_S = 0.5
 
 
 class LogRefused(TrackerError):
@@ -56,13 +60,23 @@ async def read_bounds(bootstrap_servers: str, topic: str) -> LogBounds:
     Raises:
         LogRefused: no broker answers, or the topic does not exist.
     """
+    for _ in range(METADATA_ATTEMPTS):
+        bounds = await _known_bounds(bootstrap_servers, topic)
+        if bounds is not None:
+            return bounds
+        await asyncio.sleep(METADATA_DELAY_S)
+    raise LogRefused(
+        f"The topic {topic} does not exist at {bootstrap_servers}; create it with "
+        "`steplog topics apply`."
+    )
+
+
+async def _known_bounds(bootstrap_servers: str, topic: str) -> LogBounds | None:
+    """Return the bounds, or None while the broker's metadata does not have the topic."""
     async with log_consumer(bootstrap_servers) as consumer:
-        if topic not in await consumer.topics():
-            raise LogRefused(
-                f"The topic {topic} does not exist at {bootstrap_servers}; create it with "
-                "`steplog topics apply`."
-            )
-        numbers = consumer.partitions_for_topic(topic) or set()
+        numbers = consumer.partitions_for_topic(topic)
+        if not numbers:
+            return None
         partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
         begins = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)
