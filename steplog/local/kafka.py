@@ -21,9 +21,9 @@ from steplog.local.readiness import kafka_answers
 NAME = "kafka"
 FORMAT_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
-# A broker for one machine's work: the heap stays small and the page cache does the rest. Without the
-# second compiler it is up in 2.5 s instead of 4.5 s and its first 25,000 batches cost a third of the
-# CPU; after that both cost the same (60 to 90 us a batch of 25 records on 2 cores).
+# A broker for one machine's work: the heap stays small and the page cache does the rest. Without
+# the second compiler it is up in 2.5 s instead of 4.5 s and its first 25,000 batches cost a third
+# of the CPU; after that both cost the same (60 to 90 us a batch of 25 records on 2 cores).
 JVM_OPTIONS = (
     *("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
     *("-Djava.awt.headless=true", "--sun-misc-unsafe-memory-access=allow"),

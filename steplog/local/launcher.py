@@ -20,6 +20,8 @@ from steplog.local.system_calls import signal_me_when_parent_ends
 
 PARENT_WATCH_INTERVAL_S = 0.25
 ORPHANED_EXIT_CODE = 70
+# As shells tell of a program that a signal ended.
+SHELL_SIGNALLED = 128
 
 
 def launcher_argv(
@@ -70,9 +72,10 @@ def _run_and_watch(argv: Sequence[str], parent: int, death_signal: int) -> int:
     while child.poll() is None:
         if os.getppid() != parent:
             child.send_signal(death_signal)
-            return child.wait()
+            break
         time.sleep(PARENT_WATCH_INTERVAL_S)
-    return child.returncode
+    code = child.wait()
+    return code if code >= 0 else SHELL_SIGNALLED - code
 
 
 def _pass_on_to(child: "subprocess.Popen[bytes]") -> Callable[[int, FrameType | None], None]:

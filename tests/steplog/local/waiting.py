@@ -1,0 +1,15 @@
+"""Wait for something to become true, bounded, where only a look can tell."""
+
+import time
+from collections.abc import Callable
+
+WAIT_TIMEOUT_S = 20.0
+LOOK_INTERVAL_S = 0.02
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = WAIT_TIMEOUT_S) -> None:
+    """Return once the condition holds; fail if it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(LOOK_INTERVAL_S)
