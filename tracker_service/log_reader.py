@@ -49,6 +49,8 @@ async def log_consumer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer
                 f"Kafka can't be reached at {bootstrap_servers}: {error}. Start it or correct "
                 "KAFKA_BOOTSTRAP_SERVERS."
             ) from error
+        # Stopped before its tasks ever ran, aiokafka lets their CancelledError out.
+        await asyncio.sleep(0)
         yield consumer
     finally:
         await consumer.stop()
