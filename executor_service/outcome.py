@@ -22,7 +22,7 @@ class Outcome:
     @property
     def ended(self) -> bool:
         """Whether nothing follows any more."""
-        return self.state.ended
+        return self.status is not ExecutionStatus.WAITING_FOR_HUMAN
 
 
 def outcome_of(state: State, raised: BaseException | None) -> Outcome:
