@@ -76,6 +76,7 @@ async def read_bounds(bootstrap_servers: str, topic: str) -> LogBounds:
 async def _known_bounds(bootstrap_servers: str, topic: str) -> LogBounds | None:
     """Return the bounds, or None while the broker's metadata does not have the topic."""
     async with log_consumer(bootstrap_servers) as consumer:
+        await consumer.topics()  # Fetches the metadata that the next line reads.
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
             return None
