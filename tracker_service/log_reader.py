@@ -76,7 +76,6 @@ async def read_bounds(bootstrap_servers: str, topic: str) -> LogBounds:
 async def _known_bounds(bootstrap_servers: str, topic: str) -> LogBounds | None:
     """Return the bounds, or None while the broker's metadata does not have the topic."""
     async with log_consumer(bootstrap_servers) as consumer:
-        await consumer.topics()  # Fetches the metadata that the next line reads.
         # The consumer knows only topics it reads; the broker is asked for all of them.
         cluster = await consumer._client.fetch_all_metadata()
         numbers = cluster.partitions_for_topic(topic)
