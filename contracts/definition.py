@@ -3,8 +3,12 @@
 The models say what shape each part has; what a definition means, and what else can be wrong with
 it, is the executor's business. Unknown keys are kept and warned of, never fatal. Where two
 spellings of a key mean the same, both are fields here and a check asks for one of them.
+
+    python -m contracts.definition      write the JSON Schema of the format
 """
 
+import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -138,3 +142,15 @@ def definition_schema() -> JsonObject:
         {"anyOf": [{"required": ["to_step"]}, {"required": ["to"]}]},
     ]
     return schema
+
+
+SCHEMA_FILE = Path(__file__).parent / "schemas" / "definition.json"
+
+
+def schema_text() -> str:
+    """Return the schema as it is committed."""
+    return json.dumps(definition_schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(schema_text())

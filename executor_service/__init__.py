@@ -4,6 +4,7 @@ The names below are the public ones; everything else may change between versions
 """
 
 from executor_service.blueprint import Blueprint, compile_definition
+from executor_service.database import ConnectionConfig, DatabaseManager
 from executor_service.engine.conditions import RoutingContext
 from executor_service.errors import (
     CommandNotApplicable,
@@ -31,6 +32,8 @@ __all__ = [
     "Allowlist",
     "Blueprint",
     "CommandNotApplicable",
+    "ConnectionConfig",
+    "DatabaseManager",
     "DefinitionRefused",
     "EventPublisher",
     "ExecutionContext",

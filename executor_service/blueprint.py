@@ -139,15 +139,16 @@ def _blueprint(
     definition: JsonObject, read: ReadDefinition, factories: Mapping[str, StepFactory]
 ) -> Blueprint:
     errors = [problem for problem in read.problems if problem.severity == "error"]
+    warnings = tuple(problem for problem in read.problems if problem.severity == "warning")
     if errors or read.plan is None:
-        raise DefinitionRefused(errors)
+        raise DefinitionRefused(errors, warnings)
     return Blueprint(
         plan=read.plan,
         definition=definition,
         factories=factories,
         parameters=tuple(Parameter(*declared) for declared in read.parameters),
         check_input=read.check_input,
-        warnings=tuple(problem for problem in read.problems if problem.severity == "warning"),
+        warnings=warnings,
     )
 
 

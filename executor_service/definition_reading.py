@@ -112,7 +112,7 @@ class _DefinitionReader:
             check_output=compile_schema(shaped.output_schema, "$.output_schema", self._problem),
             ordered=tuple(steps.values()),
         )
-        if not any(problem.severity == "error" for problem in read.problems):
+        if shaped.flow.start_at in steps:
             read.plan = flow.with_closing_paths(read.plan)
             read.problems.extend(check_flow(read.plan))
 

@@ -50,9 +50,10 @@ class Problem:
 class DefinitionRefused(ExecutorError):
     """A definition that can't be given a meaning; `problems` holds everything wrong at once."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
         super().__init__("The definition is refused. " + "; ".join(map(str, problems)))
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
 
 
 class InputRefused(ExecutorError):

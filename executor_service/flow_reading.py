@@ -72,10 +72,7 @@ class FlowReader:
         if not plan.loop.iteration_delay_seconds:
             return plan
         back = plan.graph.edges_back
-        paths = tuple(
-            replace(path, closes_cycle=path.end is None and _edge(plan, path) in back)
-            for path in plan.paths
-        )
+        paths = tuple(replace(path, closes_cycle=_edge(plan, path) in back) for path in plan.paths)
         steps = {
             step.id: replace(step, outgoing=tuple(paths[path.index] for path in step.outgoing))
             for step in plan.ordered
@@ -161,7 +158,9 @@ class FlowReader:
         return None
 
 
-def _edge(plan: Plan, path: PathPlan) -> tuple[int, int]:
+def _edge(plan: Plan, path: PathPlan) -> tuple[int, int] | None:
+    if path.from_id not in plan.steps or path.to_id not in plan.steps:
+        return None
     return plan.steps[path.from_id].index, plan.steps[path.to_id].index
 
 

@@ -179,7 +179,12 @@ class TrackerRecorder:
         self._steps: dict[tuple[str, int], Any] = {}
         self.failures = 0
 
-    async def record(self, events: Sequence[ev.Event], *, cause: str | None = None) -> None:
+    async def record(
+        self,
+        events: Sequence[ev.Event],
+        *,
+        cause: str | None = None,  # noqa: ARG002 - the port's; these trackers can't be told it
+    ) -> None:
         """Call the tracker for each event it can be told of."""
         for event in events:
             try:

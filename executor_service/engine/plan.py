@@ -88,7 +88,8 @@ class Plan:
     def graph(self) -> Graph:
         """The flow's shape, worked out when first needed."""
         successors = [
-            [self.steps[path.to_id].index for path in step.outgoing if path.end is None]
+            # A path of a definition that is being refused may lead to no step.
+            [self.steps[path.to_id].index for path in step.outgoing if path.to_id in self.steps]
             for step in self.ordered
         ]
         return Graph(successors, self.steps[self.start_at].index)

@@ -189,3 +189,10 @@ def folded(blueprint: Blueprint, events: Sequence[ev.Event]) -> State:
     return state
 
 
+async def until(holds: Callable[[], Any]) -> None:
+    """Let other tasks run until something holds."""
+    for _ in range(100_000):
+        if holds():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to hold")

@@ -59,9 +59,7 @@ class Told:
 
 
 class Oracle:
-    def __init__(
-        self, steps: dict[str, OracleStep], paths: list[OraclePath], bound: int
-    ) -> None:
+    def __init__(self, steps: dict[str, OracleStep], paths: list[OraclePath], bound: int) -> None:
         self.steps, self.paths, self.bound = steps, paths, bound
         self.marks = 0
 

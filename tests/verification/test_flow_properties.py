@@ -50,14 +50,15 @@ def agree(case: FlowCase) -> None:
     if told.status == "completed":
         assert outcome.output == told.output
         assert ran(recorded.log.events) == Counter(name for name, _, _ in told.runs)
-        inputs = sorted(
-            (name, sorted(data.items())) for name, data, _ in told.runs
+        inputs = sorted((name, sorted(data.items())) for name, data, _ in told.runs)
+        assert (
+            sorted(
+                (event.step_id, sorted(event.input.items()))
+                for event in recorded.log.of(ev.StepStarted)
+                if event.attempt == 1
+            )
+            == inputs
         )
-        assert sorted(
-            (event.step_id, sorted(event.input.items()))
-            for event in recorded.log.of(ev.StepStarted)
-            if event.attempt == 1
-        ) == inputs
 
 
 @checked

@@ -120,9 +120,7 @@ class ApiError(ConnectionError):
         ({"non_retryable_exceptions": ["ValueError"]}, 3),
     ],
 )
-async def test_18_lists_name_classes_dotted_or_bare_along_the_bases(
-    retry: Any, calls: int
-) -> None:
+async def test_18_lists_name_classes_dotted_or_bare_along_the_bases(retry: Any, calls: int) -> None:
     flaky = Flaky(*[ApiError("x")] * 9)
 
     with pytest.raises(RunFailed):

@@ -27,6 +27,7 @@ from tests.executor.flows import (
     passes,
     paths,
     pipeline_of,
+    until,
 )
 
 
@@ -78,8 +79,7 @@ async def test_24_cancel_interrupts_a_running_async_step_and_is_on_record() -> N
 
     recorded = Recorded(blueprint_of({"a": for_long, "b": passes}, paths("a > b")))
     running = asyncio.create_task(recorded.run())
-    while not seen:
-        await asyncio.sleep(0)
+    await until(lambda: seen)
     recorded.execution.cancel("not needed", "ada", "command-1")
     outcome = await running
 
@@ -112,8 +112,7 @@ async def test_24_cancel_stops_every_branch() -> None:
         blueprint_of({"a": passes, "b": for_long, "c": for_long}, paths("a > b", "a > c"))
     )
     running = asyncio.create_task(recorded.run())
-    while len(recorded.log.of(ev.StepStarted)) < 3:
-        await asyncio.sleep(0)
+    await until(lambda: len(recorded.log.of(ev.StepStarted)) == 3)
     recorded.execution.cancel("stop")
     await running
 
@@ -148,8 +147,7 @@ async def test_24_cancelling_the_task_of_a_library_run_is_recorded_as_a_cancel()
 
     pipeline = pipeline_of({"a": for_long}, [], services=ServiceRegistry(execution_tracker=log))
     running = asyncio.create_task(pipeline.run())
-    while len(log.events) < 2:
-        await asyncio.sleep(0)
+    await until(lambda: len(log.events) == 2)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

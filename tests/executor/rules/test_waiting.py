@@ -192,9 +192,7 @@ async def test_22_an_answer_that_breaks_the_steps_schema_is_refused_and_the_wait
 
 
 async def test_22_a_step_after_the_answer_does_not_ask_again_by_passing_data_on() -> None:
-    pipeline = pipeline_of(
-        {"a": lambda d: question(), "b": lambda d: {**d}}, paths("a > b")
-    )
+    pipeline = pipeline_of({"a": lambda d: question(), "b": lambda d: {**d}}, paths("a > b"))
 
     result = await pipeline.resume(await pipeline.run(), {"ok": True})
 
