@@ -52,10 +52,11 @@ async def prepare(settings: Settings, store: Store) -> None:
         TrackerError: something a person must put right; its text says what.
     """
     check_extensions()
-    bounds = await read_bounds(settings.kafka_bootstrap_servers, settings.events_topic)
     await store.open()
+    # Positions before bounds: other workers go on meanwhile, and a position never passes its end.
     known = await store.known_partitions(settings.events_topic)
     positions = await store.positions(settings.events_topic, list(range(known))) if known else {}
+    bounds = await read_bounds(settings.kafka_bootstrap_servers, settings.events_topic)
     check_bounds(
         settings.events_topic,
         bounds,

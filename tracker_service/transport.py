@@ -8,6 +8,7 @@ it, tests/tracker/test_transport.py and the broker tests hold them): `_getmany`,
 and per-event sensors don't apply, and `concurrency` must stay 1 so that acks come in order.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,6 +21,8 @@ from faust.types.tuples import ConsumerMessage
 from tracker_service.projections.headings import LogRecord
 
 log = structlog.get_logger(__name__)
+# Faust's services log under the module of their class; these are Faust's lines, not ours.
+_logger = logging.getLogger("faust.transport.drivers.aiokafka")
 
 StartPositions = Callable[[Sequence[int]], Awaitable[Mapping[int, int]]]
 
@@ -49,6 +52,8 @@ def batches(
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Commits offsets as a courtesy to lag tools; failing at that is no reason to crash."""
 
+    logger = _logger
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         here = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
         try:
@@ -64,6 +69,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 class Consumer(driver.Consumer):
     """Hands over batches and starts from the read model's positions."""
 
+    logger = _logger
     start_positions: StartPositions
     max_records: int
 
