@@ -24,6 +24,7 @@ _HEADERS: JsonObject = {
         "ce_sequence": {"type": "string", "pattern": "^[0-9]{10}$"},
         "ce_correlationid": {"type": "string", "description": "Command that began it all."},
         "ce_causationid": {"type": "string", "description": "Command that led to this event."},
+        "ce_commandoffset": {"type": "string", "description": "Where that command stands."},
         "ce_writerepoch": {"type": "string", "description": "Offset of the writer's claim."},
         "traceparent": {"type": "string"},
     },

@@ -51,6 +51,7 @@ def encode_event(recorded: RecordedEvent) -> Record:
         seq=envelope.seq,
         time=format_time(envelope.time).encode(),
         causation_id=envelope.causation_id,
+        command_offset=envelope.command_offset,
         event_id_text=envelope.event_id,
         traceparent=envelope.traceparent,
     )
@@ -88,7 +89,6 @@ def decode_event(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> R
     if event_class is None:
         raise UnknownRecordType(record_type)
     event: Event = _payload(event_class, payload)
-    epoch = attributes.get("ce_writerepoch")
     envelope = EventEnvelope(
         event_id=_text(attributes, "ce_id"),
         source=_text(attributes, "ce_source"),
@@ -97,7 +97,8 @@ def decode_event(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> R
         seq=_number(attributes.get("ce_sequence", b"%d" % NO_SEQ), "ce_sequence"),
         correlation_id=_optional_text(attributes, "ce_correlationid"),
         causation_id=_optional_text(attributes, "ce_causationid"),
-        writer_epoch=None if epoch is None else _number(epoch, "ce_writerepoch"),
+        command_offset=_optional_number(attributes, "ce_commandoffset"),
+        writer_epoch=_optional_number(attributes, "ce_writerepoch"),
         traceparent=_optional_text(attributes, "traceparent"),
     )
     return RecordedEvent(envelope, event)
@@ -163,6 +164,11 @@ def _number(text: bytes, name: str) -> int:
     if not text.isdigit():
         raise UndecodableRecord("bad_header", f"The header {name} is not a number: {text!r}.")
     return int(text)
+
+
+def _optional_number(attributes: Attributes, name: str) -> int | None:
+    text = attributes.get(name)
+    return None if text is None else _number(text, name)
 
 
 def _time(attributes: Attributes) -> datetime:

@@ -52,6 +52,7 @@ class ExecutionEncoder:
         seq: int,
         time: bytes,
         causation_id: str | None = None,
+        command_offset: int | None = None,
         event_id_text: str | None = None,
         traceparent: str | None = None,
     ) -> Record:
@@ -72,6 +73,8 @@ class ExecutionEncoder:
         ]
         if causation_id is not None:
             headers.append(("ce_causationid", causation_id.encode()))
+        if command_offset is not None:
+            headers.append(("ce_commandoffset", b"%d" % command_offset))
         if traceparent is not None:
             headers.append(("traceparent", traceparent.encode()))
         return Record(self._key, encode_payload(event), headers)

@@ -3,7 +3,8 @@
 Source: CloudEvents specification 1.0 and its Kafka protocol binding: attributes travel as `ce_*`
 headers and the value is the payload alone. Extensions: `partitionkey`, `sequence` (zero-padded, so
 that it also sorts as text), `correlationid`, `causationid`, `traceparent` (W3C), and our
-`writerepoch`: the offset of the PartitionClaimed under which the record was appended.
+`writerepoch`, the offset of the PartitionClaimed under which the record was appended, and
+`commandoffset`, where the command that led to the event stands in the commands topic.
 """
 
 import hashlib
@@ -46,6 +47,9 @@ class EventEnvelope:
     seq: int
     correlation_id: str | None = None  # The command that began the execution.
     causation_id: str | None = None  # The command that led to this very event, if one did.
+    command_offset: int | None = (
+        None  # Of that command in its partition: what a reader expects again.
+    )
     writer_epoch: int | None = None
     traceparent: str | None = None
 

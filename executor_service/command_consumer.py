@@ -112,7 +112,7 @@ class CommandConsumer:
             try:
                 point = await self._source.resume_point(partition)
                 if await self._source.commit({partition: point}):
-                    await owner.take_over(point, await self._source.end_offset(partition))
+                    await owner.take_over(point)
                     self._owners[partition] = owner
                     self._feed(partition, owner)
                     return

@@ -79,16 +79,16 @@ class CommandDesk:
 
     def _carry_out(self, offset: int, sent: SentCommand) -> None:
         try:
-            live = self._apply(sent, sent.command)
+            live = self._apply(sent, sent.command, offset)
         except SteplogError as error:
-            self._errand(offset, self._refusals.refuse(sent, error))
+            self._errand(offset, self._refusals.refuse(sent, offset, error))
         else:
             live.when_settled.append(partial(self._mark.done, offset))
 
-    def _apply(self, sent: SentCommand, command: Command) -> LiveExecution:
+    def _apply(self, sent: SentCommand, command: Command, offset: int) -> LiveExecution:
         match command:
             case RunPipeline():
-                return self._run(sent, command)
+                return self._run(sent, command, offset)
             case CancelExecution():
                 live = self._running(command.execution_id)
                 live.execution.cancel(command.reason, command.requested_by, sent.command_id)
@@ -102,10 +102,11 @@ class CommandDesk:
                     "unsupported_command",
                     f"This executor does not carry out {command.command_type} yet.",
                 )
+        live.recorder.expect(sent.command_id, offset)
         self._executions.go_on(live)
         return live
 
-    def _run(self, sent: SentCommand, command: RunPipeline) -> LiveExecution:
+    def _run(self, sent: SentCommand, command: RunPipeline, offset: int) -> LiveExecution:
         execution_id = command.execution_id
         if self._workplace.partition_of(execution_id) != self._partition:
             raise CommandNotApplicable(
@@ -120,7 +121,9 @@ class CommandDesk:
             )
         blueprint, started = started_event(self._workplace.catalogue, sent, command)
         self._begun.put(execution_id, sent.command_id)
-        return self._executions.begin(execution_id, blueprint, started, command.not_before)
+        live = self._executions.begin(execution_id, blueprint, started, command.not_before)
+        live.recorder.expect(sent.command_id, offset)
+        return live
 
     def _running(self, execution_id: str) -> LiveExecution:
         live = self._executions.take_up(execution_id)

@@ -49,9 +49,6 @@ class CommandSource(Protocol):
     async def resume_point(self, partition: int) -> ResumePoint:
         """Return what the group last committed for a partition, or its very beginning."""
 
-    async def end_offset(self, partition: int) -> int:
-        """Return the offset the next command will get."""
-
     async def commit(self, points: Mapping[int, ResumePoint]) -> bool:
         """Commit; False when the group no longer gives this member the partitions."""
 

@@ -37,8 +37,8 @@ def resume_point(command_offset: int, metadata: str) -> ResumePoint:
 class LowWaterMark:
     """Commands received and not yet committed, in offset order, each with its floor.
 
-    Commands below `replay_until` may have been handled by a former owner, whose events the tail
-    from `point.mark` tells of; until they have all come again, the mark stays where it is.
+    Commands below `replay_until` may have been handled by a former owner: the tail from
+    `point.mark` names no later one. Until they have all come again, the mark stays where it is.
     """
 
     def __init__(self, point: ResumePoint, replay_until: int) -> None:

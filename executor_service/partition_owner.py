@@ -61,11 +61,8 @@ class PartitionOwner:
         assert self._mark is not None
         return self._mark.next_command
 
-    async def take_over(self, point: ResumePoint, replay_until: int) -> None:
-        """Claim the partition, go on with what is unfinished in it, and become live.
-
-        `replay_until` is the end of the commands partition now: what comes again lies below it.
-        """
+    async def take_over(self, point: ResumePoint) -> None:
+        """Claim the partition, go on with what is unfinished in it, and become live."""
         epoch = await claim(self._events, self.partition, self._workplace)
         parked_epoch = await claim(self._parked, self.partition, self._workplace)
         parked = await self._read_parked(parked_epoch)
@@ -74,7 +71,7 @@ class PartitionOwner:
         self._claims = [*recovered.claims]
         self._writer = PartitionWriter(self._events, self.partition, epoch)
         self._parked_writer = PartitionWriter(self._parked, self.partition, parked_epoch)
-        self._mark = LowWaterMark(point, replay_until)
+        self._mark = LowWaterMark(point, recovered.commands_until)
         self._executions = LiveExecutions(
             self._workplace,
             self._writer,

@@ -49,6 +49,11 @@ class ExecutionRecorder:
         self._seq = len(facts)
         self._facts: list[Fact] | None = list(facts)
         self._draining = False
+        self._command_offsets: dict[str, int] = {}
+
+    def expect(self, command_id: str, command_offset: int) -> None:
+        """Know where a command stands whose effects are to be recorded."""
+        self._command_offsets[command_id] = command_offset
 
     @property
     def seq(self) -> int:
@@ -81,8 +86,11 @@ class ExecutionRecorder:
         now = self._clock.now()
         time = format_time(now).encode()
         first = self._seq + 1
+        offset = self._command_offsets.get(cause) if cause is not None else None
         records = [
-            self._encoder.encode(event, seq=seq, time=time, causation_id=cause)
+            self._encoder.encode(
+                event, seq=seq, time=time, causation_id=cause, command_offset=offset
+            )
             for seq, event in enumerate(events, first)
         ]
         self._seq += len(records)

@@ -69,6 +69,8 @@ class RecoveredPartition:
 
     executions: dict[str, RecoveredExecution] = field(default_factory=dict)
     handled_commands: dict[str, int] = field(default_factory=dict)  # Id -> first event's offset.
+    # The commands offset behind the last command that led to anything.
+    commands_until: int = 0
     claims: list[int] = field(default_factory=list)
     unreadable: int = 0
 
@@ -110,6 +112,9 @@ class PartitionFold:
 
     def _take(self, offset: int, recorded: RecordedEvent) -> None:
         envelope, event = recorded.envelope, recorded.event
+        if envelope.command_offset is not None:
+            until = max(self.recovered.commands_until, envelope.command_offset + 1)
+            self.recovered.commands_until = until
         if envelope.causation_id is not None:
             self.recovered.handled_commands.setdefault(envelope.causation_id, offset)
         match event:

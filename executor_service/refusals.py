@@ -30,11 +30,10 @@ class Refusals:
         self._writer = writer
         self._workplace = workplace
 
-    async def refuse(self, sent: SentCommand, error: SteplogError) -> None:
+    async def refuse(self, sent: SentCommand, offset: int, error: SteplogError) -> None:
         """Record that a command changes nothing, and why."""
-        await self._record(
-            sent.command.execution_id, sent.command_id, sent.command.command_type, error
-        )
+        refused = _refused(sent.command_id, sent.command.command_type, error)
+        await self._record(sent.command.execution_id, refused, offset)
 
     async def refuse_unreadable(self, record: ReceivedRecord, error: ContractError) -> bool:
         """Record the refusal of what is no command; False when it names no command id."""
@@ -43,20 +42,12 @@ class Refusals:
         execution_id = subject or _text(record.key)
         if command_id is None or execution_id is None:
             return False
-        await self._record(
-            execution_id, command_id, _text(headers.get("ce_type")) or "unknown", error
-        )
+        command_type = _text(headers.get("ce_type")) or "unknown"
+        await self._record(execution_id, _refused(command_id, command_type, error), record.offset)
         return True
 
-    async def _record(
-        self, execution_id: str, command_id: str, command_type: str, error: SteplogError
-    ) -> None:
-        refused = CommandRefused(
-            command_id=command_id,
-            command_type=command_type,
-            code=code_of(error),
-            message=str(error),
-        )
+    async def _record(self, execution_id: str, refused: CommandRefused, offset: int) -> None:
+        command_id = refused.command_id
         encoder = ExecutionEncoder(
             execution_id,
             source=self._workplace.source,
@@ -68,10 +59,17 @@ class Refusals:
             seq=NO_SEQ,
             time=format_time(self._workplace.clock.now()).encode(),
             causation_id=command_id,
+            command_offset=offset,
             # The same refusal after a redelivery is the same event.
             event_id_text=str(uuid.uuid5(_NAMESPACE, command_id)),
         )
         await self._writer.append([encoded])
+
+
+def _refused(command_id: str, command_type: str, error: SteplogError) -> CommandRefused:
+    return CommandRefused(
+        command_id=command_id, command_type=command_type, code=code_of(error), message=str(error)
+    )
 
 
 def code_of(error: SteplogError) -> str:

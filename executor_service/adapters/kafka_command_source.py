@@ -112,11 +112,6 @@ class KafkaCommandSource:
             return ResumePoint(command_offset=0, mark=0, epoch=None)
         return resume_point(found.offset, found.metadata)
 
-    async def end_offset(self, partition: int) -> int:
-        """See `CommandSource.end_offset`."""
-        tp = TopicPartition(self._topic, partition)
-        return int((await self._consumer.end_offsets([tp]))[tp])
-
     async def commit(self, points: Mapping[int, ResumePoint]) -> bool:
         """See `CommandSource.commit`."""
         offsets = {

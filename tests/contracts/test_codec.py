@@ -22,6 +22,7 @@ ENVELOPE = EventEnvelope(
     seq=7,
     correlation_id="c-1",
     causation_id="c-1",
+    command_offset=11,
     writer_epoch=42,
     traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 )

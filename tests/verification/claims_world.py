@@ -161,9 +161,7 @@ class World:
             on_lost=lose,
         )
         member.owner = owner
-        member.taking = asyncio.get_event_loop().create_task(
-            owner.take_over(self.committed, len(self.commands))
-        )
+        member.taking = asyncio.get_event_loop().create_task(owner.take_over(self.committed))
 
     async def _drop(self, member: Executor) -> None:
         owner, member.owner, member.lost = member.owner, None, False
