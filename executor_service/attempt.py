@@ -5,11 +5,8 @@ later, or a failure for good.
 """
 
 import asyncio
-import contextvars
 import functools
-import inspect
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -17,9 +14,9 @@ from typing import Any, Final
 from contracts import events as ev
 from contracts.payload import JsonObject, JsonValue
 from executor_service.blueprint import Blueprint
+from executor_service.calling import called, is_async
 from executor_service.engine import decide
 from executor_service.engine.plan import StepPlan
-from executor_service.engine.references import Results
 from executor_service.engine.state import State, Visit
 from executor_service.engine.templates import render, render_inputs
 from executor_service.engine.values import ABSENT, copy_json, plain
@@ -27,15 +24,11 @@ from executor_service.errors import (
     InputMismatch,
     ResultNotJson,
     SchemaMismatch,
-    StepTimedOut,
 )
 from executor_service.failure_report import error_info
 from executor_service.ports import Clock, Randomness
 from executor_service.registry import ServiceRegistry
 from executor_service.step import Step, StepContext, StepData
-
-# Plain `def run` steps that run at once in this process; further ones wait for a thread.
-MAX_STEP_THREADS: Final = 64
 
 
 @dataclass(slots=True)
@@ -123,15 +116,18 @@ class Attempts:
         step = visit.step
         if step.condition is not None:
             return step.condition(state.reading(visit.scope))
-        _check_input(state, visit)
+        if step.inputs or step.check_input:
+            _check_input(state, visit)
+        run = self._object(state, visit).run
         data = StepData(copy_json(visit.input))
-        data._result_of = functools.partial(_copied_result, visit.scope)
-        step_object = self._object(state, visit)
-        result = await _called(step_object.run, step, data)
-        output = plain(result)
+        data._results = visit.scope
+        if step.timeout_seconds is None and is_async(run):
+            output = plain(await run(data))
+        else:
+            output = plain(await called(run, step, data))
         if decide.asks_a_person(output):
             _check_question(output)
-        else:
+        elif step.check_output is not None:
             _check_output(step, output)
         return output
 
@@ -192,8 +188,8 @@ class Attempts:
         if fallback is None:
             return ABSENT
         data = StepData(copy_json(visit.input))
-        data._result_of = functools.partial(_copied_result, visit.scope)
-        output = plain(await _called(fallback, visit.step, data, raised))
+        data._results = visit.scope
+        output = plain(await called(fallback, visit.step, data, raised))
         _check_output(visit.step, output)
         return output
 
@@ -201,13 +197,6 @@ class Attempts:
 def _told_to_stop() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _copied_result(results: Results, step_id: str) -> JsonValue:
-    found = results.result_of(step_id)
-    if found is ABSENT:
-        raise KeyError(step_id)
-    return copy_json(found)
 
 
 def _check_input(state: State, visit: Visit) -> None:
@@ -251,56 +240,3 @@ def _resolved_config(state: State, visit: Visit) -> JsonObject | None:
         resolved["error_handling"] = visit.step.config["error_handling"]
     copied: JsonObject = copy_json(resolved)
     return copied
-
-
-async def _called(function: Callable[..., Any], step: StepPlan, *args: Any) -> Any:
-    if step.timeout_seconds is None:
-        return await _called_for_long(function, *args)
-    try:
-        async with asyncio.timeout(step.timeout_seconds) as limit:
-            result = await _called_for_long(function, *args)
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise _timed_out(step) from error
-    if limit.expired():
-        raise _timed_out(step)
-    return result
-
-
-def _timed_out(step: StepPlan) -> StepTimedOut:
-    return StepTimedOut(f"Step '{step.id}' took longer than {step.timeout_seconds:g} s.")
-
-
-async def _called_for_long(function: Callable[..., Any], *args: Any) -> Any:
-    if _is_async(getattr(function, "__func__", function)):
-        return await function(*args)
-    loop = asyncio.get_running_loop()
-    context = contextvars.copy_context()
-    result = await loop.run_in_executor(_threads(), context.run, _threaded, function, args)
-    if isinstance(result, _Stopped):
-        raise result.error
-    return await result if inspect.isawaitable(result) else result
-
-
-@dataclass(slots=True)
-class _Stopped:
-    error: BaseException
-
-
-def _threaded(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    try:
-        return function(*args)
-    except (StopIteration, SystemExit) as error:
-        # A future can't carry the one, and the other would end the thread pool's worker.
-        return _Stopped(RuntimeError(f"The step raised {type(error).__name__}: {error}."))
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function)
-
-
-@functools.cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(MAX_STEP_THREADS, thread_name_prefix="steplog-step")

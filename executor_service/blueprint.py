@@ -164,8 +164,20 @@ def _constructing(step_class: type[Step], step_id: str, config: JsonObject) -> S
 
 
 def _copying(step: Step) -> StepFactory:
+    """Return what copies a step object: its attributes, as they are at the time."""
+    cls = type(step)
+    by_attributes = (
+        cls.__reduce_ex__ is object.__reduce_ex__
+        and not hasattr(cls, "__copy__")
+        and hasattr(step, "__dict__")
+    )
+
     def make(resolved: JsonObject | None) -> Step:
-        made = copy.copy(step)
+        if by_attributes:
+            made: Step = object.__new__(cls)
+            made.__dict__.update(step.__dict__)
+        else:
+            made = copy.copy(step)
         if resolved is not None:
             made.config = resolved
         return made

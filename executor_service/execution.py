@@ -36,7 +36,7 @@ from executor_service.step_tasks import StepTasks
 __all__ = ["Execution", "Outcome"]
 
 # Steps that may end without ever waiting before the event loop gets its turn.
-STEPS_PER_TURN: Final = 64
+STEPS_PER_TURN: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Execution:
         self._clock = clock
         self._park_when_waiting = park_when_waiting
         self._outbox = Outbox(recorder, on_event)
-        self._progress = Progress(initial(blueprint, execution_id), self._outbox)
+        self._progress = Progress(initial(blueprint, execution_id), self._outbox, clock)
         self._attempts = Attempts(
             blueprint, execution_id, clock=clock, services=services, randomness=randomness,
             on_heartbeat=on_heartbeat,
@@ -186,16 +186,21 @@ class Execution:
             await self._outbox.flush()
 
     async def _drive(self, cause: str | None) -> Outcome:
-        turns = 0
+        task = asyncio.current_task()
+        assert task is not None, "an execution runs in a task"
+        state, turns = self.state, 0
         try:
-            while not self.ended:
-                await self._advance(cause)
+            while state.end is None:
+                if not self._advance(cause):
+                    await self._come_to_an_end(cause)
                 cause = None
-                if self.ended or self._cancel is not None:
+                if self._outbox.waiting:
+                    await self._outbox.flush()
+                if state.end is not None or self._cancel is not None:
                     continue
                 alone = self._only_launch()
                 if alone is not None:
-                    await self._run_inline(alone)
+                    await self._run_inline(alone, task)
                     turns += 1
                     if turns % STEPS_PER_TURN == 0:
                         await asyncio.sleep(0)
@@ -205,29 +210,31 @@ class Execution:
                     break
                 await self._something_happens()
                 self._take_results()
-            return outcome_of(self.state, self._progress.raised)
+            return outcome_of(state, self._progress.raised)
         finally:
             await self._tasks.stop()
 
-    async def _advance(self, cause: str | None) -> None:
-        """Decide and record everything that follows from the state as it is."""
+    def _advance(self, cause: str | None) -> bool:
+        """Decide what follows from the state as it is; False if that is the execution's end."""
         now = self._clock.now()
         progress = self._progress
         if self._answers:
             progress.take_answers(self._answers, now)
-        error = ending.reason_to_fail(progress.state, now)
+        if self._cancel is not None or ending.must_end(progress.state, now):
+            return False
+        progress.begin_steps(now, cause)
+        return True
+
+    async def _come_to_an_end(self, cause: str | None) -> None:
+        """Stop what runs and decide the end of a failed or cancelled execution."""
+        await self._tasks.stop()
+        self._take_results()  # What had ended before has ended.
+        now = self._clock.now()
+        error = ending.reason_to_fail(self.state, now)
         if error is not None:
-            await self._tasks.stop()
-            self._take_results()
-            progress.fold(ending.failing(progress.state, error, now), now, cause)
-        elif self._cancel is not None or progress.state.cancelling is not None:
-            await self._tasks.stop()
-            self._take_results()  # What had ended before the cancel has ended.
-            self._fold_cancellation(now)
+            self._progress.fold(ending.failing(self.state, error, now), now, cause)
         else:
-            progress.begin_steps(now, cause)
-        if self._outbox.waiting:
-            await self._outbox.flush()
+            self._fold_cancellation(now)
 
     def _fold_cancellation(self, now: datetime) -> None:
         cancel = self._cancel or _Cancel(self.state.cancelling or "", None, None)
@@ -236,16 +243,16 @@ class Execution:
 
     def _only_launch(self) -> Visit | None:
         """Return the visit to run in this task: the only thing alive in the execution."""
-        launches, visits = self._progress.launches, self.state.visits
+        progress = self._progress
+        launches, visits = progress.launches, progress.state.visits
         if len(launches) != 1 or self._tasks or len(visits) != 1:
             return None
         step_id, expired = launches[0]
         return None if expired else visits[step_id]
 
-    async def _run_inline(self, visit: Visit) -> None:
+    async def _run_inline(self, visit: Visit, task: "asyncio.Task[object]") -> None:
         self._progress.launches.clear()
-        self._inline = task = asyncio.current_task()
-        assert task is not None, "an execution runs in a task"
+        self._inline = task
         result: AttemptResult | None = None
         try:
             result = await self._attempts.run(self.state, visit)
@@ -279,8 +286,9 @@ class Execution:
             self._take(step_id, result)
 
     def _take(self, step_id: str, result: AttemptResult) -> None:
-        self._progress.take(step_id, result, self._clock.now())
-        if step_id not in self.state.visits:
+        progress = self._progress
+        progress.take(step_id, result)
+        if step_id not in progress.state.visits:
             self._attempts.forget(step_id)
 
     async def _something_happens(self) -> None:

@@ -5,25 +5,32 @@ from datetime import datetime
 
 from contracts import events as ev
 from executor_service.answers import Answers
-from executor_service.attempt import AttemptResult, GaveUp, Returned, TryAgain
+from executor_service.attempt import AttemptResult, Returned, TryAgain
 from executor_service.engine import decide, ending
 from executor_service.engine.state import State, evolve
 from executor_service.outbox import Outbox
+from executor_service.ports import Clock
 from executor_service.timers import Timers
 
 
 class Progress:
     """Applies decisions to a state and remembers what is to be launched, timed and recorded."""
 
-    def __init__(self, state: State, outbox: Outbox) -> None:
+    def __init__(self, state: State, outbox: Outbox, clock: Clock) -> None:
         self.state = state
+        self._clock = clock
         self.timers = Timers()
         self.launches: list[tuple[str, bool]] = []  # Step, and whether for an expired wait.
         self.raised: BaseException | None = None  # The exception of the step that failed it.
         self._outbox = outbox
 
-    def fold(self, events: Sequence[ev.Event], now: datetime, cause: str | None = None) -> None:
-        """Fold events into the state and put them where they are recorded from."""
+    def fold(
+        self, events: Sequence[ev.Event], now: datetime | None = None, cause: str | None = None
+    ) -> None:
+        """Fold events into the state and put them where they are recorded from.
+
+        `now` matters to beginnings alone: durations and loops are measured from them.
+        """
         state = self.state
         for event in events:
             evolve(state, event, now)
@@ -34,23 +41,31 @@ class Progress:
                 self.timers.set(state.visits[event.step_id])  # type: ignore[attr-defined]
         self._outbox.put(events, cause)
 
-    def take(self, step_id: str, result: AttemptResult, now: datetime) -> None:
+    def take(self, step_id: str, result: AttemptResult) -> None:
         """Take what came out of an attempt."""
-        state = self.state
-        match result:
-            case Returned(output, duration_ms, fallback_for):
-                events = decide.returned(
-                    state, step_id, output, now=now, duration_ms=duration_ms,
-                    fallback_for=fallback_for,
-                )  # fmt: skip
-            case TryAgain(error, delay, duration_ms):
-                events = decide.failed_attempt(
-                    state, step_id, error, retry_at=now + delay, duration_ms=duration_ms
-                )
-            case GaveUp(error, duration_ms, raised):
-                events = decide.gave_up(state, step_id, error, duration_ms=duration_ms)
-                self.raised = self.raised or raised
-        self.fold(events, now)
+        if isinstance(result, Returned):
+            events = decide.returned(
+                self.state,
+                step_id,
+                result.output,
+                clock=self._clock.now,
+                duration_ms=result.duration_ms,
+                fallback_for=result.fallback_for,
+            )
+        elif isinstance(result, TryAgain):
+            events = decide.failed_attempt(
+                self.state,
+                step_id,
+                result.error,
+                retry_at=self._clock.now() + result.delay,
+                duration_ms=result.duration_ms,
+            )
+        else:
+            events = decide.gave_up(
+                self.state, step_id, result.error, duration_ms=result.duration_ms
+            )
+            self.raised = self.raised or result.raised
+        self.fold(events)
 
     def begin_steps(self, now: datetime, cause: str | None) -> None:
         """Begin what may begin; where no branch is left, complete the execution."""

@@ -10,6 +10,12 @@ from executor_service.engine.state import State
 from executor_service.engine.values import copy_json
 from executor_service.outcome import Outcome
 
+_ENDS: dict[type[ev.Event], str] = {
+    ev.StepCompleted: "completed",
+    ev.StepFailed: "failed",
+    ev.StepCancelled: "cancelled",
+}
+
 
 class RunResult:
     """The steps of a run, in the order in which they ended."""
@@ -25,18 +31,12 @@ class RunResult:
 
     def take(self, event: ev.Event) -> None:
         """Take note of an event that ends a step."""
-        kind: Any = type(event)
-        if kind is ev.StepStarted:
-            return
-        match event:
-            case ev.StepCompleted():
-                self._steps.append((event.step_id, event.output, "completed"))
-            case ev.StepFailed():
-                self._steps.append((event.step_id, event.output, "failed"))
-            case ev.StepCancelled():
-                self._steps.append((event.step_id, None, "cancelled"))
-            case ev.ExecutionCancelled():
-                self.cancel_reason = event.reason
+        status = _ENDS.get(type(event))
+        if status is not None:
+            step_end: Any = event
+            self._steps.append((step_end.step_id, getattr(event, "output", None), status))
+        elif isinstance(event, ev.ExecutionCancelled):
+            self.cancel_reason = event.reason
 
     def returned(self, outcome: Outcome, execution_id: str) -> JsonObject:
         """Return the result as the caller gets it; everything but the input is a copy."""

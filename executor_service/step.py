@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from contracts.payload import JsonObject, JsonValue
+from executor_service.engine.references import Results
+from executor_service.engine.values import ABSENT, copy_json
 from executor_service.registry import ServiceRegistry
 
 
@@ -79,20 +81,19 @@ class StepData(dict[str, Any]):
     `"load" in data`, but are neither listed nor passed on when a step returns all it was given.
     """
 
-    __slots__ = ("_result_of",)
-    _result_of: Callable[[str], Any]
+    __slots__ = ("_results",)
+    _results: Results
 
     def __missing__(self, key: str) -> Any:
-        return self._result_of(key)
+        found = self._results.result_of(key)
+        if found is ABSENT:
+            raise KeyError(key)
+        return copy_json(found)
 
     def __contains__(self, key: object) -> bool:
         if dict.__contains__(self, key):
             return True
-        try:
-            self._result_of(key)  # type: ignore[arg-type]
-        except KeyError:
-            return False
-        return True
+        return isinstance(key, str) and self._results.result_of(key) is not ABSENT
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value or the step's result, or the default."""

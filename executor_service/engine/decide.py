@@ -5,6 +5,7 @@ evaluated here, once, and what they led to is recorded in `taken`.
 """
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from executor_service.engine.retry import MAX_LOST_ATTEMPTS
 from executor_service.engine.routing import answers_expiry, paths_taken
 from executor_service.engine.scope import Scope
 from executor_service.engine.state import State, Visit
+from executor_service.engine.step_events import step_completed, step_started
 from executor_service.engine.templates import render_inputs
 from executor_service.errors import AttemptsLost, ConditionFailed, StepProblem, WaitExpired
 
@@ -45,13 +47,8 @@ def scheduled_start(state: State, not_before: datetime) -> list[ev.Event]:
 
 
 def _first_start(state: State, step: StepPlan, iteration: int, scope: Scope) -> ev.StepStarted:
-    return ev.StepStarted(
-        step_id=step.id,
-        iteration=iteration,
-        step_name=step.name,
-        step_type=step.type,
-        input=step_input(state, step, scope),
-    )
+    given = step_input(state, step, scope)
+    return step_started(step.id, iteration, 1, step.name, step.type, given)
 
 
 def step_input(state: State, step: StepPlan, scope: Scope) -> JsonObject:
@@ -110,29 +107,24 @@ def returned(
     step_id: str,
     output: JsonValue,
     *,
-    now: datetime,
+    clock: Callable[[], datetime],
     duration_ms: float = 0.0,
     fallback_for: ev.ErrorInfo | None = None,
 ) -> list[ev.Event]:
-    """Return what follows from a result: the step's end with its routing, or a wait."""
+    """Return what follows from a result: the step's end with its routing, or a wait.
+
+    `clock` is asked only where a wait has to expire.
+    """
     visit = state.visits[step_id]
     if asks_a_person(output) and fallback_for is None:
-        return [_waiting(state, visit, output, now)]
+        return [_waiting(state, visit, output, clock())]
     try:
         taken = paths_taken(state, visit, output)
     except ConditionFailed as problem:
         return [_routing_failed(visit, problem, duration_ms)]
+    attempt = visit.attempt
     return [
-        ev.StepCompleted(
-            step_id=step_id,
-            iteration=visit.iteration,
-            attempt=visit.attempt,
-            output=output,
-            taken=taken,
-            duration_ms=duration_ms,
-            used_fallback=fallback_for is not None,
-            error=fallback_for,
-        )
+        step_completed(step_id, visit.iteration, attempt, output, taken, duration_ms, fallback_for)
     ]
 
 

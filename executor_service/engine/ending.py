@@ -9,6 +9,11 @@ from executor_service.engine.templates import render_inputs
 from executor_service.errors import LoopBoundExceeded, SchemaMismatch, StepProblem
 
 
+def must_end(state: State, now: datetime) -> bool:
+    """Say whether the execution must fail, or was being cancelled when its process died."""
+    return state.cancelling is not None or reason_to_fail(state, now) is not None
+
+
 def reason_to_fail(state: State, now: datetime) -> ev.ErrorInfo | None:
     """Return why the execution must end as failed, or None: a failed step, or a bound passed."""
     if state.failure is not None:

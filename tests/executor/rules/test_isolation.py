@@ -299,7 +299,7 @@ async def test_26_a_long_chain_of_steps_lets_others_have_their_turn() -> None:
         turns += 1
         await asyncio.sleep(0)
 
-    assert turns > 5
+    assert turns >= 3
 
 
 async def test_27_a_step_that_ran_when_the_process_died_runs_again_as_the_next_attempt() -> None:

@@ -1,0 +1,37 @@
+"""Events made on the short way are those that pydantic would have made."""
+
+from contracts.codec import decode_event
+from contracts.encoder import ExecutionEncoder
+from contracts.events import ErrorInfo, Event, StepCompleted, StepStarted
+from executor_service.engine.step_events import step_completed, step_started
+
+ERROR = ErrorInfo(type="ValueError", message="bad")
+
+
+def through_the_wire(event: Event) -> Event:
+    encoder = ExecutionEncoder("e", source="/test")
+    record = encoder.encode(event, seq=1, time=b"2026-03-01T12:00:00.000000+00:00")
+    return decode_event(record.value, record.headers).event
+
+
+def test_a_start_is_the_same_as_a_validated_one() -> None:
+    made = step_started("a", 2, 3, "A", "task", {"x": [1]})
+
+    validated = StepStarted(
+        step_id="a", iteration=2, attempt=3, step_name="A", step_type="task", input={"x": [1]}
+    )
+    assert made == validated == through_the_wire(made)
+    assert made.model_dump_json() == validated.model_dump_json()
+    assert set(made.model_dump()) == set(StepStarted.model_fields)
+
+
+def test_an_end_is_the_same_as_a_validated_one() -> None:
+    made = step_completed("a", 2, 3, [None], (0, 4), 1.5, ERROR)
+
+    validated = StepCompleted(
+        step_id="a", iteration=2, attempt=3, output=[None], taken=(0, 4), duration_ms=1.5,
+        used_fallback=True, error=ERROR,
+    )  # fmt: skip
+    assert made == validated == through_the_wire(made)
+    assert made.model_dump_json() == validated.model_dump_json()
+    assert set(made.model_dump()) == set(StepCompleted.model_fields)
