@@ -9,10 +9,11 @@ from contracts.envelope import (
     event_id,
     execution_namespace,
 )
-from contracts.events import Event
+from contracts.events import EVENT_CLASSES, Event
 from contracts.payload import encode_payload
 
-_TYPE_HEADER: dict[type[Event], tuple[str, bytes]] = {}
+_TYPE_HEADERS = {cls: ("ce_type", cls.event_type.encode()) for cls in EVENT_CLASSES}
+_SEQUENCE = b"%%0%dd" % SEQUENCE_DIGITS
 
 
 class ExecutionEncoder:
@@ -67,9 +68,9 @@ class ExecutionEncoder:
         headers = [
             *self._fixed,
             ("ce_id", identity.encode()),
-            _type_header(type(event)),
+            _TYPE_HEADERS[type(event)],
             ("ce_time", time),
-            ("ce_sequence", b"%0*d" % (SEQUENCE_DIGITS, seq)),
+            ("ce_sequence", _SEQUENCE % seq),
         ]
         if causation_id is not None:
             headers.append(("ce_causationid", causation_id.encode()))
@@ -78,10 +79,3 @@ class ExecutionEncoder:
         if traceparent is not None:
             headers.append(("traceparent", traceparent.encode()))
         return Record(self._key, encode_payload(event), headers)
-
-
-def _type_header(event_class: type[Event]) -> tuple[str, bytes]:
-    header = _TYPE_HEADER.get(event_class)
-    if header is None:
-        header = _TYPE_HEADER[event_class] = ("ce_type", event_class.event_type.encode())
-    return header

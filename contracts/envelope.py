@@ -11,6 +11,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from contracts.commands import Command
 from contracts.events import Event
@@ -24,11 +25,13 @@ NO_SEQ = 0
 
 _EVENT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/events")
 
+# The two highest bits of the ninth byte are 10 in every UUID of RFC 4122.
+_RFC_4122_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
 Headers = list[tuple[str, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """Key, value and headers as Kafka carries them."""
 
     key: bytes | None
@@ -80,12 +83,9 @@ def execution_namespace(execution_id: str) -> bytes:
 
 def event_id(namespace: bytes, seq: int) -> str:
     """Return uuid5(execution, seq): a repeated append of one event is recognisable by its id."""
-    digest = hashlib.sha1(namespace + b"%d" % seq, usedforsecurity=False).digest()
-    number = int.from_bytes(digest[:16], "big")
-    number = number & ~(0xF000 << 64) | (5 << 76)
-    number = number & ~(0xC000 << 48) | (0x8000 << 48)
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    digits = hashlib.sha1(namespace + b"%d" % seq, usedforsecurity=False).hexdigest()
+    variant = _RFC_4122_VARIANT[digits[16]]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def format_time(time: datetime) -> str:

@@ -47,7 +47,8 @@ class ExecutionRecorder:
             writer_epoch=writer.epoch,
         )
         self._seq = len(facts)
-        self._facts: list[Fact] | None = list(facts)
+        self._before = facts
+        self._groups: list[tuple[Sequence[Event], datetime]] | None = []
         self._draining = False
         self._command_offsets: dict[str, int] = {}
 
@@ -63,7 +64,9 @@ class ExecutionRecorder:
     @property
     def facts(self) -> Sequence[Fact] | None:
         """Return everything recorded so far, or None when that is too much to keep."""
-        return self._facts
+        if self._groups is None:
+            return None
+        return [*self._before, *(Fact(e, time) for events, time in self._groups for e in events)]
 
     def drain(self) -> None:
         """From now on record what has happened and nothing that starts more work."""
@@ -98,10 +101,10 @@ class ExecutionRecorder:
         return records
 
     def _keep(self, events: Sequence[Event], now: datetime) -> None:
-        if self._facts is not None:
-            self._facts += [Fact(event, now) for event in events]
-            if len(self._facts) > MAX_FACTS_KEPT:
-                self._facts = None
+        if self._groups is not None:
+            self._groups.append((events, now))
+            if self._seq > MAX_FACTS_KEPT:
+                self._groups, self._before = None, ()
 
 
 def _facts_first(events: Sequence[Event]) -> Sequence[Event]:
