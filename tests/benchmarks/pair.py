@@ -132,7 +132,7 @@ class PairBenchmark:
             await database.close()
 
 
-async def run(executions: int, alone: int) -> dict[str, float]:
+def run(executions: int, alone: int) -> dict[str, float]:
     """Start everything, measure, end everything."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -152,12 +152,12 @@ async def run(executions: int, alone: int) -> dict[str, float]:
             },
         )
         stack.callback(services.stop_all)
-        await create_topics(services.bootstrap_servers, services.topics)
+        asyncio.run(create_topics(services.bootstrap_servers, services.topics))
         pids = {name: server.pid for name, server in servers.items() if server.pid}
         pids["executor"] = services.start_executor().pid
         pids["tracker"] = services.start_tracker().pid
-        await asyncio.to_thread(services.wait_ready)
-        return await PairBenchmark(services, CpuMeter(pids)).measure(executions, alone)
+        services.wait_ready()
+        return uvloop.run(PairBenchmark(services, CpuMeter(pids)).measure(executions, alone))
 
 
 def main() -> None:
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--executions", type=int, default=10_000)
     parser.add_argument("--alone", type=int, default=200)
     options = parser.parse_args()
-    publish_figures("bench", uvloop.run(run(options.executions, options.alone)))
+    publish_figures("bench", run(options.executions, options.alone))
 
 
 if __name__ == "__main__":
