@@ -1,0 +1,54 @@
+# Two commands from a fresh clone: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO_DATA := .steplog/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint format bench bench-engine bench-tracker mutation lock clean
+
+help:  ## Say what there is.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-15s%s\n", $$1, $$2}'
+
+venv: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## Start everything here, run the weather example, show it, stop. KEEP=1 leaves it running.
+	@KEEP="$(KEEP)" sh examples/seattle_weather/demo.sh $(BIN)/steplog $(DEMO_DATA)
+
+test: lint  ## Every check and every test, on a real Kafka and a real PostgreSQL.
+	$(BIN)/pytest
+
+lint: $(STAMP)  ## Style, types, layers.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m contracts.publish --check
+
+format: $(STAMP)  ## Put the code into the house's form.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## The pair: executions a second, latency, CPU by process.
+	$(BIN)/python -m tests.benchmarks.pair
+
+bench-engine: $(STAMP)  ## The engine alone: steps a second, fan-out.
+	$(BIN)/python -m tests.benchmarks.engine
+
+bench-tracker: $(STAMP)  ## The tracker alone: events a second, lag, CPU by part.
+	$(BIN)/python -m tests.benchmarks.tracker
+
+lock: $(STAMP)  ## Pin every dependency anew.
+	$(BIN)/pip-compile --quiet --strip-extras --all-extras --allow-unsafe --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --no-header --upgrade \
+		--output-file requirements.lock pyproject.toml
+
+clean:  ## Remove what was built here.
+	rm -rf $(VENV) .steplog .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
