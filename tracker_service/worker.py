@@ -20,7 +20,7 @@ from faust.worker import Worker
 
 from tracker_service.pacing import Pacing, StoppedWaiting
 from tracker_service.projections.errors import TrackerError
-from tracker_service.projector import Projector
+from tracker_service.projector import HoleInLog, Projector
 from tracker_service.settings import Settings
 from tracker_service.store.errors import StoreError
 from tracker_service.store.port import Store
@@ -159,11 +159,20 @@ class LiveTracker:
             ends = await self._ends()
             self.watchdog.beat(ends, store_away=self._pacing.waiting, now_s=time.monotonic())
             if ends:
-                try:
-                    await self._store.observe_ends(self._topic, ends)
-                except StoreError as error:
-                    log.info("ends not noted", reason=str(error))
+                await self._tell(ends)
             await self._app.sleep(HEARTBEAT_S)
+
+    async def _tell(self, ends: dict[int, int]) -> None:
+        known = dict(self.watchdog.positions)
+        try:
+            stored = await self._store.observe_ends(self._topic, ends)
+        except StoreError as error:
+            log.info("ends not noted", reason=str(error))
+            return
+        back = [p for p, position in stored.items() if position < known.get(p, 0)]
+        if back:
+            # A standby took over that had not seen the last commits; what they held is in the log.
+            leave(EXIT_TRY_AGAIN, f"The positions of partitions {back} moved back; starting anew.")
 
     async def _ends(self) -> dict[int, int]:
         try:
@@ -187,7 +196,7 @@ async def guarded(call: Callable[[], Any]) -> None:
     """Await the call; whatever it raises ends the process, since going on would lose a batch."""
     try:
         await call()
-    except StoppedWaiting as error:
+    except (StoppedWaiting, HoleInLog) as error:
         leave(EXIT_TRY_AGAIN, str(error))
     except TrackerError as error:
         leave(EXIT_SOFTWARE, str(error))

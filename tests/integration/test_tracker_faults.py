@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,8 @@ async def load(
     services = Services(
         kafka_bootstrap, postgres_url, topic_namespace, tmp_path, "none", extra_environment=QUICK
     )
-    yield await prepared(services)
-    services.stop_all()
+    async with running(services) as prepared_load:
+        yield prepared_load
 
 
 @pytest.fixture
@@ -54,6 +55,15 @@ def own_kafka(tmp_path: Path) -> Iterator[tuple[KafkaServer, list[Child]]]:
     children = [server.start()]
     yield server, children
     children[-1].stop()
+
+
+@asynccontextmanager
+async def running(services: Services) -> AsyncIterator[Load]:
+    """Yield a load on new topics; stop whatever was started, however the test ends."""
+    try:
+        yield await prepared(services)
+    finally:
+        await asyncio.to_thread(services.stop_all)
 
 
 async def exact(load: Load) -> None:
@@ -108,20 +118,19 @@ async def test_a_database_killed_and_back_costs_nothing_but_time(
     server, children = own_postgres
     await until(lambda: asyncio.to_thread(server.is_ready), "PostgreSQL")
     services = Services(kafka_bootstrap, server.address, topic_namespace, tmp_path, "none")
-    load = await prepared(services)
-    worker = services.start_tracker()
-    writing = asyncio.create_task(load.write(600, pause_s=0.15))
-    await asyncio.sleep(5)
-    kill(children[-1])
-    await asyncio.sleep(4)
-    children.append(server.start())
-    await until(lambda: asyncio.to_thread(server.is_ready), "PostgreSQL again")
-    await writing
+    async with running(services) as load:
+        worker = services.start_tracker()
+        writing = asyncio.create_task(load.write(600, pause_s=0.15))
+        await asyncio.sleep(5)
+        kill(children[-1])
+        await asyncio.sleep(4)
+        children.append(server.start())
+        await until(lambda: asyncio.to_thread(server.is_ready), "PostgreSQL again")
+        await writing
 
-    await exact(load)
+        await exact(load)
 
-    assert worker.exit_code is None
-    await asyncio.to_thread(services.stop_all)
+        assert worker.exit_code is None
 
 
 async def test_a_stop_while_the_database_is_away_is_quick_and_says_try_again(
@@ -133,22 +142,21 @@ async def test_a_stop_while_the_database_is_away_is_quick_and_says_try_again(
     server, children = own_postgres
     await until(lambda: asyncio.to_thread(server.is_ready), "PostgreSQL")
     services = Services(kafka_bootstrap, server.address, topic_namespace, tmp_path, "none")
-    load = await prepared(services)
-    services.start_tracker("w1")
-    await load.write(200)
-    await until(lambda: caught_up(load), "all applied")
-    kill(children[-1])
-    await load.write(200)
-    await asyncio.sleep(2)
+    async with running(services) as load:
+        services.start_tracker("w1")
+        await load.write(200)
+        await until(lambda: caught_up(load), "all applied")
+        kill(children[-1])
+        await load.write(200)
+        await asyncio.sleep(2)
 
-    code = await asyncio.to_thread(services.stop, "w1")
+        code = await asyncio.to_thread(services.stop, "w1")
 
-    assert code == 75
-    children.append(server.start())
-    await until(lambda: asyncio.to_thread(server.is_ready), "PostgreSQL again")
-    services.start_tracker("w2")
-    await exact(load)
-    await asyncio.to_thread(services.stop_all)
+        assert code == 75
+        children.append(server.start())
+        await until(lambda: asyncio.to_thread(server.is_ready), "PostgreSQL again")
+        services.start_tracker("w2")
+        await exact(load)
 
 
 async def test_a_broker_killed_and_back_costs_nothing_but_time(
@@ -160,17 +168,16 @@ async def test_a_broker_killed_and_back_costs_nothing_but_time(
     server, children = own_kafka
     await until(lambda: asyncio.to_thread(server.is_ready), "Kafka")
     services = Services(server.address, postgres_url, topic_namespace, tmp_path, "none")
-    load = await prepared(services)
-    worker = services.start_tracker()
-    await load.write(200)
-    await until(lambda: caught_up(load), "all applied")
-    kill(children[-1])
-    await asyncio.sleep(4)
-    children.append(server.start())
-    await until(lambda: asyncio.to_thread(server.is_ready), "Kafka again")
-    await load.write(200)
+    async with running(services) as load:
+        worker = services.start_tracker()
+        await load.write(200)
+        await until(lambda: caught_up(load), "all applied")
+        kill(children[-1])
+        await asyncio.sleep(4)
+        children.append(server.start())
+        await until(lambda: asyncio.to_thread(server.is_ready), "Kafka again")
+        await load.write(200)
 
-    await exact(load)
+        await exact(load)
 
-    assert worker.exit_code is None
-    await asyncio.to_thread(services.stop_all)
+        assert worker.exit_code is None

@@ -95,7 +95,8 @@ def test_an_ending_closes_what_is_open() -> None:
     """A row never stays running for ever, whatever the writer forgot."""
     history = History()
     records = [history.started(), history.record(begun("a")), history.record(begun("b"))]
-    records += [history.record(waiting("b")), history.record(events.ExecutionFailed(error=AN_ERROR))]
+    records += [history.record(waiting("b"))]
+    records += [history.record(events.ExecutionFailed(error=AN_ERROR))]
 
     state, changes = folded(records)
 
@@ -110,7 +111,8 @@ def test_nothing_revives_an_ended_execution_or_visit() -> None:
     history = History()
     records = [history.started(), *history.step("a"), history.record(begun("a"))]
     still_one, _ = folded(records)
-    ended, changes = folded([*records, history.completed(), *history.step("b"), history.completed()])
+    late = [history.completed(), *history.step("b"), history.completed()]
+    ended, changes = folded([*records, *late])
 
     assert not still_one.open_visits
     assert (ended.status, ended.seq) == ("completed", 5)

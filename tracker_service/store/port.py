@@ -81,5 +81,5 @@ class Store(Protocol):
         False means that the position is not (any more) where the step begins; nothing was written.
         """
 
-    async def observe_ends(self, topic: str, ends: dict[int, int]) -> None:
-        """Note the end offset of each partition, as seen just now."""
+    async def observe_ends(self, topic: str, ends: dict[int, int]) -> dict[int, int]:
+        """Note the end offset of each partition, as seen just now; return its next offset."""

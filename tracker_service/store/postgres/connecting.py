@@ -32,8 +32,9 @@ async def open_pool(
         "application_name": application,
         # The statements here are short; compiling them costs more than it saves.
         "jit": "off",
-        # Rows and position go back together if the server crashes, and the tail is read again.
-        "synchronous_commit": "off",
+        # Off would be quicker and the log could heal it, but a worker remembers its position: after
+        # a crash of the server the rows would be behind what their own writer knows.
+        "synchronous_commit": "on",
     }
     if schema is not None:
         settings["search_path"] = schema
@@ -41,7 +42,7 @@ async def open_pool(
         with store_errors():
             return await asyncpg.create_pool(
                 url,
-                min_size=1,
+                min_size=0,
                 max_size=max_connections,
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=STATEMENT_TIMEOUT_S,

@@ -20,6 +20,7 @@ UPDATE projection_positions AS p SET end_offset = ends.end_offset, observed_at =
     caught_up_at = CASE WHEN p.next_offset >= ends.end_offset THEN now() ELSE p.caught_up_at END
 FROM unnest($2::integer[], $3::bigint[]) AS ends(partition, end_offset)
 WHERE p.topic = $1 AND p.partition = ends.partition
+RETURNING p.partition, p.next_offset
 """
 ANSWER: Final = """
 UPDATE interactions SET status = $2, completed_at = $3, human_input = $4::json, responded_by = $5

@@ -113,10 +113,11 @@ class PostgresStore:
                 async with connection.transaction():
                     return await self._advance_in_steps(connection, step, rows)
 
-    async def observe_ends(self, topic: str, ends: dict[int, int]) -> None:
+    async def observe_ends(self, topic: str, ends: dict[int, int]) -> dict[int, int]:
         """Note end offsets, and the moment for those partitions that are caught up."""
         with store_errors():
-            await self.pool.execute(sql.OBSERVE, topic, list(ends), list(ends.values()))
+            rows = await self.pool.fetch(sql.OBSERVE, topic, list(ends), list(ends.values()))
+        return {row[0]: row[1] for row in rows}
 
     async def _advance_in_steps(self, connection: Connection, step: Advance, rows: int) -> bool:
         if await connection.fetchval(sql.CLAIM, *_claim(step)) is None:

@@ -74,7 +74,7 @@ class Database:
         connection.row_factory = sqlite3.Row
         if not self._readonly:
             connection.execute("PRAGMA journal_mode = WAL")
-            # As with PostgreSQL: after a crash rows and position go back together.
+            # After a power cut rows and position go back together, and so does the only worker.
             connection.execute("PRAGMA synchronous = NORMAL")
         self._connection = connection
 

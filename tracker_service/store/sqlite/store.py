@@ -124,14 +124,22 @@ class SqliteStore:
 
         return await self.database.run(work)
 
-    async def observe_ends(self, topic: str, ends: dict[int, int]) -> None:
+    async def observe_ends(self, topic: str, ends: dict[int, int]) -> dict[int, int]:
         """Note end offsets, and the moment for those partitions that are caught up."""
         stamp = stored(now())
         rows = [
             {"topic": topic, "partition": partition, "end": end, "now": stamp}
             for partition, end in ends.items()
         ]
-        await self.database.run(lambda connection: connection.executemany(_OBSERVE, rows))
+
+        def work(connection: sqlite3.Connection) -> dict[int, int]:
+            connection.executemany(_OBSERVE, rows)
+            found = connection.execute(
+                "SELECT partition, next_offset FROM projection_positions WHERE topic = ?", (topic,)
+            )
+            return {row[0]: row[1] for row in found if row[0] in ends}
+
+        return await self.database.run(work)
 
 
 def load(connection: sqlite3.Connection, execution_ids: Sequence[str]) -> Loaded:
