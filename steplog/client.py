@@ -28,6 +28,15 @@ COMMAND_WAIT_MS = 5_000
 DEFAULT_RESULT_TIMEOUT_S = 3600.0
 
 
+# 80 random bits: among a hundred million executions two meet with odds of one in 10^8.
+NEW_ID_CHARS = 20
+
+
+def new_execution_id() -> str:
+    """Return an id nobody else uses; shorter than a UUID because people type it."""
+    return uuid.uuid4().hex[-NEW_ID_CHARS:]
+
+
 class Steplog:
     """A connection to one steplog: commands go to the log, questions to the API."""
 
@@ -66,7 +75,7 @@ class Steplog:
         try:
             command = RunPipeline.model_validate(
                 {
-                    "execution_id": execution_id or uuid.uuid4().hex,
+                    "execution_id": execution_id or new_execution_id(),
                     "input": {} if input is None else input,
                     **what,
                 }

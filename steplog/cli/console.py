@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 # One sentence may be longer than the terminal is wide; breaking it would break copying from it.
 out = Console(highlight=False)
@@ -65,6 +66,20 @@ def duration(milliseconds: float | None) -> str:
 def moment(time: datetime | None) -> str:
     """Return a time to the second in the reader's own time zone."""
     return "-" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def short_moment(time: datetime, now: datetime) -> str:
+    """Return the time of day for one of today, else the date and the minute."""
+    here, today = time.astimezone(), now.astimezone().date()
+    return f"{here:%H:%M:%S}" if here.date() == today else f"{here:%Y-%m-%d %H:%M}"
+
+
+def plain_table(*headings: str) -> Table:
+    """Return an empty table without lines, for a terminal and for `grep` alike."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
 
 
 def short_json(value: Any) -> str:

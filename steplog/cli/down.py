@@ -5,12 +5,15 @@ import signal
 import time
 from contextlib import suppress
 
+import psutil
+
 from steplog.cli.console import out
 from steplog.cli.options import DataDir, settings_with
 from steplog.errors import LocalError, StackBusy
 from steplog.local.data_folder import DataFolder
 
 STOP_TIMEOUT_S = 60.0
+EXIT_TIMEOUT_S = 5.0
 POLL_S = 0.1
 
 
@@ -30,4 +33,7 @@ def down(data_dir: DataDir = None) -> None:
                 f"{folder.logs}, or end process {state.supervisor_pid} yourself."
             )
         time.sleep(POLL_S)
+    # It has let go of the folder and only has to end itself.
+    with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+        psutil.Process(state.supervisor_pid).wait(EXIT_TIMEOUT_S)
     out.print("Stopped; nothing is left running.")

@@ -7,7 +7,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.records import ExecutionRecord, StepRecord
-from steplog.cli.console import duration, moment, out, short_json, styled_status
+from steplog.cli.console import (
+    duration,
+    moment,
+    out,
+    plain_table,
+    short_json,
+    styled_status,
+)
 
 TIMELINE_CHARS = 28
 
@@ -45,9 +52,7 @@ def _facts(execution: ExecutionRecord) -> Table:
 
 
 def _steps(steps: Sequence[StepRecord]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("step", overflow="fold")
-    table.add_column("status")
+    table = plain_table("step", "status")
     table.add_column("began", justify="right")
     table.add_column("took", justify="right")
     table.add_column("tries", justify="right")
@@ -60,7 +65,7 @@ def _steps(steps: Sequence[StepRecord]) -> Table:
             styled_status(step.status),
             span.began(step),
             duration(step.execution_time_ms),
-            str(step.attempt),
+            str(step.attempt) if step.started_at is not None else "",
             span.bar(step),
         )
     return table

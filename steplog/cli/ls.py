@@ -1,6 +1,7 @@
 """`steplog ls`: the executions, newest first."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -9,7 +10,14 @@ from rich.table import Table
 
 from contracts.records import ExecutionRecord, ExecutionStatus
 from steplog.addresses import api_url
-from steplog.cli.console import duration, moment, out, print_json, styled_status
+from steplog.cli.console import (
+    duration,
+    out,
+    plain_table,
+    print_json,
+    short_moment,
+    styled_status,
+)
 from steplog.cli.options import AsJson, DataDir, settings_with
 from steplog.read_api import ExecutionPage, ReadApi
 
@@ -52,9 +60,7 @@ async def _read(url: str, filters: dict[str, str | int | None]) -> ExecutionPage
 
 
 def _table(page: ExecutionPage) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("execution", "pipeline", "status", "started"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table("execution", "pipeline", "status", "started")
     table.add_column("took", justify="right")
     table.add_column("steps", justify="right")
     for execution in page.items:
@@ -67,7 +73,7 @@ def _row(execution: ExecutionRecord) -> tuple[str, ...]:
         escape(execution.execution_id),
         escape(execution.pipeline_id),
         styled_status(execution.status),
-        moment(execution.started_at),
+        short_moment(execution.started_at, datetime.now(UTC)),
         duration(execution.execution_time_ms),
         f"{execution.completed_steps}/{execution.total_steps}",
     )

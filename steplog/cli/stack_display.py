@@ -36,6 +36,7 @@ class StackDisplay:
         self._began_s = time.monotonic()
         self._ready_after_s: dict[str, float] = {}
         self._told: dict[str, ProcessStatus] = {}
+        self._stopping = False
         self._spinner = Spinner("dots", style="cyan")
         self._live: Live | None = None
         if out.is_terminal:
@@ -43,7 +44,10 @@ class StackDisplay:
             self._live.start()
 
     def show(self, state: StackState) -> None:
-        """Show a state."""
+        """Show a state; of one that stops, only that it does."""
+        if state.stopping:
+            self._tell_stopping(state)
+            return
         for process in state.processes:
             if process.status is ProcessStatus.RUNNING:
                 self._ready_after_s.setdefault(process.name, time.monotonic() - self._began_s)
@@ -56,6 +60,11 @@ class StackDisplay:
         """Leave the last picture standing; safe to call again."""
         if self._live is not None:
             self._live.stop()
+
+    def _tell_stopping(self, state: StackState) -> None:
+        if state.ready and not self._stopping:
+            self._stopping = True
+            out.print("Stopping; steps that run have a moment to end.")
 
     def _picture(self, state: StackState) -> Group:
         table = Table.grid(padding=(0, 2))
@@ -88,6 +97,13 @@ class StackDisplay:
 
 def print_addresses(state: StackState, data_dir: Path, how_to_stop: str) -> None:
     """Tell where everything answers and what to do next."""
+    out.print("\n[bold green]steplog is up.[/]")
+    out.print(addresses(state, data_dir), soft_wrap=True)
+    out.print("\nTry [bold]steplog run FILE --wait[/], then [bold]steplog ls[/]. " + how_to_stop)
+
+
+def addresses(state: StackState, data_dir: Path) -> Table:
+    """Return where everything answers, to be printed without wrapping."""
     table = Table.grid(padding=(0, 2))
     for name, value in (
         ("API", state.api_url),
@@ -95,7 +111,5 @@ def print_addresses(state: StackState, data_dir: Path, how_to_stop: str) -> None
         ("PostgreSQL", state.database_url),
         ("Data, logs", str(data_dir)),
     ):
-        table.add_row(f"[dim]{name}[/]", escape(value or ""))
-    out.print("\n[bold green]steplog is up.[/]")
-    out.print(table, soft_wrap=True)
-    out.print("\nTry [bold]steplog run FILE --wait[/], then [bold]steplog ls[/]. " + how_to_stop)
+        table.add_row(f"[dim]{name}[/]", escape(value or "not known yet"))
+    return table

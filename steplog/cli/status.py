@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from steplog.cli.console import duration, out, print_json, styled_status
+from steplog.cli.console import duration, out, plain_table, print_json, styled_status
 from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.stack_display import addresses
 from steplog.errors import StackBusy
 from steplog.local.data_folder import DataFolder
 from steplog.local.stack_state import ProcessState, StackState
@@ -32,9 +32,7 @@ def _body(state: StackState | None) -> dict[str, object]:
 
 
 def _print(state: StackState, folder: DataFolder) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("part", "status", "kind", "for", "pid", "restarts", "address"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table("part", "status", "kind", "for", "pid", "restarts")
     for process in state.processes:
         table.add_row(*_row(process))
     out.print(table)
@@ -42,7 +40,8 @@ def _print(state: StackState, folder: DataFolder) -> None:
         if process.note is not None:
             out.print(f"\n[yellow]{process.name}[/] {escape(process.note)}", soft_wrap=True)
             out.print(f"[dim]log: {escape(process.log or '')}[/]", soft_wrap=True)
-    out.print(f"\n[dim]Data and logs in {escape(str(folder.root))}[/]", soft_wrap=True)
+    out.print()
+    out.print(addresses(state, folder.root), soft_wrap=True)
 
 
 def _row(process: ProcessState) -> tuple[str, ...]:
@@ -55,5 +54,4 @@ def _row(process: ProcessState) -> tuple[str, ...]:
         duration(stood_ms),
         str(process.pid or ""),
         str(process.restarts or ""),
-        escape(process.address or ""),
     )

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from steplog.addresses import find_addresses
-from steplog.cli.console import out
+from steplog.cli.console import out, plain_table
 from steplog.cli.options import DataDir, settings_with
 from steplog.settings import SteplogSettings
 from steplog.topics import apply_topics
@@ -38,9 +37,7 @@ def apply(
     declared = _declared(file, settings)
     servers = settings.kafka_bootstrap_servers or find_addresses(settings).kafka_bootstrap_servers
     applied = asyncio.run(apply_topics(servers, declared.topics, declared.replication_factor))
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("topic", "partitions", "change"):
-        table.add_column(heading)
+    table = plain_table("topic", "partitions", "change")
     for one in applied:
         table.add_row(one.topic.name, str(one.topic.partitions), one.change)
     out.print(table)

@@ -50,19 +50,13 @@ def _run_here(settings: SteplogSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     display = StackDisplay()
-    latest: list[StackState] = []
 
-    def show(state: StackState) -> None:
-        latest[:] = [state]
-        if not state.stopping:
-            display.show(state)
-
-    def tell_ready() -> None:
+    def tell_ready(state: StackState) -> None:
         display.close()
-        print_addresses(latest[0], settings.data_dir, "Ctrl-C stops everything.")
+        print_addresses(state, settings.data_dir, "Ctrl-C stops everything.")
 
     try:
-        Stack(settings, show).run(tell_ready)
+        Stack(settings, display.show).run(tell_ready)
     except KeyboardInterrupt:
         out.print("Stopped; nothing is left running.")
     finally:

@@ -49,7 +49,7 @@ class Stack:
             processes=tuple(ProcessState(name=name, kind="") for name in PARTS),
         )
 
-    def run(self, on_ready: Callable[[], None]) -> None:
+    def run(self, on_ready: OnState) -> None:
         """Start everything, then watch over it until KeyboardInterrupt; leave nothing running.
 
         Raises:
@@ -60,7 +60,7 @@ class Stack:
             end_leftovers(self._folder.read_state())
             with self._stopped_at_the_end():
                 self._start()
-                on_ready()
+                on_ready(self._state)
                 self._watch()
 
     def _start(self) -> None:

@@ -7,7 +7,7 @@ import psutil
 
 from steplog.local.child import Child
 from tests.steplog.local.programs import DEAF, SLEEPS, python_program
-from tests.steplog.local.waiting import wait_until
+from tests.steplog.local.waiting import has_ended, wait_until
 
 
 def test_a_child_ends_by_its_stop_signal(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_what_a_killed_child_started_is_killed_with_it(tmp_path: Path) -> None:
 
     child.stop()
 
-    wait_until(lambda: not grandchild.is_running() or grandchild.status() == "zombie")
+    wait_until(lambda: has_ended(grandchild))
     assert child.exit_code == -signal.SIGKILL
 
 

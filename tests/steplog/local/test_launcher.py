@@ -13,7 +13,7 @@ from steplog.local.launcher import ORPHANED_EXIT_CODE, SHELL_SIGNALLED, launcher
 from steplog.local.system_calls import is_root
 from steplog.local.system_user import unprivileged_user
 from tests.steplog.local.programs import SLEEPS
-from tests.steplog.local.waiting import wait_until
+from tests.steplog.local.waiting import has_ended, wait_until
 
 PARENT = """
 import subprocess, sys, time
@@ -42,7 +42,7 @@ def test_a_child_ends_when_its_parent_is_killed(extra: list[str]) -> None:
     parent.kill()
     parent.wait()
 
-    wait_until(lambda: not any(one.is_running() for one in family))
+    wait_until(lambda: all(has_ended(one) for one in family))
 
 
 def test_a_watching_launcher_passes_the_stop_signal_on() -> None:

@@ -3,8 +3,18 @@
 import time
 from collections.abc import Callable
 
+import psutil
+
 WAIT_TIMEOUT_S = 20.0
 LOOK_INTERVAL_S = 0.02
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether a process is gone; one that nobody has asked about yet counts as gone."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = WAIT_TIMEOUT_S) -> None:

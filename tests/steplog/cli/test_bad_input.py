@@ -1,0 +1,152 @@
+"""What can't be used is named in one sentence with the remedy, and nothing is left behind."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from contracts.topics import Topics
+from steplog.local.ports import free_ports
+from tests.steplog.cli.command_line import is_one_sentence, steplog
+from tests.steplog.cli.plain_steps import definition
+
+
+@pytest.fixture
+def nowhere() -> dict[str, str]:
+    """Return the address of a broker and an API that are down."""
+    port = free_ports(1)[0]
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
+        "STEPLOG_API_URL": f"http://127.0.0.1:{port}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "x", "--input", "{name: Ada}"), "The value of --input is not JSON"),
+        (("run", "x", "--input", "@no-such-file"), "The file no-such-file can't be read"),
+        (("run", "no/such/definition.json"), "The file no/such/definition.json can't be read"),
+        (("run", "README.md"), "The file README.md is not JSON"),
+        (("topics", "apply", "--file", "no-such.yaml"), "The file no-such.yaml can't be read"),
+        (("topics", "apply", "--file", "pyproject.toml"), "The file pyproject.toml is not YAML"),
+    ],
+)
+def test_input_that_cannot_be_read_is_named(arguments: tuple[str, ...], said: str) -> None:
+    ended = steplog(*arguments)
+
+    assert is_one_sentence(ended)
+    assert said in ended.err
+
+
+def test_json_that_is_no_definition_is_named(tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text("[1, 2]")
+
+    ended = steplog("run", str(tmp_path / "list.json"))
+
+    assert is_one_sentence(ended)
+    assert "holds no pipeline definition" in ended.err
+
+
+def test_an_id_that_no_execution_can_have_is_refused(kafka_bootstrap: str) -> None:
+    env = {"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap}
+
+    ended = steplog("run", "x", "--id", "with space", env=env)
+
+    assert is_one_sentence(ended)
+    assert "execution_id" in ended.err
+
+
+def test_a_broker_that_is_down_is_named(nowhere: dict[str, str], tmp_path: Path) -> None:
+    for arguments in (("up",), ("up", "--detach"), ("run", "x"), ("topics", "apply")):
+        ended = steplog(*arguments, env={**nowhere, "STEPLOG_DATA_DIR": str(tmp_path)})
+
+        assert is_one_sentence(ended), ended
+        assert f"Kafka does not answer at {nowhere['KAFKA_BOOTSTRAP_SERVERS']}" in ended.err
+
+
+def test_a_database_that_is_down_is_named(tmp_path: Path) -> None:
+    env = {
+        "STEPLOG_DATABASE_URL": f"postgresql://127.0.0.1:{free_ports(1)[0]}/steplog",
+        "STEPLOG_DATA_DIR": str(tmp_path),
+    }
+
+    ended = steplog("up", env=env)
+
+    assert is_one_sentence(ended)
+    assert "PostgreSQL does not answer at postgresql://127.0.0.1" in ended.err
+
+
+def test_an_api_that_is_down_is_named(nowhere: dict[str, str]) -> None:
+    for arguments in (("ls",), ("show", "x")):
+        ended = steplog(*arguments, env=nowhere)
+
+        assert is_one_sentence(ended)
+        assert f"No steplog API answers at {nowhere['STEPLOG_API_URL']}" in ended.err
+
+
+def test_a_topic_with_another_partition_count_is_refused(
+    kafka_bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    env = {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+        "STEPLOG_TOPIC_NAMESPACE": topics.commands.name.removesuffix(".commands"),
+        "STEPLOG_PARTITIONS": "16",
+        "STEPLOG_DATA_DIR": str(tmp_path),
+    }
+
+    for arguments in (("topics", "apply"), ("up",)):
+        ended = steplog(*arguments, env=env)
+
+        assert is_one_sentence(ended), ended
+        assert f"Topic {topics.commands.name} has 4 partitions, not 16" in ended.err
+
+
+def test_a_command_without_its_topic_is_refused(
+    kafka_bootstrap: str, topic_namespace: str, tmp_path: Path
+) -> None:
+    env = {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+        "STEPLOG_TOPIC_NAMESPACE": topic_namespace,
+        "STEPLOG_API_URL": "http://127.0.0.1:1",
+    }
+    (tmp_path / "greet.json").write_text(json.dumps(definition("Greet")))
+
+    ended = steplog("run", str(tmp_path / "greet.json"), env=env)
+
+    assert is_one_sentence(ended)
+    assert "create it with `steplog topics apply`" in ended.err
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        ended = steplog("up", "--api-port", str(port), "--data-dir", str(tmp_path))
+
+    assert is_one_sentence(ended)
+    assert f"Port {port} on 127.0.0.1 is taken" in ended.err
+
+
+def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    ended = steplog("up", "--data-dir", str(tmp_path / "file" / "data"))
+
+    assert is_one_sentence(ended)
+    assert f"The data folder {tmp_path}/file/data can't be written" in ended.err
+
+
+def test_a_wrong_setting_is_named_by_its_variable() -> None:
+    ended = steplog("ls", env={"STEPLOG_PARTITIONS": "many"})
+
+    assert is_one_sentence(ended)
+    assert "STEPLOG_PARTITIONS" in ended.err
+
+
+def test_a_command_line_that_cannot_be_understood_ends_with_64() -> None:
+    ended = steplog("run")
+
+    assert ended.exit_code == 64
+    assert "FILE|NAME" in ended.err
