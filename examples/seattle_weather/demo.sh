@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts the stack, runs the example, shows what the read model knows of it, stops the stack.
+# Starts the stack, runs the example (which shows what the read model knows of it), stops the stack.
 # Usage: demo.sh STEPLOG DATA_FOLDER; KEEP=1 in the environment leaves the stack running.
 set -eu
 steplog=$1
@@ -16,7 +16,6 @@ trap stop EXIT
 
 "$steplog" up --detach
 "$steplog" run "$here/pipeline.json" --id "$id" --input '{"without": "fog"}' --wait
-"$steplog" show "$id"
 
 report="reports/seattle_weather/$id/report.md"
 echo
