@@ -1,0 +1,46 @@
+"""Steps for the service's tests: quick, asking, slow, failing."""
+
+import asyncio
+from typing import Any
+
+from executor_service import Step
+
+
+class Quick(Step):
+    """Returns at once."""
+
+    async def run(self, data: Any) -> Any:
+        """Return one key."""
+        return {self.name: "done"}
+
+
+class Ask(Step):
+    """Asks a person."""
+
+    async def run(self, data: Any) -> Any:
+        """Ask for approval."""
+        return {"status": "human_input_required", "prompt": "Go on?"}
+
+
+class AskBriefly(Step):
+    """Asks a person who has a minute."""
+
+    async def run(self, data: Any) -> Any:
+        """Ask for approval within a minute."""
+        return {"status": "human_input_required", "prompt": "Quick?", "timeout_seconds": 60}
+
+
+class Forever(Step):
+    """Runs until it is cancelled."""
+
+    async def run(self, data: Any) -> Any:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+
+
+class Failing(Step):
+    """Fails."""
+
+    async def run(self, data: Any) -> Any:
+        """Raise."""
+        raise ValueError("no such luck")
