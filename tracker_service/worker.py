@@ -6,6 +6,7 @@ body never raises; what can't be waited out ends the process at once, and the ne
 the position in the read model.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ STREAM_BUFFER_BATCHES = 4
 # Offsets are committed for lag tools only.
 COMMIT_INTERVAL_S = 5.0
 WATCH_INTERVAL_S = 1.0
+GC_THRESHOLDS = (100_000, 50, 50)
 
 EXIT_TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a new process begins where this one stopped.
 EXIT_SOFTWARE = 70  # EX_SOFTWARE: something here is wrong; look at the log.
@@ -116,6 +118,10 @@ class LiveTracker:
 
     def run(self) -> None:
         """Run until stopped by a signal; ends the process."""
+        # What is imported stays; what a batch makes is freed by reference counts. Fewer rounds of
+        # the cycle collector were worth a tenth of the rate.
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         self._worker.execute_from_commandline()
 

@@ -93,28 +93,9 @@ def spoiled(record: Record) -> Record:
 
 
 # The commonest twice, so that histories get long.
-MOVES = st.sampled_from(
-    [
-        "start",
-        "start",
-        "complete",
-        "complete",
-        "fail",
-        "retry",
-        "cancel",
-        "skip",
-        "schedule",
-        "wait",
-        "resume",
-        "end",
-        "break",
-        "claim",
-        "stale",
-        "repeat",
-        "poison",
-        "hole",
-    ]
-)
+_COMMON = ("start", "complete", "start", "complete", "fail", "retry", "cancel", "skip", "schedule")
+_RARE = ("wait", "resume", "end", "break", "claim", "stale", "repeat", "poison", "hole")
+MOVES = st.sampled_from((*_COMMON, *_RARE))
 LOGS = st.lists(
     st.tuples(
         st.integers(0, PARTITIONS - 1),

@@ -26,7 +26,7 @@ from tracker_service.projections.state import (
     Beginning,
     ExecutionState,
 )
-from tracker_service.projections.step_fold import fold_step, withdraw
+from tracker_service.projections.step_fold import STEP_FOLDS, fold_step, withdraw
 
 
 def begin(fact: Fact, changes: Changes) -> ExecutionState:
@@ -59,10 +59,16 @@ def fold(state: ExecutionState, fact: Fact, changes: Changes) -> None:
     Raises:
         Unfoldable: the event contradicts the history before it; nothing has been changed then.
     """
+    if type(fact.payload) in STEP_FOLDS:
+        fold_step(state, fact, changes)
+        _derive_status(state, fact, changes)
+    else:
+        _fold_execution(state, fact, changes)
+    advance(state, fact, changes)
+
+
+def _fold_execution(state: ExecutionState, fact: Fact, changes: Changes) -> None:
     payload = fact.payload
-    if isinstance(payload, lens.ExecutionStartedLens):
-        raise Unfoldable("started_twice", f"Execution {state.execution_id} began twice.")
-    changes.executions[state.execution_id] = state
     if isinstance(payload, lens.ExecutionCompletedLens):
         state.output_data = json_text(payload.output)
         _end(state, fact, EXECUTION_COMPLETED, payload.duration_ms, changes)
@@ -73,10 +79,8 @@ def fold(state: ExecutionState, fact: Fact, changes: Changes) -> None:
     elif isinstance(payload, lens.ExecutionCancelledLens):
         state.error_message = column_text(payload.reason) or None
         _end(state, fact, EXECUTION_CANCELLED, payload.duration_ms, changes)
-    elif not isinstance(payload, lens.CommandRefusedLens):
-        fold_step(state, fact, changes)
-        _derive_status(state, fact, changes)
-    advance(state, fact, changes)
+    elif isinstance(payload, lens.ExecutionStartedLens):
+        raise Unfoldable("started_twice", f"Execution {state.execution_id} began twice.")
 
 
 def advance(state: ExecutionState, fact: Fact, changes: Changes) -> None:

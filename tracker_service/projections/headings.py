@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from contracts.codec import read_attributes
-from contracts.envelope import CONTENT_TYPE_STRUCTURED
+from contracts.envelope import CONTENT_TYPE_JSON, CONTENT_TYPE_STRUCTURED
 from contracts.errors import UndecodableRecord
 
 # Longest execution id a row can be keyed by; PostgreSQL's index entries end near 2,700 bytes.
@@ -55,7 +55,8 @@ def read_heading(record: LogRecord) -> Heading | Unreadable:
     value = record.value
     attributes = dict(record.headers)
     try:
-        if value is None or _is_structured(attributes):
+        content_type = attributes.get("content-type", CONTENT_TYPE_JSON)
+        if value is None or content_type.startswith(CONTENT_TYPE_STRUCTURED):
             found, value = read_attributes(value, record.headers)
             attributes = dict(found)
         execution_id = attributes["ce_subject"].decode()
@@ -79,11 +80,6 @@ def read_heading(record: LogRecord) -> Heading | Unreadable:
         return _unreadable(record, error.code, str(error))
     except ValueError as error:
         return _unreadable(record, "bad_header", f"A header can't be read: {error}.")
-
-
-def _is_structured(attributes: dict[str, bytes]) -> bool:
-    content_type = attributes.get("content-type")
-    return content_type is not None and content_type.startswith(CONTENT_TYPE_STRUCTURED)
 
 
 def _time(text: str) -> datetime:

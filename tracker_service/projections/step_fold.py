@@ -1,7 +1,7 @@
 """One step event onto one visit of an execution."""
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 
 from msgspec import Raw
 
@@ -31,8 +31,8 @@ from tracker_service.projections.state import (
 
 def fold_step(state: ExecutionState, fact: Fact, changes: Changes) -> None:
     """Apply a step event; one for a visit that has ended changes nothing."""
-    payload = cast(lens.StepLens, fact.payload)
-    if isinstance(payload, lens.StepCompensatedLens):
+    payload: lens.StepLens = fact.payload  # type: ignore[assignment]
+    if type(payload) is lens.StepCompensatedLens:
         compensate(state, fact, changes)
         return
     step_id = column_text(payload.step_id)
@@ -47,7 +47,7 @@ def fold_step(state: ExecutionState, fact: Fact, changes: Changes) -> None:
         state.outcomes.setdefault(step_id, NO_OUTCOME)
     changes.visits[(state.execution_id, step_id, payload.iteration)] = visit
     visit.attempt = payload.attempt
-    _FOLDS[type(payload)](state, visit, fact, changes)
+    STEP_FOLDS[type(payload)](state, visit, fact, changes)
 
 
 def close_visit(
@@ -80,7 +80,7 @@ def withdraw(state: ExecutionState, fact: Fact, changes: Changes) -> None:
 
 def compensate(state: ExecutionState, fact: Fact, changes: Changes) -> None:
     """Note that a step was undone; its ended row stays as it ended."""
-    payload = cast(lens.StepCompensatedLens, fact.payload)
+    payload: lens.StepCompensatedLens = fact.payload  # type: ignore[assignment]
     changes.compensations.append(
         Compensation(
             state.execution_id,
@@ -114,7 +114,7 @@ def _scheduled(_state: ExecutionState, visit: Visit, _fact: Fact, _changes: Chan
 
 
 def _started(state: ExecutionState, visit: Visit, fact: Fact, _changes: Changes) -> None:
-    payload = cast(lens.StepStartedLens, fact.payload)
+    payload: lens.StepStartedLens = fact.payload  # type: ignore[assignment]
     state.waiting_visits -= visit.status == STEP_WAITING
     visit.status = STEP_RUNNING
     visit.step_type = column_text(payload.step_type)
@@ -128,7 +128,7 @@ def _started(state: ExecutionState, visit: Visit, fact: Fact, _changes: Changes)
 
 
 def _attempt_failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload = cast(lens.StepAttemptFailedLens, fact.payload)
+    payload: lens.StepAttemptFailedLens = fact.payload  # type: ignore[assignment]
     changes.failed_attempts.append(
         FailedAttempt(
             state.execution_id,
@@ -146,7 +146,7 @@ def _attempt_failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Ch
 
 
 def _completed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload = cast(lens.StepCompletedLens, fact.payload)
+    payload: lens.StepCompletedLens = fact.payload  # type: ignore[assignment]
     visit.output_data = json_text(payload.output)
     if payload.error != lens.NULL:  # What the fallback answered.
         _note_error(visit, payload.error)
@@ -154,14 +154,14 @@ def _completed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes
 
 
 def _failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload = cast(lens.StepFailedLens, fact.payload)
+    payload: lens.StepFailedLens = fact.payload  # type: ignore[assignment]
     visit.output_data = _text_or_none(payload.output)
     _note_error(visit, payload.error)
     close_visit(state, visit, STEP_FAILED, fact, changes)
 
 
 def _skipped(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload = cast(lens.StepSkippedLens, fact.payload)
+    payload: lens.StepSkippedLens = fact.payload  # type: ignore[assignment]
     visit.step_type = column_text(payload.step_type)
     visit.step_name = column_text(payload.step_name) or visit.step_name
     visit.error_message = column_text(payload.reason) or None
@@ -169,14 +169,14 @@ def _skipped(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
 
 
 def _cancelled(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload = cast(lens.StepCancelledLens, fact.payload)
+    payload: lens.StepCancelledLens = fact.payload  # type: ignore[assignment]
     _cancel_question(visit, fact, changes)
     visit.error_message = column_text(payload.reason) or None
     close_visit(state, visit, STEP_CANCELLED, fact, changes)
 
 
 def _waiting(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload = cast(lens.StepWaitingLens, fact.payload)
+    payload: lens.StepWaitingLens = fact.payload  # type: ignore[assignment]
     state.waiting_visits += visit.status != STEP_WAITING
     visit.status = STEP_WAITING
     visit.interaction_id = column_text(payload.interaction_id)
@@ -201,7 +201,7 @@ def _waiting(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
 
 
 def _resumed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload = cast(lens.StepResumedLens, fact.payload)
+    payload: lens.StepResumedLens = fact.payload  # type: ignore[assignment]
     state.waiting_visits -= visit.status == STEP_WAITING
     visit.status = STEP_RUNNING
     changes.answers.append(
@@ -215,8 +215,12 @@ def _resumed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
     )
 
 
+def _compensated(state: ExecutionState, _visit: Visit, fact: Fact, changes: Changes) -> None:
+    compensate(state, fact, changes)
+
+
 _Fold = Callable[[ExecutionState, Visit, Fact, Changes], None]
-_FOLDS: Final[dict[type, _Fold]] = {
+STEP_FOLDS: Final[dict[type, _Fold]] = {
     lens.StepScheduledLens: _scheduled,
     lens.StepStartedLens: _started,
     lens.StepAttemptFailedLens: _attempt_failed,
@@ -226,4 +230,5 @@ _FOLDS: Final[dict[type, _Fold]] = {
     lens.StepCancelledLens: _cancelled,
     lens.StepWaitingLens: _waiting,
     lens.StepResumedLens: _resumed,
+    lens.StepCompensatedLens: _compensated,
 }
