@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 # Takes an execution's events, in order, and returns once they are acknowledged.
 Append = Callable[[str, Sequence[ev.Event], str | None], Awaitable[None]]
+# As the rows have it; an execution's id may hold colons.
 _STEP_IDS_SEPARATOR = ":"
 
 
@@ -26,7 +27,8 @@ class EventPublisher:
     """Makes events and appends them; register it as `execution_tracker`.
 
     Statuses are those of `contracts.records`; times, durations and seq are given by whoever
-    appends. `step_execution_id` is `execution_id:step_id:iteration`.
+    appends. `step_execution_id` is `execution_id:step_id:iteration`, as in
+    the rows, so a step's id may hold no colon here.
     """
 
     def __init__(self, append: Append) -> None:
@@ -71,7 +73,13 @@ class EventPublisher:
         input_data: JsonValue = None,
         metadata: JsonObject | None = None,
     ) -> str:
-        """Publish that a step began, and return the id to complete it by."""
+        """Publish that a step began, and return the id to complete it by.
+
+        Raises:
+            ValueError: the step's id holds a colon.
+        """
+        if _STEP_IDS_SEPARATOR in step_id:
+            raise ValueError(f"The step id {step_id!r} holds a colon; give the step another id.")
         iteration = int((metadata or {}).get("iteration", 1))
         started = ev.StepStarted(
             step_id=step_id,
@@ -114,12 +122,10 @@ class EventPublisher:
 
 
 def _parts(step_execution_id: str) -> tuple[str, str, int]:
-    # Execution ids may hold colons, step ids too; only the pipeline's author uses the latter here.
-    execution_id, _, rest = step_execution_id.partition(_STEP_IDS_SEPARATOR)
-    step_id, _, iteration = rest.rpartition(_STEP_IDS_SEPARATOR)
-    if not step_id or not iteration.isdigit():
+    execution_id, *rest = step_execution_id.rsplit(_STEP_IDS_SEPARATOR, 2)
+    if len(rest) != 2 or not rest[1].isdigit():
         raise ValueError(f"{step_execution_id!r} was not returned by start_step_execution.")
-    return execution_id, step_id, int(iteration)
+    return execution_id, rest[0], int(rest[1])
 
 
 def _step_end(

@@ -1,98 +1,82 @@
-"""`steplog check`: everything wrong with a definition, at once, before anything runs."""
+"""`steplog check`: everything wrong with a definition at once, and its flow drawn."""
 
-import json
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from executor_service.blueprint import Blueprint, compile_definition
-from executor_service.compat import Difference, differences
-from executor_service.errors import DefinitionRefused, Problem
+from executor_service import (
+    Allowlist,
+    Blueprint,
+    DefinitionRefused,
+    Problem,
+    compile_definition,
+)
 from executor_service.flow_drawing import mermaid, terminal
-from executor_service.loading import Allowlist
-from executor_service.runner import read_definition_file
+from steplog.cli.console import out, print_json
+from steplog.cli.options import AsJson
+from steplog.cli.reading import definition_in
+from steplog.settings import load_settings
 
 EXIT_REFUSED = 1
-STEP_MODULES_SETTING = "STEPLOG_STEP_MODULES"
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="A pipeline definition (JSON).")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A definition's file.")],
     graph: Annotated[bool, typer.Option("--graph", help="Draw the flow.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
-    compat: Annotated[
-        bool, typer.Option("--compat", help="Say what ia_modules would do differently.")
+    as_mermaid: Annotated[
+        bool, typer.Option("--mermaid", help="Print the flow as a Mermaid chart and no more.")
     ] = False,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(help=f"Module steps may come from; else {STEP_MODULES_SETTING} says."),
-    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Check a definition: unknown steps, operators, templates and modules, with place and hint.
+    """Check a definition: every problem with its place; exits with 1 if it would be refused.
 
-    Exit code 0 if it would be accepted, 1 if it would be refused.
+    Step modules are checked against STEPLOG_STEP_MODULES if it is set, as the executor does.
     """
-    sys.path.insert(0, str(Path.cwd()))  # Step modules beside the definition, as when run here.
-    blueprint: Blueprint | None = None
+    # The executor finds step modules beside it, so they are looked for here too.
+    sys.path.insert(0, str(Path.cwd()))
+    definition = definition_in(file)
     try:
-        definition = read_definition_file(file)
-        unlike = differences(definition) if compat else []
-        blueprint = compile_definition(definition, _allowlist(allow))
-        problems = list(blueprint.warnings)
+        blueprint = compile_definition(dict(definition), _allowlist())
     except DefinitionRefused as refused:
-        problems, unlike = [*refused.problems, *refused.warnings], []
+        _tell([*refused.problems, *refused.warnings], file, as_json)
+        raise typer.Exit(EXIT_REFUSED) from None
+    if as_mermaid:
+        sys.stdout.write(mermaid(blueprint) + "\n")
+        return
+    _tell(blueprint.warnings, file, as_json, blueprint)
+    if graph and not as_json:
+        out.print(f"\n{escape(terminal(blueprint))}", soft_wrap=True)
+
+
+def _allowlist() -> Allowlist:
+    modules = load_settings().step_modules
+    return Allowlist(modules.split(",")) if modules else Allowlist.everything()
+
+
+def _tell(
+    problems: Sequence[Problem], file: Path, as_json: bool, blueprint: Blueprint | None = None
+) -> None:
     if as_json:
-        typer.echo(_json(blueprint, problems, unlike, graph=graph))
+        listed = [
+            {
+                "severity": one.severity,
+                "json_path": one.json_path,
+                "message": one.message,
+                "hint": one.hint,
+            }
+            for one in problems
+        ]
+        print_json({"valid": blueprint is not None, "problems": listed})
+        return
+    for problem in problems:
+        style = "red" if problem.severity == "error" else "yellow"
+        out.print(f"[{style}]{problem.severity}[/] {escape(str(problem))}", soft_wrap=True)
+    if blueprint is None:
+        out.print(f"{file} would be refused.", soft_wrap=True)
     else:
-        typer.echo(_text(file, blueprint, problems, unlike, graph=graph))
-    if blueprint is None:
-        raise typer.Exit(EXIT_REFUSED)
-
-
-def _allowlist(allow: list[str] | None) -> Allowlist:
-    listed = allow or [m for m in os.environ.get(STEP_MODULES_SETTING, "").split(",") if m.strip()]
-    return Allowlist(listed) if listed else Allowlist.everything()
-
-
-def _text(
-    file: Path,
-    blueprint: Blueprint | None,
-    problems: list[Problem],
-    unlike: list[Difference],
-    *,
-    graph: bool,
-) -> str:
-    lines = [f"{problem.severity}: {problem}" for problem in problems]
-    lines += [f"differs: {difference}" for difference in unlike]
-    errors = sum(problem.severity == "error" for problem in problems)
-    if blueprint is None:
-        lines.append(f"{file}: refused, {errors} error{'s' if errors != 1 else ''}.")
-        return "\n".join(lines)
-    steps, paths = len(blueprint.plan.steps), len(blueprint.plan.paths)
-    lines.append(f"{file}: in order, {steps} steps, {paths} paths.")
-    if graph:
-        lines += ["", terminal(blueprint), "", "```mermaid", mermaid(blueprint), "```"]
-    return "\n".join(lines)
-
-
-def _json(
-    blueprint: Blueprint | None,
-    problems: list[Problem],
-    unlike: list[Difference],
-    *,
-    graph: bool,
-) -> str:
-    answer = {
-        "accepted": blueprint is not None,
-        "problems": [
-            {"severity": p.severity, "path": p.json_path, "message": p.message, "hint": p.hint}
-            for p in problems
-        ],
-        "differences": [{"path": d.json_path, "there": d.there, "here": d.here} for d in unlike],
-    }
-    if graph and blueprint is not None:
-        answer["graph"] = {"mermaid": mermaid(blueprint), "terminal": terminal(blueprint)}
-    return json.dumps(answer, indent=2, ensure_ascii=False)
+        steps, paths = len(blueprint.plan.steps), len(blueprint.plan.paths)
+        out.print(f"[green]✓[/] {file} is fine: {steps} steps, {paths} paths.", soft_wrap=True)

@@ -1,5 +1,6 @@
 """Definitions: what is refused, with everything wrong named at once, and the published format."""
 
+import itertools
 import json
 from typing import Any
 
@@ -25,7 +26,7 @@ ALLOWED = Allowlist(["tests.executor.*"])
 
 def written(*step_ids: str, **more: Any) -> dict[str, Any]:
     """Return a definition of these steps in a row."""
-    paths = [{"from": a, "to": b} for a, b in zip(step_ids, step_ids[1:], strict=False)]
+    paths = [{"from": a, "to": b} for a, b in itertools.pairwise(step_ids)]
     return {
         "name": "p",
         "steps": [{"id": step_id, **STEP} for step_id in step_ids],

@@ -227,7 +227,7 @@ async def test_22_a_wait_survives_its_process_and_may_then_be_answered() -> None
     assert ended.output == {"ok": 1, "prompt": "Go on?", "timeout_seconds": 60}
 
 
-@pytest.mark.parametrize("timeout", ["soon", -1, 0, True, 1e99])
-async def test_22_a_question_with_a_bad_timeout_fails_the_step(timeout: Any) -> None:
+@pytest.mark.parametrize("seconds", ["soon", -1, 0, True, 1e99])
+async def test_22_a_question_with_a_bad_timeout_fails_the_step(seconds: Any) -> None:
     with pytest.raises(RunFailed, match="timeout_seconds"):
-        await pipeline_of({"a": lambda d: question(timeout_seconds=timeout)}, []).run()
+        await pipeline_of({"a": lambda d: question(timeout_seconds=seconds)}, []).run()

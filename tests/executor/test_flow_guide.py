@@ -1,0 +1,38 @@
+"""The examples in the flow guide are in order and do what they say."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from contracts.definition import ErrorHandling, PipelineDefinition
+from executor_service.engine.operators import OPERATORS
+
+GUIDE = Path("docs/flow.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """Return the guide's code blocks of one language."""
+    return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
+
+
+def test_its_definitions_have_the_right_shape() -> None:
+    definition, handling = blocks("json")
+
+    assert PipelineDefinition.model_validate(json.loads(definition)).name == "loan_decision"
+    assert ErrorHandling.model_validate(json.loads("{" + handling + "}")["error_handling"]).retry
+
+
+async def test_its_program_runs() -> None:
+    program, shown = blocks("python")[0].rsplit('result["output"]  # ', 1)
+    namespace: dict[str, Any] = {}
+    indented = "\n".join(f"    {line}" for line in program.splitlines())
+    exec(f"async def program():\n{indented}\n    return result", namespace)
+
+    result = await namespace["program"]()
+
+    assert result["output"] == json.loads(shown)
+
+
+def test_it_names_every_operator() -> None:
+    assert all(re.search(rf"[` ]{re.escape(name)}[` ]", GUIDE) for name in OPERATORS)
