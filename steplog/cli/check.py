@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -15,6 +16,7 @@ from executor_service import (
     Problem,
     compile_definition,
 )
+from executor_service.compat import Difference, differences
 from executor_service.flow_drawing import mermaid, terminal
 from steplog.cli.console import out, print_json
 from steplog.cli.options import AsJson
@@ -30,6 +32,9 @@ def check(
     as_mermaid: Annotated[
         bool, typer.Option("--mermaid", help="Print the flow as a Mermaid chart and no more.")
     ] = False,
+    compat: Annotated[
+        bool, typer.Option("--compat", help="Say what ia_modules would do differently.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a definition: every problem with its place; exits with 1 if it would be refused.
@@ -38,18 +43,17 @@ def check(
     """
     # The executor finds step modules beside it, so they are looked for here too.
     sys.path.insert(0, str(Path.cwd()))
-    definition = definition_in(file)
+    definition = dict(definition_in(file))
+    unlike = differences(definition) if compat else []
     try:
-        blueprint = compile_definition(dict(definition), _allowlist())
+        blueprint = compile_definition(definition, _allowlist())
     except DefinitionRefused as refused:
-        _tell([*refused.problems, *refused.warnings], file, as_json)
+        _tell([*refused.problems, *refused.warnings], unlike, file, as_json)
         raise typer.Exit(EXIT_REFUSED) from None
     if as_mermaid:
         sys.stdout.write(mermaid(blueprint) + "\n")
         return
-    _tell(blueprint.warnings, file, as_json, blueprint)
-    if graph and not as_json:
-        out.print(f"\n{escape(terminal(blueprint))}", soft_wrap=True)
+    _tell(blueprint.warnings, unlike, file, as_json, blueprint, graph=graph)
 
 
 def _allowlist() -> Allowlist:
@@ -58,25 +62,44 @@ def _allowlist() -> Allowlist:
 
 
 def _tell(
-    problems: Sequence[Problem], file: Path, as_json: bool, blueprint: Blueprint | None = None
+    problems: Sequence[Problem],
+    unlike: Sequence[Difference],
+    file: Path,
+    as_json: bool,
+    blueprint: Blueprint | None = None,
+    *,
+    graph: bool = False,
 ) -> None:
     if as_json:
-        listed = [
-            {
-                "severity": one.severity,
-                "json_path": one.json_path,
-                "message": one.message,
-                "hint": one.hint,
-            }
-            for one in problems
-        ]
-        print_json({"valid": blueprint is not None, "problems": listed})
+        print_json(_document(problems, unlike, blueprint, graph=graph))
         return
     for problem in problems:
         style = "red" if problem.severity == "error" else "yellow"
         out.print(f"[{style}]{problem.severity}[/] {escape(str(problem))}", soft_wrap=True)
+    for difference in unlike:
+        out.print(f"[cyan]differs[/] {escape(str(difference))}", soft_wrap=True)
     if blueprint is None:
         out.print(f"{file} would be refused.", soft_wrap=True)
-    else:
-        steps, paths = len(blueprint.plan.steps), len(blueprint.plan.paths)
-        out.print(f"[green]✓[/] {file} is fine: {steps} steps, {paths} paths.", soft_wrap=True)
+        return
+    steps, paths = len(blueprint.plan.steps), len(blueprint.plan.paths)
+    out.print(f"[green]✓[/] {file} is fine: {steps} steps, {paths} paths.", soft_wrap=True)
+    if graph:
+        out.print(f"\n{escape(terminal(blueprint))}", soft_wrap=True)
+        out.print(f"\n```mermaid\n{escape(mermaid(blueprint))}\n```", soft_wrap=True)
+
+
+def _document(
+    problems: Sequence[Problem],
+    unlike: Sequence[Difference],
+    blueprint: Blueprint | None,
+    *,
+    graph: bool,
+) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "valid": blueprint is not None,
+        "problems": [asdict(problem) for problem in problems],
+        "differences": [asdict(difference) for difference in unlike],
+    }
+    if graph and blueprint is not None:
+        document["graph"] = {"terminal": terminal(blueprint), "mermaid": mermaid(blueprint)}
+    return document

@@ -2,9 +2,9 @@
 
 What the other rules' tests show already: branches that run in turns and see each other's writes
 (9), shared state (23), a changed input (1), a tracker error that ends the run (25), a cancel
-without effect (24), a resume that ignores conditions (22), built-in errors that are not retried (18), code
-from anywhere (test_definitions), unknown operators (17), a cap on steps (13), a datetime that loses
-a result (7), dropped connections (test_database).
+without effect (24), a resume that ignores conditions (22), built-in errors that are not retried
+(18), code from anywhere (test_definitions), unknown operators (17), a cap on steps (13), a datetime
+that loses a result (7), dropped connections (test_database).
 """
 
 import asyncio
