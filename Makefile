@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA := .steplog/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench bench-engine bench-tracker mutation lock clean
+.PHONY: help venv demo test lint format bench bench-engine bench-tracker chaos lock clean
 
 help:  ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-15s%s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ format: $(STAMP)  ## Put the code into the house's form.
 
 bench: $(STAMP)  ## The pair: executions a second, latency, CPU by process.
 	$(BIN)/python -m tests.benchmarks.pair
+
+chaos: $(STAMP)  ## Kill and freeze processes while executions run; then judge every one.
+	$(BIN)/python -m tests.e2e.chaos
 
 bench-engine: $(STAMP)  ## The engine alone: steps a second, fan-out.
 	$(BIN)/python -m tests.benchmarks.engine

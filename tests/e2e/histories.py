@@ -91,6 +91,7 @@ def _judge_one(
     if seqs != list(range(1, len(seqs) + 1)):
         judgement.broken_seq.append(execution_id)
     ended: Counter[str] = Counter()
+    visits: Counter[tuple[str, int]] = Counter()
     for event in events:
         if isinstance(event, StepStarted):
             groups = needs.get(event.step_id, ((),))
@@ -98,6 +99,9 @@ def _judge_one(
                 judgement.early_starts.append(f"{execution_id}/{event.step_id}")
         elif isinstance(event, StepCompleted | StepFailed):
             ended[event.step_id] += 1
+            visits[event.step_id, event.iteration] += 1
     judgement.double_completions += [
-        f"{execution_id}/{step}" for step, count in ended.items() if count > 1
+        f"{execution_id}/{step}/{iteration}"
+        for (step, iteration), count in visits.items()
+        if count > 1
     ]

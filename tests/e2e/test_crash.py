@@ -1,0 +1,21 @@
+"""Kill anything at any moment: every execution ends as if nothing had happened."""
+
+import random
+
+import pytest
+
+from tests.e2e.chaos import run_chaos
+
+EXECUTIONS = 300
+pytestmark = [pytest.mark.e2e, pytest.mark.broker, pytest.mark.database]
+
+
+@pytest.mark.timeout(400)
+def test_nothing_is_lost_and_nothing_recorded_runs_twice_whatever_dies() -> None:
+    """Half a minute of `make chaos`; its seed is in the output of a failure."""
+    figures = run_chaos(EXECUTIONS, seed=random.randrange(10_000))
+
+    assert figures["kills"] > 0
+    for name in ("lost", "duplicate_completions", "early_starts", "broken_seq",
+                 "unrecorded_runs", "rows_that_differ"):  # fmt: skip
+        assert figures[name] == 0, figures
