@@ -1,4 +1,4 @@
-"""Answers of people, checked when they come and taken up by the execution's own loop."""
+"""What people ask of a running execution: answers, checked when they come and taken up by its own loop."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,15 @@ class Answer:
 
     human_input: JsonValue
     responded_by: str | None
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """Why an execution is to end, who wants it, and the command that brought it."""
+
+    reason: str
+    requested_by: str | None
     cause: str | None
 
 

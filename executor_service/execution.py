@@ -14,13 +14,12 @@ saves a task per step; otherwise each runs in a task of its own.
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from contracts import events as ev
 from contracts.payload import JsonValue
-from executor_service.answers import Answer, Answers
+from executor_service.answers import Answer, Answers, CancelRequest
 from executor_service.attempt import AttemptResult, Attempts, Heartbeat
 from executor_service.blueprint import Blueprint
 from executor_service.engine import decide, ending
@@ -32,18 +31,12 @@ from executor_service.ports import Clock, Randomness, Recorder
 from executor_service.progress import Progress
 from executor_service.registry import ServiceRegistry
 from executor_service.step_tasks import StepTasks
+from executor_service.wakeup import Wakeup
 
 __all__ = ["Execution", "Outcome"]
 
 # Steps that may end without ever waiting before the event loop gets its turn.
 STEPS_PER_TURN: Final = 128
-
-
-@dataclass(frozen=True, slots=True)
-class _Cancel:
-    reason: str
-    requested_by: str | None
-    cause: str | None
 
 
 class Execution:
@@ -73,12 +66,12 @@ class Execution:
             blueprint, execution_id, clock=clock, services=services, randomness=randomness,
             on_heartbeat=on_heartbeat,
         )  # fmt: skip
-        self._tasks = StepTasks(self._attempts, self._wake)
+        self._wakeup = Wakeup(clock)
+        self._tasks = StepTasks(self._attempts, self._wakeup.wake)
         self._answers = Answers()
-        self._cancel: _Cancel | None = None
+        self._cancel: CancelRequest | None = None
         self._inline: asyncio.Task[object] | None = None
         self._inline_cancelled = False
-        self._wakeup: asyncio.Future[None] | None = None
 
     async def start(
         self,
@@ -120,11 +113,11 @@ class Execution:
         """
         self._refuse_if_ended()
         if self._cancel is None:
-            self._cancel = _Cancel(reason, requested_by, cause)
+            self._cancel = CancelRequest(reason, requested_by, cause)
         if self._inline is not None and not self._inline_cancelled:
             self._inline_cancelled = True
             self._inline.cancel()
-        self._wake()
+        self._wakeup.wake()
 
     def resume(
         self,
@@ -142,7 +135,7 @@ class Execution:
         self._refuse_if_ended()
         answer = Answer(human_input, responded_by, cause)
         interaction_id = self._answers.accept(self.state, step_id, answer, self._clock.now())
-        self._wake()
+        self._wakeup.wake()
         return interaction_id
 
     @property
@@ -237,7 +230,7 @@ class Execution:
             self._fold_cancellation(now)
 
     def _fold_cancellation(self, now: datetime) -> None:
-        cancel = self._cancel or _Cancel(self.state.cancelling or "", None, None)
+        cancel = self._cancel or CancelRequest(self.state.cancelling or "", None, None)
         events = ending.cancelling(self.state, cancel.reason, cancel.requested_by, now)
         self._progress.fold(events, now, cancel.cause)
 
@@ -293,25 +286,8 @@ class Execution:
 
     async def _something_happens(self) -> None:
         """Wait for a result, a command or a due time."""
-        if self._tasks.has_results or self._answers or self._cancel is not None:
-            return
-        self._wakeup = asyncio.get_running_loop().create_future()
-        due_at = self.next_due
-        alarm = None if due_at is None else asyncio.create_task(self._ring(due_at))
-        try:
-            await self._wakeup
-        finally:
-            self._wakeup = None
-            if alarm is not None:
-                alarm.cancel()
-
-    async def _ring(self, due_at: datetime) -> None:
-        await self._clock.sleep_until(due_at)
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._wakeup is not None and not self._wakeup.done():
-            self._wakeup.set_result(None)
+        if not (self._tasks.has_results or self._answers or self._cancel is not None):
+            await self._wakeup.sleep(self.next_due)
 
     def _refuse_if_ended(self) -> None:
         if self.state.ended:
