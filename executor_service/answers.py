@@ -1,4 +1,4 @@
-"""What people ask of a running execution: answers, checked when they come and taken up by its own loop."""
+"""What people ask of an execution: answers, checked when they come and taken up by its loop."""
 
 from dataclasses import dataclass
 from datetime import datetime
