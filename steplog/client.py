@@ -1,8 +1,8 @@
 """Run pipelines and read what became of them, from Python.
 
-    async with Steplog.connect() as steplog:
-        submitted = await steplog.run("seattle_weather", {"year": 2015})
-        execution = await steplog.result(submitted)
+async with Steplog.connect() as steplog:
+    submitted = await steplog.run("seattle_weather", {"year": 2015})
+    execution = await steplog.result(submitted)
 """
 
 import asyncio

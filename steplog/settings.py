@@ -28,6 +28,8 @@ class SteplogSettings(BaseSettings):
     )
     topic_namespace: str = DEFAULT_NAMESPACE
     partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=4096)
+    # What the executor may import; unset, `steplog check` allows every module.
+    step_modules: str = ""
     data_dir: Path = DEFAULT_DATA_DIR
     api_host: str = "127.0.0.1"
     # Unset: the default port if it is free, else any free one.

@@ -1,56 +1,46 @@
-"""`steplog lag`: how far the rows are behind the log, by partition."""
+"""`steplog lag`: how far the rows are behind the log."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import typer
-from rich.table import Table
 
 from steplog.addresses import api_url
-from steplog.cli.console import out, print_json
+from steplog.cli.console import out, plain_table, print_json
 from steplog.cli.options import AsJson, DataDir, settings_with
 from steplog.read_api import ReadApi
 
-EXIT_BEHIND = 1
+EXIT_AWAY = 1
 
 
 def lag(as_json: AsJson = False, data_dir: DataDir = None) -> None:
-    """Show applied position, gap (events) and lag (seconds) of each partition.
-
-    Exit code 1 if no tracker looks at the log.
-    """
-    answer = asyncio.run(_read(api_url(settings_with(data_dir))))
-    freshness = answer["freshness"]
+    """Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at it."""
+    freshness = asyncio.run(_read(api_url(settings_with(data_dir))))
     if as_json:
-        print_json(dict(answer))
+        print_json(freshness)
     else:
-        out.print(_table(answer["partitions"]))
-        out.print(
-            f"Tracker {freshness['tracker']}: {freshness['gap']} events, "
-            f"{freshness['lag_s']:.3f} s behind."
-        )
+        _print(freshness)
     if freshness["tracker"] == "away":
-        raise typer.Exit(EXIT_BEHIND)
+        raise typer.Exit(EXIT_AWAY)
 
 
 async def _read(url: str) -> dict[str, Any]:
     read = ReadApi(url)
     try:
-        return dict(await read.get("/api/freshness"))
+        answer = await read.get("/readyz")
     finally:
         await read.close()
+    return {"tracker": answer["tracker"], **answer["freshness"]}
 
 
-def _table(partitions: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("partition", "applied", "end", "gap", "lag s"):
-        table.add_column(heading, justify="right")
-    for one in partitions:
-        table.add_row(
-            str(one["partition"]),
-            str(one["next_offset"]),
-            str(one["end_offset"]),
-            str(one["gap"]),
-            f"{one['lag_s']:.3f}",
-        )
-    return table
+def _print(freshness: Mapping[str, Any]) -> None:
+    style = {"fresh": "green", "behind": "yellow"}.get(freshness["tracker"], "red")
+    out.print(
+        f"tracker [{style}]{freshness['tracker']}[/], "
+        f"{freshness['gap']} events behind, {freshness['lag_s']:.1f} s"
+    )
+    table = plain_table("partition", "applied up to")
+    for partition, next_offset in freshness["positions"].items():
+        table.add_row(partition, str(next_offset))
+    out.print(table)

@@ -10,7 +10,7 @@ import sys
 import typer
 
 from contracts.errors import SteplogError
-from steplog.cli import down, ls, run, show, status, topics, up
+from steplog.cli import check, down, lag, ls, run, show, status, topics, up
 from steplog.cli.console import print_error
 from steplog.errors import ExecutionDidNotComplete
 
@@ -31,9 +31,11 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("status")(status.status)
 app.command("down")(down.down)
+app.command("check")(check.check)
 app.command("run")(run.run)
 app.command("ls")(ls.ls)
 app.command("show")(show.show)
+app.command("lag")(lag.lag)
 app.add_typer(topics.app, name="topics")
 
 

@@ -1,9 +1,7 @@
 """`steplog run`: ask for an execution, and wait for its end if wanted."""
 
 import asyncio
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,10 +12,11 @@ from steplog.addresses import find_addresses
 from steplog.cli.console import err, out, print_json
 from steplog.cli.execution_view import print_execution
 from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.reading import pipeline_of, value_of
 from steplog.cli.show import read_execution
 from steplog.client import Steplog
 from steplog.command_sender import Submitted
-from steplog.errors import BadInput, ExecutionDidNotComplete
+from steplog.errors import ExecutionDidNotComplete
 from steplog.settings import SteplogSettings
 
 
@@ -44,8 +43,8 @@ def run(
     Without --wait the command is in the log when this returns, and what became of it is seen with
     `steplog show`.
     """
-    asked = _pipeline(pipeline)
-    given = _input(input)
+    asked = pipeline_of(pipeline)
+    given = value_of(input)
     asyncio.run(_run(settings_with(data_dir), asked, given, execution_id, wait, as_json))
 
 
@@ -74,9 +73,7 @@ async def _run(
 
 def _tell_submitted(submitted: Submitted, as_json: bool) -> None:
     if as_json:
-        print_json(
-            {"execution_id": submitted.execution_id, "command_id": submitted.command_id}
-        )
+        print_json({"execution_id": submitted.execution_id, "command_id": submitted.command_id})
         return
     out.print(f"Execution [bold]{submitted.execution_id}[/] is in the log.")
     out.print(f"See it with [bold]steplog show {submitted.execution_id}[/].")
@@ -88,40 +85,3 @@ def _refuse_unless_completed(execution: ExecutionRecord) -> None:
         raise ExecutionDidNotComplete(
             f"Execution {execution.execution_id} {execution.status}{reason}"
         )
-
-
-def _pipeline(text: str) -> str | Mapping[str, Any]:
-    """Return a name as it is, and of a file the definition inside."""
-    path = Path(text)
-    if not (path.suffix == ".json" or len(path.parts) > 1 or path.is_file()):
-        return text
-    definition = _json(_file(path), f"The file {path}")
-    if not isinstance(definition, dict):
-        raise BadInput(f"The file {path} holds no pipeline definition: it is no JSON object.")
-    return definition
-
-
-def _input(text: str) -> Any:
-    if text.startswith("@"):
-        path = Path(text[1:])
-        return _json(_file(path), f"The file {path}")
-    return _json(text, "The value of --input")
-
-
-def _file(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise BadInput(f"The file {path} can't be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"The file {path} is not UTF-8 text; save it as UTF-8.") from error
-
-
-def _json(text: str, what: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise BadInput(
-            f"{what} is not JSON ({error}); give a value such as "
-            """'{"year": 2015}', or @FILE for one in a file."""
-        ) from error

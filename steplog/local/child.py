@@ -40,9 +40,7 @@ class Child:
     @classmethod
     def start(cls, program: Program) -> "Child":
         """Start the program in a session of its own, so that Ctrl-C reaches only its supervisor."""
-        argv = launcher_argv(
-            program.argv, death_signal=program.stop_signal, user=program.user
-        )
+        argv = launcher_argv(program.argv, death_signal=program.stop_signal, user=program.user)
         with program.log_path.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603
                 argv,

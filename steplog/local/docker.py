@@ -138,9 +138,7 @@ class PostgresContainer:
     @property
     def address(self) -> str:
         """Return the URL of the database."""
-        return (
-            f"postgresql://postgres:{self._password}@{LOOPBACK}:{self._port}/{self._database}"
-        )
+        return f"postgresql://postgres:{self._password}@{LOOPBACK}:{self._port}/{self._database}"
 
     def start(self) -> RunningContainer:
         """Pull the image if it is new and start the container."""

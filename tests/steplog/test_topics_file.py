@@ -31,8 +31,7 @@ def test_a_wrong_declaration_is_named(tmp_path: Path, text: str, said: str) -> N
 
 def test_numbers_are_taken_as_settings(tmp_path: Path) -> None:
     (tmp_path / "topics.yaml").write_text(
-        "replication_factor: 3\n"
-        "topics: [{name: a, partitions: 8, config: {retention.ms: -1}}]\n"
+        "replication_factor: 3\ntopics: [{name: a, partitions: 8, config: {retention.ms: -1}}]\n"
     )
 
     declared = read_topics_file(tmp_path / "topics.yaml")

@@ -22,9 +22,7 @@ class Ended:
     err: str
 
 
-def steplog(
-    *arguments: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT
-) -> Ended:
+def steplog(*arguments: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Ended:
     """Run `steplog` with the arguments."""
     done = subprocess.run(
         [sys.executable, "-m", "steplog.cli.main", *arguments],

@@ -30,9 +30,7 @@ async def test_a_topic_nobody_applied_is_unknown(
 @pytest.mark.database
 async def test_each_test_has_an_empty_database(postgres_url: str) -> None:
     connection = await asyncpg.connect(postgres_url)
-    tables = await connection.fetchval(
-        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
-    )
+    tables = await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
     await connection.close()
 
     assert tables == 0

@@ -1,0 +1,43 @@
+"""What `deploy/` says, read for the tests that hold it in step with the code."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from tests.house.rules import ROOT
+
+DEPLOY = ROOT / "deploy"
+SERVICES = ("executor", "tracker", "api")
+ONE_SHOTS = ("topics", "migrate")
+
+
+def compose() -> dict[str, Any]:
+    """Return the compose file with its anchors merged in."""
+    document: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return document
+
+
+def service(name: str) -> dict[str, Any]:
+    """Return one service."""
+    found: dict[str, Any] = compose()["services"][name]
+    return found
+
+
+def steplog_variables(environment: Mapping[str, str]) -> set[str]:
+    """Return the variables that are ours."""
+    return {name for name in environment if name.startswith("STEPLOG_")}
+
+
+def dockerfile() -> str:
+    """Return the Dockerfile's text, continued lines joined."""
+    return (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
+
+
+def image_variables() -> dict[str, str]:
+    """Return what the Dockerfile sets."""
+    found: dict[str, str] = {}
+    for line in re.findall(r"^ENV (.*)$", dockerfile(), re.MULTILINE):
+        found.update(re.findall(r"(\w+)=(\S+)", line))
+    return found

@@ -1,0 +1,187 @@
+"""What the house asks of every source file, as functions that return what breaks it."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("contracts", "executor_service", "tracker_service", "steplog")
+MAX_FILE_LINES, MAX_TEST_FILE_LINES = 300, 400
+MAX_MEDIAN_FILE_LINES, MAX_MEDIAN_FUNCTION_LINES = 110, 9
+MAX_FUNCTION_LINES = 60
+MAX_LINE_CHARS = 100
+BANNED_NAMES = frozenset({"utils", "common", "helpers", "manager", "base"})
+# Who may import what; nobody else does. Paths are patterns from the root.
+DOORS: dict[str, tuple[str, ...]] = {
+    "aiokafka": (
+        "executor_service/adapters/*",
+        "tracker_service/transport.py",
+        "tracker_service/log_reader.py",
+        "steplog/*",
+    ),
+    "faust": ("tracker_service/worker.py", "tracker_service/transport.py"),
+    "mode": ("tracker_service/worker.py", "tracker_service/transport.py"),
+    "asyncpg": ("*/store/*", "executor_service/database.py"),
+    "aiosqlite": ("*/store/*", "executor_service/database.py"),
+    "sqlite3": ("*/store/*", "executor_service/database.py"),
+    "testcontainers": ("steplog/local/docker.py",),
+    "unittest.mock": (),
+}
+# What linters read at the end of a line is no part of what people read.
+_FOR_THE_LINTER = re.compile(r"\s+# (noqa|type: ignore).*$")
+_PUT_OFF = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Source:
+    """One Python file."""
+
+    path: str  # From the root, with slashes.
+    text: str
+
+    @property
+    def tree(self) -> ast.Module:
+        """Return the parsed file."""
+        return ast.parse(self.text)
+
+    @property
+    def lines(self) -> list[str]:
+        """Return the lines."""
+        return self.text.splitlines()
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it lies in the tests."""
+        return self.path.startswith("tests/")
+
+
+def sources(*folders: str) -> list[Source]:
+    """Return the Python files that are under version control, or would be."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *folders],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    paths = sorted({name for name in listed if name.endswith(".py") and (ROOT / name).is_file()})
+    return [Source(name, (ROOT / name).read_text(encoding="utf-8")) for name in paths]
+
+
+def functions(source: Source) -> Iterator[tuple[str, int]]:
+    """Yield each function's name and its lines: signature, docstring and body."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, Function):
+            assert node.end_lineno is not None
+            yield node.name, node.end_lineno - node.lineno + 1
+
+
+def imports(source: Source) -> Iterator[str]:
+    """Yield every module a file imports, wherever in the file."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def too_long_files(source: Source) -> list[str]:
+    """Return the file if it is longer than the limit."""
+    limit = MAX_TEST_FILE_LINES if source.is_test else MAX_FILE_LINES
+    count = len(source.lines)
+    return [f"{source.path} has {count} lines; split it"] if count > limit else []
+
+
+def too_long_functions(source: Source) -> list[str]:
+    """Return functions over the limit."""
+    return [
+        f"{source.path}: {name} has {count} lines; split it"
+        for name, count in functions(source)
+        if count > MAX_FUNCTION_LINES
+    ]
+
+
+def too_long_lines(source: Source) -> list[str]:
+    """Return lines over the limit."""
+    return [
+        f"{source.path}:{number} has {len(line)} characters"
+        for number, line in enumerate(source.lines, 1)
+        if len(_FOR_THE_LINTER.sub("", line)) > MAX_LINE_CHARS
+    ]
+
+
+def missing_docstrings(source: Source) -> list[str]:
+    """Return the file if it does not say what it is for; an empty one has nothing to say."""
+    return (
+        []
+        if not source.text.strip() or ast.get_docstring(source.tree)
+        else [f"{source.path} has no docstring"]
+    )
+
+
+def bare_excepts(source: Source) -> list[str]:
+    """Return handlers that catch even the order to stop."""
+    return [
+        f"{source.path}:{node.lineno} catches everything"
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ExceptHandler) and node.type is None
+    ]
+
+
+def banned_names(source: Source) -> list[str]:
+    """Return the file if its name says nothing."""
+    parts = Path(source.path).with_suffix("").parts
+    return [f"{source.path} is named {part}" for part in parts if part in BANNED_NAMES]
+
+
+def wrong_doors(source: Source) -> list[str]:
+    """Return imports that belong elsewhere; tests may import what they like but mocks."""
+    found = []
+    for module in imports(source):
+        for guarded, doors in DOORS.items():
+            is_guarded = module == guarded or module.startswith(f"{guarded}.")
+            free = source.is_test and bool(doors)
+            if is_guarded and not free and not any(fnmatch(source.path, door) for door in doors):
+                found.append(f"{source.path} imports {module}")
+    return sorted(set(found))
+
+
+def skipped_tests(source: Source) -> list[str]:
+    """Return ways out: a test that can't run fails."""
+    marks = ("skip", "skipif", "xfail", "importorskip")
+    return [
+        f"{source.path}:{node.lineno} uses {node.attr}"
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in marks
+        and ast.unparse(node.value) in {"pytest", "pytest.mark"}
+    ]
+
+
+def left_for_later(source: Source) -> list[str]:
+    """Return marks of work that was put off."""
+    return [
+        f"{source.path}:{number} puts work off"
+        for number, line in enumerate(source.lines, 1)
+        if _PUT_OFF.search(line)
+    ]
+
+
+Rule = Callable[[Source], Sequence[str]]
+RULES: tuple[Rule, ...] = (
+    too_long_files,
+    too_long_functions,
+    too_long_lines,
+    missing_docstrings,
+    bare_excepts,
+    banned_names,
+    wrong_doors,
+    skipped_tests,
+    left_for_later,
+)
