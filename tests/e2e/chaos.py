@@ -84,23 +84,31 @@ class Chaos:
         self.services.start_tracker()
         for name in EXECUTORS:
             self.services.start_executor(name)
-        expected = await self._send_all(executions, random_source)
-        answering = asyncio.create_task(self._answer_people())
-        try:
-            deadline = time.monotonic() + max(25.0, executions / 20)
-            while time.monotonic() < deadline:
-                await asyncio.sleep(random_source.uniform(*PAUSE_S))
-                await self._strike(random_source)
-            await self._wait_until_ended(executions)
-        finally:
-            answering.cancel()
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.services.bootstrap_servers, max_batch_size=500_000
+        ) as producer:
+            expected = await self._send_all(producer, executions, random_source)
+            answering = asyncio.create_task(self._answer_people(producer))
+            try:
+                await self._make_trouble(executions, random_source)
+                await self._wait_until_ended(executions)
+            finally:
+                answering.cancel()
         topic = self.services.topics.events
         histories = await read_histories(self.services.bootstrap_servers, topic)
         # Here, while the threads live that started the servers: they end with their parents.
         agree = await self.rows_agree(histories)
         return Aftermath(judge(histories, expected, NEEDS), histories, agree)
 
-    async def _send_all(self, count: int, random_source: random.Random) -> set[str]:
+    async def _make_trouble(self, executions: int, random_source: random.Random) -> None:
+        deadline = time.monotonic() + max(25.0, executions / 20)
+        while time.monotonic() < deadline:
+            await asyncio.sleep(random_source.uniform(*PAUSE_S))
+            await self._strike(random_source)
+
+    async def _send_all(
+        self, producer: AIOKafkaProducer, count: int, random_source: random.Random
+    ) -> set[str]:
         records: list[Record] = []
         expected = set()
         for number in range(count):
@@ -111,10 +119,7 @@ class Chaos:
                 execution_id=execution_id, definition=definition, input={"n": 1, "gaps": number % 2}
             )
             records.append(_record(command, f"run-{number}"))
-        async with AIOKafkaProducer(
-            bootstrap_servers=self.services.bootstrap_servers, max_batch_size=500_000
-        ) as producer:
-            await send_all(producer, self.services.topics, records)
+        await send_all(producer, self.services.topics, records)
         return expected
 
     async def _strike(self, random_source: random.Random) -> None:
@@ -170,7 +175,7 @@ class Chaos:
                 self.services.running.pop(name, None)
                 self._start_service(name)
 
-    async def _answer_people(self) -> None:
+    async def _answer_people(self, producer: AIOKafkaProducer) -> None:
         """Answer every waiting step, again and again: repeats are part of the trouble."""
         asked = 0
         while True:
@@ -184,10 +189,7 @@ class Chaos:
                         execution_id=row["execution_id"], human_input={"ok": True}
                     )
                     records.append(_record(command, f"answer-{asked}"))
-                async with AIOKafkaProducer(
-                    bootstrap_servers=self.services.bootstrap_servers
-                ) as producer:
-                    await asyncio.wait_for(send_all(producer, self.services.topics, records), 10)
+                await asyncio.wait_for(send_all(producer, self.services.topics, records), 10)
             except (KafkaError, OSError, asyncpg.PostgresError, TimeoutError):
                 continue  # The broker or the database is down just now.
 
