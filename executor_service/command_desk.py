@@ -13,17 +13,25 @@ from typing import Any
 import structlog
 
 from contracts.codec import decode_command
-from contracts.commands import CancelExecution, Command, ResumeExecution, RunPipeline
+from contracts.commands import (
+    CancelExecution,
+    Command,
+    ResumeExecution,
+    RetryExecution,
+    RunPipeline,
+)
 from contracts.envelope import SentCommand
 from contracts.errors import ContractError, SteplogError
 from executor_service.command_source import ReceivedRecord
 from executor_service.errors import CommandNotApplicable, RecordingLost
+from executor_service.histories import Histories
 from executor_service.live_executions import LiveExecution, LiveExecutions
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.partition_writer import PartitionWriter
 from executor_service.recovery import RecoveredPartition
 from executor_service.refusals import Refusals
 from executor_service.remembered import Remembered
+from executor_service.retrying import retried
 from executor_service.starting import started_event
 from executor_service.workplace import Workplace
 
@@ -42,12 +50,14 @@ class CommandDesk:
         mark: LowWaterMark,
         executions: LiveExecutions,
         recovered: RecoveredPartition,
+        histories: Histories,
     ) -> None:
         self._partition = partition
         self._workplace = workplace
         self._writer = writer
         self._mark = mark
         self._executions = executions
+        self._histories = histories
         self._refusals = Refusals(writer, workplace)
         self._handled = Remembered[int](recovered.handled_commands)
         self._begun = Remembered[str | None](
@@ -78,6 +88,9 @@ class CommandDesk:
             errand.cancel()
 
     def _carry_out(self, offset: int, sent: SentCommand) -> None:
+        if isinstance(sent.command, RetryExecution):
+            self._errand(offset, self._retry(offset, sent, sent.command), done=False)
+            return
         try:
             live = self._apply(sent, sent.command, offset)
         except SteplogError as error:
@@ -106,8 +119,34 @@ class CommandDesk:
         self._executions.go_on(live)
         return live
 
+    async def _retry(self, offset: int, sent: SentCommand, command: RetryExecution) -> None:
+        try:
+            self._refuse_if_known(command.execution_id)
+            self._begun.put(command.execution_id, sent.command_id)
+            origin = await self._histories.read(command.origin_execution_id)
+            events = retried(origin, sent.command_id)
+            live = await self._executions.begin_from(
+                command.execution_id, sent.command_id, offset, events
+            )
+        except RecordingLost:
+            raise
+        except SteplogError as error:
+            await self._refusals.refuse(sent, offset, error)
+            self._mark.done(offset)
+        else:
+            if live is not None:
+                live.when_settled.append(partial(self._mark.done, offset))
+
     def _run(self, sent: SentCommand, command: RunPipeline, offset: int) -> LiveExecution:
         execution_id = command.execution_id
+        self._refuse_if_known(execution_id)
+        blueprint, started = started_event(self._workplace.catalogue, sent, command)
+        self._begun.put(execution_id, sent.command_id)
+        live = self._executions.begin(execution_id, blueprint, started, command.not_before)
+        live.recorder.expect(sent.command_id, offset)
+        return live
+
+    def _refuse_if_known(self, execution_id: str) -> None:
         if self._workplace.partition_of(execution_id) != self._partition:
             raise CommandNotApplicable(
                 "wrong_partition",
@@ -119,11 +158,6 @@ class CommandDesk:
                 "duplicate_execution",
                 f"An execution {execution_id} exists already; choose another id.",
             )
-        blueprint, started = started_event(self._workplace.catalogue, sent, command)
-        self._begun.put(execution_id, sent.command_id)
-        live = self._executions.begin(execution_id, blueprint, started, command.not_before)
-        live.recorder.expect(sent.command_id, offset)
-        return live
 
     def _running(self, execution_id: str) -> LiveExecution:
         live = self._executions.take_up(execution_id)
@@ -150,14 +184,18 @@ class CommandDesk:
             await self._workplace.set_aside(record, str(error))
             _log.warning("command_set_aside", partition=self._partition, offset=record.offset)
 
-    def _errand(self, offset: int, work: Coroutine[Any, Any, None]) -> None:
-        errand = asyncio.create_task(self._see_through(offset, work))
+    def _errand(self, offset: int, work: Coroutine[Any, Any, None], *, done: bool = True) -> None:
+        """Do something that waits; with `done` the command needs no more work afterwards."""
+        errand = asyncio.create_task(self._see_through(offset, work, done=done))
         self._errands.add(errand)
         errand.add_done_callback(self._errands.discard)
 
-    async def _see_through(self, offset: int, work: Coroutine[Any, Any, None]) -> None:
+    async def _see_through(
+        self, offset: int, work: Coroutine[Any, Any, None], *, done: bool
+    ) -> None:
         try:
             await work
         except RecordingLost:
             return  # The next owner is given the command again.
-        self._mark.done(offset)
+        if done:
+            self._mark.done(offset)

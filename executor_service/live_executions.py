@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from contracts.errors import UnwritablePayload
-from contracts.events import ErrorInfo, ExecutionFailed, ExecutionStarted
+from contracts.events import ErrorInfo, Event, ExecutionFailed, ExecutionStarted
 from contracts.parking import ParkedExecution, ParkedFact
 from executor_service.alarms import Alarms
 from executor_service.blueprint import Blueprint
@@ -92,6 +92,23 @@ class LiveExecutions:
         self._run(live, live.execution.start(started, cause=cause, not_before=not_before))
         return live
 
+    async def begin_from(
+        self, execution_id: str, command_id: str, offset: int, events: Sequence[Event]
+    ) -> LiveExecution | None:
+        """Record the beginning of an execution that takes results over, and run it on.
+
+        Returns None where its definition can't be loaded here any more.
+        """
+        now = self._workplace.clock.now()
+        facts = [Fact(event, now) for event in events]
+        begun = RecoveredExecution(execution_id, command_id, self._writer.next_offset, facts)
+        live = self._revive(begun, facts_recorded=False)
+        if live is not None:
+            live.recorder.expect(command_id, offset)
+            await live.recorder.record(events, cause=command_id)
+            self.go_on(live)
+        return live
+
     def adopt(self, recovered: RecoveredPartition) -> None:
         """Go on with everything a former owner left unfinished, and set every alarm."""
         for execution in recovered.executions.values():
@@ -136,7 +153,9 @@ class LiveExecutions:
         if live is not None:
             self.go_on(live)
 
-    def _revive(self, unfinished: RecoveredExecution) -> LiveExecution | None:
+    def _revive(
+        self, unfinished: RecoveredExecution, *, facts_recorded: bool = True
+    ) -> LiveExecution | None:
         started = unfinished.started
         assert started.definition is not None
         try:
@@ -145,7 +164,7 @@ class LiveExecutions:
             # Its commands stay uncommitted, so an executor that can load it goes on with it.
             _log.error("execution_held", execution=unfinished.execution_id, reason=str(error))
             return None
-        facts = unfinished.facts
+        facts = unfinished.facts if facts_recorded else ()
         live = self._hold(unfinished.execution_id, unfinished.command_id, blueprint, facts)
         live.execution.adopt(_folded(blueprint, unfinished))
         return live

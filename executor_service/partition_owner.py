@@ -15,6 +15,7 @@ from executor_service.claiming import claim
 from executor_service.command_desk import CommandDesk
 from executor_service.command_source import ReceivedRecord
 from executor_service.event_log import EventLog
+from executor_service.histories import Histories
 from executor_service.live_executions import LiveExecutions
 from executor_service.low_water_mark import LowWaterMark, ResumePoint
 from executor_service.parking import ParkedFold, Parking, Snapshot
@@ -87,6 +88,7 @@ class PartitionOwner:
             mark=self._mark,
             executions=self._executions,
             recovered=recovered,
+            histories=Histories(self._events, self.partition),
         )
         _log.info(
             "partition_taken",

@@ -27,6 +27,8 @@ from contracts.events import (
 from executor_service.event_log import LoggedRecord
 from executor_service.parking import Snapshot
 
+_CLAIM = ("ce_type", PartitionClaimed.event_type.encode())
+
 _log = structlog.get_logger(__name__)
 
 
@@ -88,6 +90,11 @@ class PartitionFold:
         self._rule = EpochRule(epoch)
         self._parked = parked
         self.recovered = RecoveredPartition()
+
+    def feed_if(self, logged: LoggedRecord, subject: tuple[str, bytes]) -> None:
+        """Take a record only if it is about `subject`, or is a claim, which is about all."""
+        if subject in logged.headers or _CLAIM in logged.headers:
+            self.feed(logged)
 
     def feed(self, logged: LoggedRecord) -> None:
         """Take one record; what nobody can read is counted and passed over, as the tracker does."""

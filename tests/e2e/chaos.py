@@ -246,11 +246,10 @@ def _leaf(pid: int) -> int:
     return children[0].pid if is_launcher else pid
 
 
-def run_chaos(executions: int, seed: int) -> dict[str, float]:
-    """Run one chaos and return its figures."""
+def run_chaos(executions: int, seed: int, folder: Path) -> dict[str, float]:
+    """Run one chaos with its logs and data in `folder`, and return its figures."""
     print(f"seed {seed}, {executions} executions", flush=True)  # noqa: T201
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers: dict[str, Server] = {
             "kafka": choose_kafka(folder / "kafka"),
             "postgres": choose_postgres(folder / "postgres"),
@@ -295,8 +294,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--executions", type=int, default=3_000)
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))
+    parser.add_argument("--folder", help="keep logs and data here")
     options = parser.parse_args()
-    figures = run_chaos(options.executions, options.seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(options.folder or temporary)
+        figures = run_chaos(options.executions, options.seed, folder)
     publish_figures("chaos", figures)
     must_be_zero = ("lost", "duplicate_completions", "early_starts", "broken_seq",
                     "unrecorded_runs", "rows_that_differ")  # fmt: skip

@@ -44,3 +44,16 @@ class Failing(Step):
     async def run(self, data: Any) -> Any:
         """Raise."""
         raise ValueError("no such luck")
+
+
+class FailsOnce(Step):
+    """Fails the first time it runs in this process, for whichever execution."""
+
+    runs = 0
+
+    async def run(self, data: Any) -> Any:
+        """Raise once."""
+        type(self).runs += 1
+        if type(self).runs == 1:
+            raise ValueError("the first time")
+        return {"runs": type(self).runs}

@@ -1,12 +1,10 @@
 """A command is carried out once, recognised when it comes again, or refused with a reason."""
 
-import json
-
 import pytest
 
-from contracts.commands import RetryExecution, RunPipeline
+from contracts.commands import ForkExecution, RunPipeline
 from contracts.envelope import Record
-from contracts.events import CommandRefused, ExecutionCancelled, ExecutionFailed
+from contracts.events import ExecutionCancelled, ExecutionFailed
 from tests.executor.service.owning import Owning, linear
 
 
@@ -175,14 +173,12 @@ async def test_a_second_answer_is_refused() -> None:
     assert [command for command, _ in owning.refusals()] == ["c2"]
 
 
-async def test_what_this_version_does_not_carry_out_is_refused_and_not_lost() -> None:
+async def test_what_this_version_does_not_carry_out_is_refused() -> None:
     owning = await Owning().begin()
-    await owning.send(RetryExecution(execution_id="e-2", origin_execution_id="e-1"))
 
-    refused = owning.events.taken()[-1].event
+    await owning.send(ForkExecution(execution_id="e-2", origin_execution_id="e-1", from_step="s1"))
 
-    assert isinstance(refused, CommandRefused)
-    assert json.loads(json.dumps(refused.message))
+    assert owning.refusals() == [("c0", "unsupported_command")]
 
 
 async def test_a_failing_step_fails_its_execution_and_no_other() -> None:
