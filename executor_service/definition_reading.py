@@ -97,6 +97,12 @@ class _DefinitionReader:
         shaped, read = self._shaped, self._read
         self._warn_of_unknown_keys()
         self._read_parameters()
+        if shaped.on_failure is not None:
+            self._problem(
+                "$.on_failure",
+                "Compensation is not carried out by this version.",
+                "remove it, or undo in a step that a path leads to",
+            )
         read.check_input = compile_schema(shaped.input_schema, "$.input_schema", self._problem)
         flow = FlowReader(shaped, self._conditions, self._problem)
         steps = {step.id: self._step(step, index, flow) for index, step in enumerate(shaped.steps)}

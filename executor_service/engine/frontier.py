@@ -83,8 +83,11 @@ class Frontier:
         return list(self._ready)
 
     def _check(self) -> None:
-        once, twice = self._reached() if len(self._unchecked) > _STEPS_WORTH_A_SWEEP else (-1, -1)
-        for step_id in self._unchecked:
+        entered_by_one = self._plan.entered_by_one_path
+        self._ready.update(dict.fromkeys(s for s in self._unchecked if s in entered_by_one))
+        to_search = [step_id for step_id in self._unchecked if step_id not in entered_by_one]
+        once, twice = self._reached() if len(to_search) > _STEPS_WORTH_A_SWEEP else (-1, -1)
+        for step_id in to_search:
             witness = self._witness(step_id, once, twice)
             if witness is None:
                 self._ready[step_id] = None

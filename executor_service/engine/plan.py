@@ -99,6 +99,25 @@ class Plan:
         """The steps that can come round to themselves."""
         return frozenset(step.id for step in self.ordered if self.on_cycle(step.id))
 
+    @cached_property
+    def entered_by_one_path(self) -> frozenset[str]:
+        """The steps that only the branch now at their one predecessor can ever come to.
+
+        That predecessor lies on no cycle, so it began when no other branch could reach it; and
+        whoever can't reach it can't reach what lies behind it alone.
+        """
+        entries: dict[str, list[str]] = {}
+        for path in self.paths:
+            entries.setdefault(path.to_id, []).append(path.from_id)
+        return frozenset(
+            step_id
+            for step_id, sources in entries.items()
+            if len(sources) == 1
+            and step_id != self.start_at
+            and sources[0] in self.steps
+            and not self.on_cycle(sources[0])
+        )
+
     def can_reach(self, from_id: str, to_id: str) -> bool:
         """Say whether paths lead from one step to the other."""
         return bool(self.graph.reach[self.steps[from_id].index] >> self.steps[to_id].index & 1)

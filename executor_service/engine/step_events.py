@@ -15,7 +15,7 @@ _new: Final = object.__new__
 _set: Final = object.__setattr__
 
 
-def step_started(  # noqa: PLR0913 - one value per field
+def step_started(
     step_id: str,
     iteration: int,
     attempt: int,
@@ -39,7 +39,7 @@ def step_started(  # noqa: PLR0913 - one value per field
     return event
 
 
-def step_completed(  # noqa: PLR0913 - one value per field
+def step_completed(
     step_id: str,
     iteration: int,
     attempt: int,

@@ -15,7 +15,8 @@ from executor_service.engine.references import Reading, Reference, Root, parse_t
 from executor_service.engine.values import ABSENT, Absent, copy_json
 from executor_service.errors import Unresolved
 
-_DOUBLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+# No repetition inside another: a definition of a million blanks is read in one pass.
+_DOUBLE = re.compile(r"\{\{([^{}]*)\}\}")
 # A source is one brace around a known root; other text in single braces is the user's own.
 _SINGLE = r"\{\s*((?:parameters|pipeline_input|pipeline_data|steps)\b[^{}]*)\}"
 _SOURCE = re.compile(rf"\s*{_SINGLE}(?:\s*\|\s*{_SINGLE})*\s*")
@@ -78,12 +79,14 @@ def _compile_text(text: str, step_ids: Collection[str], *, sources: bool) -> Tem
     parts: list[str | Choice] = []
     end = 0
     for match in _DOUBLE.finditer(text):
+        if not match.group(1).strip():
+            continue  # Two empty pairs of braces are the user's own text.
         parts.extend(filter(None, [text[end : match.start()]]))
         parts.append(_choice(match.group(1), step_ids, match.group(0)))
         end = match.end()
     parts.extend(filter(None, [text[end:]]))
-    if len(parts) == 1:
-        return parts[0]
+    if len(parts) <= 1:
+        return parts[0] if parts else text
     return Text(tuple(parts))
 
 

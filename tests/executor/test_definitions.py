@@ -18,6 +18,7 @@ from executor_service import (
     create_pipeline_from_json,
 )
 from executor_service.compat import differences
+from executor_service.compat import main as compat_main
 from tests.executor.flows import asks
 
 STEP = {"module": "tests.executor.example_steps", "step_class": "Echo"}
@@ -74,7 +75,8 @@ def test_everything_wrong_is_told_at_once_with_its_place() -> None:
         (written("a", input_schema={"$ref": "http://127.0.0.1:9/x"}), "$.input_schema"),
         (written("a", parameters={"x": "{{ parameters.x }}"}), "$.parameters.x"),
         (written("a", metadata={"deep": float("nan")}), "$"),
-        (written("a", on_failure="compensate", version=[1]), "$.version"),
+        (written("a", version=[1]), "$.version"),
+        (written("a", on_failure="compensate"), "$.on_failure"),
     ],
 )
 def test_a_definition_of_the_wrong_shape_is_refused(definition: Any, place: str) -> None:
@@ -225,3 +227,40 @@ def test_compat_tells_what_another_definition_would_do_differently() -> None:
 @pytest.mark.parametrize("broken", [{}, {"steps": 3, "flow": []}, {"steps": [1], "flow": {}}])
 def test_compat_reads_anything(broken: Any) -> None:
     assert differences(broken)
+
+
+def test_a_definition_of_endless_blanks_is_read_in_one_pass() -> None:
+    definition = written("a")
+    definition["steps"][0]["config"] = {"x": "{{" + " " * 300_000, "y": "{{" * 100_000, "z": "{{}}"}
+
+    assert compile_definition(definition, ALLOWED).plan.steps["a"].config_template is None
+
+
+async def test_the_branches_of_a_condition_step_may_be_lists_and_end_markers() -> None:
+    definition = written("check", "b", "c")
+    definition["steps"][0] = {
+        "id": "check",
+        "type": "condition",
+        "condition": asks("n", ">", 3),
+        "then": ["b", "c"],
+        "else": "end_with_success",
+    }
+    definition["flow"]["paths"] = []
+    pipeline = create_pipeline_from_json(definition, allowlist=ALLOWED)
+
+    large, small = await pipeline.run({"n": 5}), await pipeline.run({"n": 1})
+
+    assert [step["step_name"] for step in large["steps"]] == ["check", "b", "c"]
+    assert [step["step_name"] for step in small["steps"]] == ["check"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [([], 64, "Usage"), (["nowhere.json"], 1, "can't be read"),
+     (["examples/seattle_weather/pipeline.json"], 0, "$.parameters: there, defaults")],
+)  # fmt: skip
+def test_compat_is_a_command(
+    arguments: list[str], code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compat_main(arguments) == code
+    assert told in "".join(capsys.readouterr())

@@ -5,6 +5,7 @@ they end: which of the other branches' steps ran by then is a matter of timing.
 """
 
 import asyncio
+import json
 import os
 from collections import Counter
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts import events as ev
+from executor_service.engine.snapshot import restore, snapshot
 from executor_service.execution import Outcome
 from tests.executor.flows import Recorded, folded
 from tests.verification.flow_cases import FlowCase, flows
@@ -96,6 +98,8 @@ def test_any_prefix_of_the_events_gone_on_with_ends_the_same(
     cut = data.draw(st.integers(1, len(whole.log.events)), label="cut")
     after = Recorded(blueprint)
     state = folded(blueprint, whole.log.events[:cut])
+    if not state.ended and data.draw(st.booleans(), label="parked"):
+        state = restore(json.loads(json.dumps(snapshot(state))), blueprint.plan, "e-1")
 
     outcome = asyncio.run(run_through(after, case, after.execution.go_on(state)))
 

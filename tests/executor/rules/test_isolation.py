@@ -158,7 +158,8 @@ async def test_24_cancelling_the_task_of_a_library_run_is_recorded_as_a_cancel()
 class BrokenTracker:
     """Raises whatever it is asked."""
 
-    calls = 0
+    def __init__(self) -> None:
+        self.calls = 0
 
     def __getattr__(self, name: str) -> Any:
         if name in ("record", "recorder_for"):
@@ -166,17 +167,18 @@ class BrokenTracker:
         return self._raise
 
     def _raise(self, **arguments: Any) -> None:
-        BrokenTracker.calls += 1
+        self.calls += 1
         raise ConnectionError("the database is away")
 
 
 async def test_25_a_tracker_that_raises_never_ends_the_run(caplog: Any) -> None:
-    services = ServiceRegistry(execution_tracker=BrokenTracker())
+    tracker = BrokenTracker()
+    services = ServiceRegistry(execution_tracker=tracker)
 
     result = await pipeline_of({"a": lambda d: {"x": 1}}, [], services=services).run()
 
     assert result["output"] == {"x": 1}
-    assert BrokenTracker.calls == 4
+    assert tracker.calls == 4
     assert "database is away" in caplog.text
 
 
