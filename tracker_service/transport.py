@@ -9,6 +9,7 @@ and per-event sensors don't apply, and `concurrency` must stay 1 so that acks co
 """
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -23,6 +24,10 @@ from tracker_service.projections.headings import LogRecord
 log = structlog.get_logger(__name__)
 # Faust's services log under the module of their class; these are Faust's lines, not ours.
 _logger = logging.getLogger("faust.transport.drivers.aiokafka")
+
+# Batches of one partition on their way: one being written, one to go on with.
+MAX_HANDED_OVER = 2
+BUSY_POLL_S = 0.005
 
 StartPositions = Callable[[Sequence[int]], Awaitable[Mapping[int, int]]]
 
@@ -73,6 +78,15 @@ class Consumer(driver.Consumer):
     start_positions: StartPositions
     max_records: int
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._handed_over: Counter[TP] = Counter()
+
+    def applied(self, tp: TP) -> None:
+        """Note that a batch of a partition is done with."""
+        if self._handed_over[tp] > 0:
+            self._handed_over[tp] -= 1
+
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -81,12 +95,23 @@ class Consumer(driver.Consumer):
         active_partitions: set[TP] | None,
         timeout: float,  # noqa: ASYNC109 - the hook's own argument
     ) -> dict[TP, list[Batch]]:
-        fetched = await super()._getmany(active_partitions=active_partitions, timeout=timeout)
-        return {
+        # A partition that is busy is left alone: its records gather in the client and come as one
+        # larger batch, so batches grow with the load instead of waiting in line one by one.
+        free = {tp for tp in active_partitions or () if self._handed_over[tp] < MAX_HANDED_OVER}
+        if not free:
+            await self.sleep(BUSY_POLL_S)
+            return {}
+        if len(free) < len(active_partitions or ()):
+            timeout = BUSY_POLL_S
+        fetched = await super()._getmany(active_partitions=free, timeout=timeout)
+        found = {
             tp: list(batches(tp.partition, records, self._end(tp), self.max_records))
             for tp, records in fetched.items()
             if records
         }
+        for tp, made in found.items():
+            self._handed_over[tp] += len(made)
+        return found
 
     def _end(self, tp: TP) -> int | None:
         try:
@@ -129,6 +154,8 @@ class Consumer(driver.Consumer):
         assigned = list(self.assignment())
         if not assigned:
             return {}
+        # Batches that were not begun are dropped by a rebalance and come again.
+        self._handed_over.clear()
         found = await self.start_positions([tp.partition for tp in assigned])
         positions = {tp: found[tp.partition] for tp in assigned}
         await self._thread.seek_wait(positions)

@@ -17,6 +17,7 @@ from typing import Any
 
 import faust
 import structlog
+from faust.types import TP
 from faust.worker import Worker
 
 from tracker_service.pacing import Pacing, StoppedWaiting
@@ -150,6 +151,7 @@ class LiveTracker:
         await guarded(
             lambda: self.projector.apply(batch.partition, batch.records, batch.end_offset)
         )
+        self._app.consumer.applied(TP(self._topic, batch.partition))
 
     async def _start_positions(self, partitions: Any) -> dict[int, int]:
         positions = await self.projector.start_positions(partitions)
