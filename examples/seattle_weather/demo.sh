@@ -12,9 +12,10 @@ export STEPLOG_STEP_MODULES='examples.*'
 export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$PWD"
 
 stop() { [ -n "${KEEP:-}" ] || "$steplog" down; }
-trap stop EXIT
 
 "$steplog" up --detach
+trap stop EXIT # Only now: a stack that ran here before is not ours to stop.
+echo
 "$steplog" run "$here/pipeline.json" --id "$id" --input '{"without": "fog"}' --wait
 
 report="reports/seattle_weather/$id/report.md"
