@@ -10,10 +10,12 @@ import os
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts import events as ev
+from executor_service.engine import frontier
 from executor_service.engine.snapshot import restore, snapshot
 from executor_service.execution import Outcome
 from tests.executor.flows import Recorded, folded
@@ -73,6 +75,15 @@ def test_a_flow_without_cycles_runs_as_the_oracle_says(case: FlowCase) -> None:
 @given(flows(cycles=True))
 def test_a_flow_with_cycles_runs_as_the_oracle_says(case: FlowCase) -> None:
     agree(case)
+
+
+@checked
+@given(flows(cycles=True))
+def test_looking_at_all_branches_in_one_pass_changes_nothing(case: FlowCase) -> None:
+    """Many branches arriving at once are looked at in one pass; here, any number of them."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(frontier, "_STEPS_WORTH_A_SWEEP", 0)
+        agree(case)
 
 
 @checked

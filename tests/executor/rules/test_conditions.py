@@ -29,7 +29,8 @@ async def taken(condition: Any, given: Any = None, **more: Any) -> bool:
         ("<", 5, False), ("greater_than_or_equal", 5, True), (">=", 6, False),
         ("less_than_or_equal", 5, True), ("<=", 4, False), ("in", [4, 5], True),
         ("in", [True], False), ("not_in", [4], True), ("exists", None, True),
-        ("not_exists", None, False), ("exists", False, False),
+        ("not_exists", None, False), ("exists", False, False), ("not_in", [5], False),
+        ("not_exists", False, True), ("contains", 5, False),
     ],
 )  # fmt: skip
 async def test_15_operators_on_numbers(operator: str, value: Any, holds: bool) -> None:
@@ -145,6 +146,16 @@ async def test_14_a_condition_function_that_raises_fails_the_step_with_its_reaso
 
     assert caught.value.error.type == "ConditionFailed"
     assert caught.value.error.step_id == "a"
+
+
+async def test_14_a_condition_may_ask_for_the_result_of_an_earlier_step() -> None:
+    result = await result_of(
+        {"a": lambda d: [1], "b": lambda d: [2], "c": passes, "d": passes},
+        paths("a > b", "b > c", "b > d", b__c=asks("step_results.a.0", "==", 1),
+              b__d=asks("step_results.a.0", "==", 2)),
+    )  # fmt: skip
+
+    assert order(result) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(("n", "expected"), [(5, ["a", "check", "big"]), (1, ["a", "check", "b"])])

@@ -275,3 +275,22 @@ async def test_13_a_branch_that_may_loop_back_over_a_fork_is_waited_for() -> Non
 
 async def test_results_of_a_loop_are_those_of_the_last_round() -> None:
     assert results(await result_of(COUNT, AGAIN)) == {"count": {"n": 5}}
+
+
+async def test_9_a_branch_reads_the_results_from_before_its_fork() -> None:
+    result = await result_of(
+        {"a0": lambda d: [7], "a": passes, "b": passes, "b2": lambda d: {"seen": d["a0"]},
+         "c": passes},
+        paths("a0 > a", "a > b", "a > c", "b > b2", b__b2=asks("step_results.a0.0", "==", 7)),
+    )  # fmt: skip
+
+    assert result["output"] == {"seen": [7]}
+
+
+async def test_10_a_join_reads_the_results_of_all_its_branches() -> None:
+    result = await result_of(
+        {"a": passes, "b": lambda d: 1, "c": lambda d: 2, "d": lambda d: {"sum": d["b"] + d["c"]}},
+        DIAMOND,
+    )
+
+    assert result["output"] == {"sum": 3}
