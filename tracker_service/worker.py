@@ -23,7 +23,7 @@ from faust.worker import Worker
 from tracker_service.pacing import Pacing, StoppedWaiting
 from tracker_service.projections.errors import TrackerError
 from tracker_service.projector import HoleInLog, Projector
-from tracker_service.settings import Settings
+from tracker_service.settings import BadSettings, Settings
 from tracker_service.store.errors import StoreError
 from tracker_service.store.port import Store
 from tracker_service.transport import Batch, Transport
@@ -69,7 +69,13 @@ class TrackerWorker(Worker):
 
 def make_app(settings: Settings, loop: Any) -> Any:
     """Return the Faust app; each setting that is not a default has its reason here."""
-    settings.tracker_data_folder.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.tracker_data_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSettings(
+            f"The folder {settings.tracker_data_folder} can't be made: {error.strerror}; set "
+            "STEPLOG_TRACKER_DATA_FOLDER to one that can be written."
+        ) from error
     servers = settings.kafka_bootstrap_servers.split(",")
     return faust.App(
         settings.consumer_group,

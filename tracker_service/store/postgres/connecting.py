@@ -40,7 +40,7 @@ async def open_pool(
         settings["search_path"] = schema
     try:
         with store_errors():
-            return await asyncpg.create_pool(
+            pool = await asyncpg.create_pool(
                 url,
                 min_size=0,
                 max_size=max_connections,
@@ -48,6 +48,9 @@ async def open_pool(
                 command_timeout=STATEMENT_TIMEOUT_S,
                 server_settings=settings,
             )
+            # The pool connects when asked; the first time is now, while a person looks on.
+            async with pool.acquire():
+                return pool
     except StoreError as error:
         raise StoreRefused(
             f"The read model's database can't be opened: {error} "

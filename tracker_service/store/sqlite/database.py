@@ -48,11 +48,11 @@ class Database:
 
     async def run(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
         """Run `work` as one transaction and return its result."""
+        connection = self._connection
+        if connection is None:
+            raise StoreUnavailable("The read model's file is closed.")
 
         def transaction() -> ResultT:
-            connection = self._connection
-            if connection is None:
-                raise StoreUnavailable("The read model's file is closed.")
             with store_errors():
                 connection.execute("BEGIN" if self._readonly else "BEGIN IMMEDIATE")
                 try:
