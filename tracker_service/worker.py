@@ -28,6 +28,7 @@ from tracker_service.store.errors import StoreError
 from tracker_service.store.port import Store
 from tracker_service.transport import Batch, Transport
 from tracker_service.watchdog import Watchdog
+from tracker_service.worker_metrics import serve_metrics
 
 log = structlog.get_logger(__name__)
 
@@ -129,6 +130,14 @@ class LiveTracker:
         # the cycle collector were worth a tenth of the rate.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        settings = self._settings
+        if settings.tracker_metrics_port:
+            serve_metrics(
+                settings.tracker_metrics_host,
+                settings.tracker_metrics_port,
+                self.projector.applied,
+                self.watchdog,
+            )
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         self._worker.execute_from_commandline()
 
