@@ -98,18 +98,16 @@ class StackDisplay:
 def print_addresses(state: StackState, data_dir: Path, how_to_stop: str) -> None:
     """Tell where everything answers and what to do next."""
     out.print("\n[bold green]steplog is up.[/]")
-    out.print(addresses(state, data_dir), soft_wrap=True)
+    print_where(state, data_dir)
     out.print("\nTry [bold]steplog run FILE --wait[/], then [bold]steplog ls[/]. " + how_to_stop)
 
 
-def addresses(state: StackState, data_dir: Path) -> Table:
-    """Return where everything answers, to be printed without wrapping."""
-    table = Table.grid(padding=(0, 2))
+def print_where(state: StackState, data_dir: Path) -> None:
+    """Print where everything answers, each address whole on its line, to be copied."""
     for name, value in (
         ("API", state.api_url),
         ("Kafka", state.kafka_bootstrap_servers),
         ("PostgreSQL", state.database_url),
         ("Data, logs", str(data_dir)),
     ):
-        table.add_row(f"[dim]{name}[/]", escape(value or "not known yet"))
-    return table
+        out.print(f"[dim]{name:<10}[/]  {escape(value or 'not known yet')}", soft_wrap=True)

@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from steplog.cli.console import duration, out, plain_table, print_json, styled_status
 from steplog.cli.options import AsJson, DataDir, settings_with
-from steplog.cli.stack_display import addresses
+from steplog.cli.stack_display import print_where
 from steplog.errors import StackBusy
 from steplog.local.data_folder import DataFolder
 from steplog.local.stack_state import ProcessState, StackState
@@ -41,7 +41,7 @@ def _print(state: StackState, folder: DataFolder) -> None:
             out.print(f"\n[yellow]{process.name}[/] {escape(process.note)}", soft_wrap=True)
             out.print(f"[dim]log: {escape(process.log or '')}[/]", soft_wrap=True)
     out.print()
-    out.print(addresses(state, folder.root), soft_wrap=True)
+    print_where(state, folder.root)
 
 
 def _row(process: ProcessState) -> tuple[str, ...]:

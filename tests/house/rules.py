@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -44,12 +45,12 @@ class Source:
     path: str  # From the root, with slashes.
     text: str
 
-    @property
+    @cached_property
     def tree(self) -> ast.Module:
         """Return the parsed file."""
         return ast.parse(self.text)
 
-    @property
+    @cached_property
     def lines(self) -> list[str]:
         """Return the lines."""
         return self.text.splitlines()
