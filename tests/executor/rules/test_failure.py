@@ -195,6 +195,12 @@ async def test_19_continue_on_error_goes_on_with_the_error_as_result() -> None:
     assert result["output"] == error
 
 
+async def test_19_the_error_result_names_the_bare_class() -> None:
+    result = await result_of({"a": Flaky(ApiError("away"))}, [], of=handled(continue_on_error=True))
+
+    assert result["output"]["error_type"] == "ApiError"
+
+
 async def test_19_a_failure_cancels_the_other_branches() -> None:
     stopped: list[str] = []
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -348,4 +349,17 @@ async def test_27_a_step_that_keeps_killing_its_process_is_given_up() -> None:
 
     assert outcome.error is not None
     assert outcome.error.type == "AttemptsLost"
+    assert outcome.error.step_id == "a"
     assert after.log.of(ev.StepStarted) == []
+
+
+async def test_an_execution_told_to_begin_later_waits_for_its_time_on_record() -> None:
+    blueprint = blueprint_of({"a": passes}, [])
+    recorded = Recorded(blueprint)
+    later = recorded.clock.now() + timedelta(hours=1)
+
+    outcome = await recorded.execution.start(blueprint.started({}), not_before=later)
+
+    assert outcome.status == "completed"
+    assert recorded.clock.slept_s == [3600]
+    assert recorded.log.names()[:3] == ["ExecutionStarted", "StepScheduled a", "StepStarted a"]
