@@ -33,15 +33,16 @@ class CommandSender:
     def __init__(self, bootstrap_servers: str, topic: Topic) -> None:
         self._bootstrap_servers = bootstrap_servers
         self._topic = topic
+        self._producer: AIOKafkaProducer
+
+    async def __aenter__(self) -> "CommandSender":
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers,
+            bootstrap_servers=self._bootstrap_servers,
             acks="all",
             enable_idempotence=True,
             request_timeout_ms=SEND_TIMEOUT_MS,
             max_request_size=MAX_COMMAND_BYTES,
         )
-
-    async def __aenter__(self) -> "CommandSender":
         try:
             await self._producer.start()
         except (KafkaError, OSError) as error:

@@ -1,0 +1,73 @@
+"""Answers of the API are typed, and its problems are told in its own words."""
+
+import httpx
+import pytest
+
+from contracts.records import ExecutionStatus
+from steplog.errors import NotAnswered, NotFound, ServiceUnreachable
+from steplog.read_api import ReadApi
+
+EXECUTION = {
+    "execution_id": "e-1",
+    "pipeline_id": "p",
+    "pipeline_name": "P",
+    "status": "completed",
+    "started_at": "2026-01-01T00:00:00+00:00",
+    "a_key_of_a_newer_tracker": 1,
+}
+
+
+class FakeApi(httpx.AsyncBaseTransport):
+    """Gives one answer to everything and remembers what was asked."""
+
+    def __init__(self, status: int, body: object) -> None:
+        self.status, self.body = status, body
+        self.asked: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer."""
+        self.asked.append(str(request.url))
+        return httpx.Response(self.status, json=self.body)
+
+
+def _read(status: int, body: object) -> tuple[ReadApi, FakeApi]:
+    api = FakeApi(status, body)
+    return ReadApi("http://steplog", transport=api), api
+
+
+async def test_an_execution_is_read_as_a_record() -> None:
+    read, _ = _read(200, {"execution": EXECUTION, "freshness": {}})
+
+    execution = await read.execution("e-1")
+
+    assert (execution.status, execution.pipeline_name) == (ExecutionStatus.COMPLETED, "P")
+
+
+async def test_filters_that_are_not_given_are_not_asked() -> None:
+    read, api = _read(200, {"items": [EXECUTION], "next_cursor": "c", "freshness": {}})
+
+    page = await read.executions(status="failed", limit=5, cursor=None)
+
+    assert api.asked == ["http://steplog/api/executions?status=failed&limit=5"]
+    assert (page.items[0].execution_id, page.next_cursor) == ("e-1", "c")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, NotFound), (422, NotAnswered)])
+async def test_a_problem_is_told_in_the_apis_words(status: int, kind: type[Exception]) -> None:
+    read, _ = _read(status, {"detail": "There is no execution x in the rows."})
+
+    with pytest.raises(kind, match=r"^There is no execution x in the rows\.$"):
+        await read.execution("x")
+
+
+async def test_something_that_is_no_steplog_api_is_named() -> None:
+    """As when the port belongs to another program."""
+
+    class Website(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, text="<html>")
+
+    read = ReadApi("http://elsewhere", transport=Website())
+
+    with pytest.raises(ServiceUnreachable, match="No steplog API answers at http://elsewhere"):
+        await read.execution("x")
