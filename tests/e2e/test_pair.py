@@ -1,10 +1,7 @@
 """The pair, end to end: commands in, rows out, both services stopped and started on the way."""
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -15,13 +12,13 @@ from contracts.commands import RunPipeline
 from contracts.envelope import Record, SentCommand
 from executor_service.adapters.system_clock import SystemClock
 from tests.benchmarks.load import send_all
+from tests.e2e.conftest import ServicesFactory
 from tests.e2e.histories import judge, read_histories
+from tests.e2e.rows import ended_rows
 from tests.e2e.weather_shape import BRANCHES, STEP_IDS, weather_shape
-from tests.services import Services, create_topics
+from tests.services import create_topics
 
 EXECUTIONS = 500
-ALL_ROWS_TIMEOUT_S = 60.0
-ENDED = "SELECT count(*) FROM pipeline_executions WHERE completed_at IS NOT NULL"
 NEEDS = {
     "clean": (("load",),),
     "fill_gaps": (("clean",),),
@@ -29,24 +26,6 @@ NEEDS = {
     "report": (BRANCHES,),
 }
 pytestmark = [pytest.mark.e2e, pytest.mark.broker, pytest.mark.database]
-
-
-@pytest.fixture
-def services(
-    kafka_bootstrap: str, postgres_url: str, topic_namespace: str, tmp_path: Path
-) -> Iterator[Services]:
-    """Return the services of a fresh namespace and database; none is left running."""
-    services = Services(
-        kafka_bootstrap,
-        postgres_url,
-        topic_namespace,
-        tmp_path,
-        "tests.e2e.weather_shape",
-        # Few at a time, so that both restarts fall in the middle of the work.
-        extra_environment={"STEPLOG_MAX_EXECUTIONS_IN_FLIGHT": "32"},
-    )
-    yield services
-    services.stop_all()
 
 
 def commands(count: int) -> tuple[set[str], list[Record]]:
@@ -65,24 +44,12 @@ def commands(count: int) -> tuple[set[str], list[Record]]:
     return ids, records
 
 
-async def ended_rows(database: asyncpg.Connection, at_least: int) -> int:
-    """Return how many executions have ended once that many rows say so."""
-    deadline = time.monotonic() + ALL_ROWS_TIMEOUT_S
-    while True:
-        try:
-            ended = await database.fetchval(ENDED)
-        except asyncpg.UndefinedTableError:
-            ended = 0  # The worker has not applied its migrations yet.
-        if ended >= at_least:
-            return int(ended)
-        assert time.monotonic() < deadline, f"only {ended} of {at_least} executions have ended"
-        await asyncio.sleep(0.05)
-
-
 async def test_nothing_is_lost_or_doubled_when_both_services_are_restarted_once(
-    services: Services,
+    make_services: ServicesFactory,
 ) -> None:
     """500 executions of the example's shape; the executor and the worker get SIGTERM mid-way."""
+    # Few at a time, so that both restarts fall in the middle of the work.
+    services = make_services("tests.e2e.weather_shape", STEPLOG_MAX_EXECUTIONS_IN_FLIGHT="32")
     await create_topics(services.bootstrap_servers, services.topics)
     services.start_executor()
     services.start_tracker()
