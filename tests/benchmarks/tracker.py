@@ -24,12 +24,12 @@ from steplog.local.choice import choose_kafka, choose_postgres
 from steplog.local.server import start_server
 from tests.benchmarks.cpu import CpuMeter
 from tests.benchmarks.figures import percentile, publish_figures
-from tests.benchmarks.tracker_log import BATCH_BYTES, LogWriter, ticks
+from tests.benchmarks.tracker_log import BATCH_BYTES, LogWriter
 from tests.benchmarks.tracker_parts import copy_seconds, parts
 from tests.services import Services, create_topics
 
 PARTITIONS = 8
-POLL_S = 0.004
+POLL_S = 0.005
 TIMEOUT_S = 600.0
 # The worker starts meanwhile, and is warm before anything is measured.
 WARM_UP_RATE, WARM_UP_S = 2000.0, 6.0
@@ -149,7 +149,7 @@ class TrackerBenchmark:
         await self._until(database, sum(ends.values()))
         writer.sent.clear()
         seen: list[tuple[float, dict[int, int]]] = []
-        load = ticks(PARTITIONS, rate, seconds, stamp)
+        load = writer.ticks(rate, seconds, stamp)
         gc.collect()
         gc.freeze()
         streaming = asyncio.create_task(writer.stream(load))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
@@ -50,8 +51,8 @@ class LogWriter:
         count = batch.record_count()
         self.sent.setdefault(partition, []).append((newest.offset + count - 1, began_s))
 
-    async def _send(self, batch: object, partition: int) -> asyncio.Future[object]:
-        future: asyncio.Future[object] = await self.producer.send_batch(
+    async def _send(self, batch: Any, partition: int) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = await self.producer.send_batch(
             batch, self.topics.events.name, partition=partition
         )
         return future
@@ -69,28 +70,38 @@ class LogWriter:
         return done
 
     async def stream(self, ready: "Ticks") -> None:
-        """Append what is ready at its steady rate, a few events at a time in every partition."""
+        """Send what is ready at its steady rate, one batch per partition and tick."""
         began_s = time.monotonic()
         for tick, chunks in enumerate(ready, 1):
-            await asyncio.gather(
-                *(self.append(partition, chunk) for partition, chunk in enumerate(chunks))
-            )
+            sent_s = time.monotonic()
+            waiting = [await self._send(batch, p) for p, batch in enumerate(chunks)]
+            for partition, newest in enumerate(await asyncio.gather(*waiting)):
+                last = newest.offset + chunks[partition].record_count() - 1
+                self.sent.setdefault(partition, []).append((last, sent_s))
             await asyncio.sleep(max(0.0, began_s + tick * TICK_S - time.monotonic()))
 
+    def ticks(self, events_per_s: float, seconds: float, stamp: str) -> "Ticks":
+        """Return a load of so many events a second as batches ready to be sent.
 
-# Per tick and partition the records to append; made beforehand, so that making them costs no lag.
-Ticks = list[list[list[Record]]]
+        Made beforehand: on a small machine making them would cost the tracker its time.
+        """
+        partitions, count = self.topics.events.partitions, int(seconds / TICK_S)
+        chunk = max(1, round(events_per_s * TICK_S / partitions))
+        by_partition = []
+        for partition in range(partitions):
+            maker, records = blocks(partition, stamp=stamp), list[Record]()
+            while len(records) < count * chunk:
+                records += next(maker)
+            runs = (records[n * chunk : (n + 1) * chunk] for n in range(count))
+            by_partition.append([self._built(run) for run in runs])
+        return [list(chunks) for chunks in zip(*by_partition, strict=True)]
+
+    def _built(self, records: list[Record]) -> Any:
+        batch = self.producer.create_batch()
+        for record in records:
+            batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
+        return batch
+
+
+Ticks = list[list[Any]]  # Per tick and partition one batch.
 TICK_S = 0.02
-
-
-def ticks(partitions: int, events_per_s: float, seconds: float, stamp: str) -> Ticks:
-    """Return a load of so many events a second."""
-    count = int(seconds / TICK_S)
-    chunk = max(1, round(events_per_s * TICK_S / partitions))
-    by_partition = []
-    for partition in range(partitions):
-        maker, records = blocks(partition, stamp=stamp), list[Record]()
-        while len(records) < count * chunk:
-            records += next(maker)
-        by_partition.append([records[n * chunk : (n + 1) * chunk] for n in range(count)])
-    return [list(chunks) for chunks in zip(*by_partition, strict=True)]

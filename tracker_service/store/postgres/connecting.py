@@ -20,6 +20,17 @@ else:
     Connection = asyncpg.pool.PoolConnectionProxy
 
 
+class PlainConnection(asyncpg.Connection):
+    """A connection that is given back as it is.
+
+    Nothing here sets session state, and asyncpg's clean-up would cost a round trip per batch.
+    """
+
+    def get_reset_query(self) -> str:
+        """Return no query."""
+        return ""
+
+
 async def open_pool(
     url: str, *, max_connections: int, application: str, schema: str | None = None
 ) -> Pool:
@@ -35,6 +46,8 @@ async def open_pool(
         # Off would be quicker and the log could heal it, but a worker remembers its position: after
         # a crash of the server the rows would be behind what their own writer knows.
         "synchronous_commit": "on",
+        # Every lookup here is by key; planning each call anew finds nothing better.
+        "plan_cache_mode": "force_generic_plan",
     }
     if schema is not None:
         settings["search_path"] = schema
@@ -42,6 +55,7 @@ async def open_pool(
         with store_errors():
             pool = await asyncpg.create_pool(
                 url,
+                connection_class=PlainConnection,
                 min_size=0,
                 max_size=max_connections,
                 timeout=CONNECT_TIMEOUT_S,

@@ -32,20 +32,20 @@ INSERT INTO dead_letters (topic, partition, log_offset, execution_id, seq, statu
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json, $12)
 ON CONFLICT (topic, partition, log_offset) DO NOTHING
 """
+# One round trip for both questions; most executions asked for begin in this very batch.
 LOAD_EXECUTIONS: Final = """
-SELECT execution_id, pipeline_id, pipeline_name, started_at, declared_steps, partition, status,
-    completed_at, completed_steps, failed_steps, error_message, execution_time_ms, seq,
-    log_offset AS "offset", incomplete
-FROM pipeline_executions WHERE execution_id = ANY($1::text[])
+SELECT named.id, EXISTS (SELECT 1 FROM dead_letters AS d
+        WHERE d.execution_id = named.id AND d.status IN ('open', 'parked')) AS quarantined,
+    e.execution_id, e.pipeline_id, e.pipeline_name, e.started_at, e.declared_steps, e.partition,
+    e.status, e.completed_at, e.completed_steps, e.failed_steps, e.error_message,
+    e.execution_time_ms, e.seq, e.log_offset AS "offset", e.incomplete
+FROM unnest($1::text[]) AS named(id)
+LEFT JOIN pipeline_executions AS e ON e.execution_id = named.id
 """
 LOAD_VISITS: Final = """
 SELECT execution_id, step_id, iteration, seq, step_name, step_type, status, started_at,
     completed_at, attempt, error_message, execution_time_ms, interaction_id
 FROM step_executions WHERE execution_id = ANY($1::text[]) ORDER BY seq
-"""
-LOAD_QUARANTINED: Final = """
-SELECT DISTINCT execution_id FROM dead_letters
-WHERE execution_id = ANY($1::text[]) AND status IN ('open', 'parked')
 """
 
 

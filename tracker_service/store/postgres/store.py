@@ -130,21 +130,21 @@ class PostgresStore:
 
 async def load(connection: Connection, execution_ids: list[str]) -> Loaded:
     """Return the states of executions and which of them are quarantined."""
-    executions = await connection.fetch(sql.LOAD_EXECUTIONS, execution_ids)
+    rows = await connection.fetch(sql.LOAD_EXECUTIONS, execution_ids)
+    quarantined = {row["id"] for row in rows if row["quarantined"]}
+    executions = [dict(row) for row in rows if row["execution_id"] is not None]
     visits: dict[str, list[Visit]] = {}
     # Ended executions take nothing more, so their visits are not needed.
     going_on = [row["execution_id"] for row in executions if row["completed_at"] is None]
     if going_on:
         for row in await connection.fetch(sql.LOAD_VISITS, going_on):
             visits.setdefault(row["execution_id"], []).append(Visit(**dict(row)))
-    states = {
-        row["execution_id"]: restored(
-            ExecutionState(**dict(row)), visits.get(row["execution_id"], [])
-        )
-        for row in executions
-    }
-    quarantined = await connection.fetch(sql.LOAD_QUARANTINED, execution_ids)
-    return Loaded(states, {row[0] for row in quarantined})
+    states = {}
+    for known in executions:
+        del known["id"], known["quarantined"]
+        state = ExecutionState(**known)
+        states[state.execution_id] = restored(state, visits.get(state.execution_id, []))
+    return Loaded(states, quarantined)
 
 
 async def write_rows(connection: Connection, changes: Changes, *, copy: bool) -> None:
