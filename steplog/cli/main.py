@@ -5,6 +5,7 @@ waited for failed or was cancelled; 64 the command line can't be understood; 130
 """
 
 import logging
+import os
 import sys
 
 import typer
@@ -18,6 +19,8 @@ EXIT_REFUSED = 1
 EXIT_EXECUTION_FAILED = 2
 EXIT_USAGE = 64
 EXIT_INTERRUPTED = 130
+# Set it to see where a fault came from.
+TRACEBACK_VARIABLE = "STEPLOG_TRACEBACK"
 # What the argument parser says for a command line it can't understand.
 _PARSER_USAGE = 2
 
@@ -60,7 +63,24 @@ def _exit_code() -> int | str | None:
         return EXIT_REFUSED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except Exception as error:
+        return _tell_fault(error)
     return 0
+
+
+def _tell_fault(error: Exception) -> int:
+    """Tell what nobody foresaw: of the system's errors the file, of our own where to look."""
+    if os.environ.get(TRACEBACK_VARIABLE):
+        raise error
+    if isinstance(error, OSError) and error.strerror is not None:
+        place = error.filename or "The system refuses"
+        print_error(f"{place}: {error.strerror}; make room or give the right, then try again.")
+    else:
+        print_error(
+            f"steplog failed with {type(error).__name__}: {error}; "
+            f"run it again with {TRACEBACK_VARIABLE}=1 to see where, and report it."
+        )
+    return EXIT_REFUSED
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """`steplog up`: start the local stack and keep it running."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -15,6 +13,7 @@ from steplog.cli.options import DataDir, settings_with
 from steplog.cli.stack_display import StackDisplay, print_addresses
 from steplog.errors import ServerNotStarted
 from steplog.local.data_folder import DataFolder
+from steplog.local.interrupts import interrupt_on_stop_signals
 from steplog.local.stack import Stack
 from steplog.local.stack_state import StackState
 from steplog.settings import SteplogSettings
@@ -47,8 +46,7 @@ def up(
 
 
 def _run_here(settings: SteplogSettings) -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interrupt_on_stop_signals()
     display = StackDisplay()
 
     def tell_ready(state: StackState) -> None:
@@ -61,10 +59,6 @@ def _run_here(settings: SteplogSettings) -> None:
         out.print("Stopped; nothing is left running.")
     finally:
         display.close()
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _run_detached(settings: SteplogSettings) -> None:

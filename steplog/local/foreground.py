@@ -1,16 +1,15 @@
 """Run one server until Ctrl-C, for a look at it alone."""
 
-import signal
 import sys
 import time
-from types import FrameType
 
+from steplog.local.interrupts import interrupt_on_stop_signals
 from steplog.local.server import READY_INTERVAL_S, Server, start_server
 
 
 def run_in_foreground(server: Server) -> int:
     """Run a server until Ctrl-C or SIGTERM; print its address once it answers."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_on_stop_signals()
     running = start_server(server)
     sys.stdout.write(f"{server.address}\n")
     sys.stdout.flush()
@@ -21,7 +20,3 @@ def run_in_foreground(server: Server) -> int:
         running.stop()
         return 0
     return running.exit_code
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -4,12 +4,13 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from steplog.errors import ServerNotStarted
 from steplog.local.choice import choose_kafka, choose_postgres
 from steplog.local.data_folder import DataFolder
+from steplog.local.interrupts import interrupts_ignored
 from steplog.local.kafka_jars import DOWNLOAD_BYTES
 from steplog.local.leftovers import end_leftovers
 from steplog.local.ports import free_ports, is_free
@@ -118,9 +119,10 @@ class Stack:
         try:
             yield
         finally:
-            self._publish(stopping=True)
-            self._supervisor.stop()
-            self._folder.forget_state()
+            with interrupts_ignored():
+                self._publish(stopping=True)
+                self._supervisor.stop()
+                self._folder.forget_state()
 
     def _note(self, process: ProcessState) -> None:
         self._state = self._state.with_process(process)
@@ -136,5 +138,7 @@ class Stack:
 
     def _publish(self, **changed: object) -> None:
         self._state = self._state.model_copy(update=changed)
-        self._folder.write_state(self._state)
+        # A full disk must not keep the stack from being watched and stopped.
+        with suppress(OSError):
+            self._folder.write_state(self._state)
         self._on_state(self._state)

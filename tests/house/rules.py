@@ -2,7 +2,6 @@
 
 import ast
 import re
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -62,16 +61,12 @@ class Source:
 
 
 def sources(*folders: str) -> list[Source]:
-    """Return the Python files that are under version control, or would be."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *folders],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    paths = sorted({name for name in listed if name.endswith(".py") and (ROOT / name).is_file()})
-    return [Source(name, (ROOT / name).read_text(encoding="utf-8")) for name in paths]
+    """Return the Python files below the folders, in order."""
+    paths = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return [
+        Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
+        for path in paths
+    ]
 
 
 def functions(source: Source) -> Iterator[tuple[str, int]]:

@@ -19,7 +19,7 @@ from tests.house.rules import (
 @pytest.fixture(scope="module")
 def everything() -> list[Source]:
     """Return every Python file of the repository."""
-    return sources()
+    return sources(*PACKAGES, "tests", "examples")
 
 
 @pytest.fixture(scope="module")

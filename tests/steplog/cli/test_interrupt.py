@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,16 @@ def test_ctrl_c_stops_everything_in_order(stack: Foreground) -> None:
     assert len(stack.family) >= 5
     assert stack.nothing_runs()
     assert stack.folder.read_state() is None
+
+
+def test_an_impatient_second_ctrl_c_leaves_nothing_either(stack: Foreground) -> None:
+    for _ in range(3):
+        stack.process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    out, _ = stack.process.communicate(timeout=60)
+
+    assert out.rstrip().endswith("Stopped; nothing is left running.")
+    assert stack.nothing_runs()
 
 
 def test_a_killed_supervisor_takes_everything_with_it(stack: Foreground) -> None:
