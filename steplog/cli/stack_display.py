@@ -36,6 +36,7 @@ class StackDisplay:
         self._began_s = time.monotonic()
         self._ready_after_s: dict[str, float] = {}
         self._told: dict[str, ProcessStatus] = {}
+        self.was_ready = False
         self._stopping = False
         self._spinner = Spinner("dots", style="cyan")
         self._live: Live | None = None
@@ -45,6 +46,7 @@ class StackDisplay:
 
     def show(self, state: StackState) -> None:
         """Show a state; of one that stops, only that it does."""
+        self.was_ready = self.was_ready or state.ready
         if state.stopping:
             self._tell_stopping(state)
             return

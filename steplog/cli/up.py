@@ -56,7 +56,10 @@ def _run_here(settings: SteplogSettings) -> None:
     try:
         Stack(settings, display.show).run(tell_ready)
     except KeyboardInterrupt:
+        display.close()
         out.print("Stopped; nothing is left running.")
+        if not display.was_ready:
+            raise
     finally:
         display.close()
 

@@ -131,7 +131,7 @@ class Stack:
     def _fetched(self, count: int) -> None:
         """Tell about the first download, once a megabyte."""
         before, self._fetched_bytes = self._fetched_bytes, self._fetched_bytes + count
-        if before // _MEGABYTE != self._fetched_bytes // _MEGABYTE:
+        if before == 0 or before // _MEGABYTE != self._fetched_bytes // _MEGABYTE:
             done, total = self._fetched_bytes // _MEGABYTE, DOWNLOAD_BYTES // _MEGABYTE
             note = f"fetching Kafka, {done} of about {total} MB, this once"
             self._note(self._state.process("kafka").model_copy(update={"note": note}))
