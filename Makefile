@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEMO_DATA := .steplog/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench bench-engine bench-tracker chaos lock clean
+.PHONY: help venv demo test lint format bench bench-engine bench-tracker chaos mutation lock clean
 
 help:  ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-15s%s\n", $$1, $$2}'
@@ -49,6 +49,13 @@ bench-engine: $(STAMP)  ## The engine alone: steps a second, fan-out.
 
 bench-tracker: $(STAMP)  ## The tracker alone: events a second, lag, CPU by part.
 	$(BIN)/python -m tests.benchmarks.tracker
+
+mutation:  ## Mutants of the engine that no rule's test kills. Long; makes an environment of its own.
+	$(PYTHON) -m venv .venv-mutation
+	.venv-mutation/bin/python -m pip install --quiet --requirement requirements.lock
+	.venv-mutation/bin/python -m pip install --quiet "mutmut>=3.2,<4"
+	.venv-mutation/bin/mutmut run --max-children 2
+	.venv-mutation/bin/mutmut results
 
 lock: $(STAMP)  ## Pin every dependency anew.
 	$(BIN)/pip-compile --quiet --strip-extras --all-extras --allow-unsafe --no-emit-index-url \

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from contracts.payload import JsonObject, JsonValue
@@ -59,7 +60,11 @@ class Step:
         self.config: JsonObject = {} if config is None else config
         self.services: ServiceRegistry | None = None
         self.context = StepContext(step_id=name)
-        self.logger = logging.getLogger(f"steplog.step.{name}")
+
+    @cached_property
+    def logger(self) -> logging.Logger:
+        """The step's own logger, made when it is first asked for: most steps never do."""
+        return logging.getLogger(f"steplog.step.{self.name}")
 
     def run(self, data: Any) -> Any:
         """Do the work and return its result, or a coroutine of it."""
