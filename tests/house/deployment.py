@@ -1,5 +1,6 @@
 """What `deploy/` says, read for the tests that hold it in step with the code."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -33,6 +34,24 @@ def steplog_variables(environment: Mapping[str, str]) -> set[str]:
 def dockerfile() -> str:
     """Return the Dockerfile's text, continued lines joined."""
     return (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
+
+
+def images() -> list[str]:
+    """Return every image that is pulled or built, with its tag."""
+    bases = re.findall(r"^FROM (\S+)", dockerfile(), re.MULTILINE)
+    return [*bases, *(one["image"] for one in compose()["services"].values())]
+
+
+def commands() -> list[list[str]]:
+    """Return what containers run after `python -m`: the image's own and each service's."""
+    own = json.loads(re.findall(r"^CMD (.*)$", dockerfile(), re.MULTILINE)[-1])
+    return [own, *(service(name)["command"] for name in (*SERVICES, *ONE_SHOTS))]
+
+
+def health_checks() -> list[list[str]]:
+    """Return the health checks that run our code: the image's own and each service's."""
+    own = json.loads(re.findall(r"^HEALTHCHECK .*CMD (.*)$", dockerfile(), re.MULTILINE)[-1])
+    return [own, *(service(name)["healthcheck"]["test"][1:] for name in SERVICES)]
 
 
 def image_variables() -> dict[str, str]:

@@ -1,8 +1,11 @@
 """What is deployed is in step with the code, even where no Docker engine runs."""
 
+import importlib.util
+import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from pydantic_settings import BaseSettings
 
 from contracts.topics import topics_for
 from executor_service.settings import ExecutorSettings
+from steplog import health
 from steplog.local.kafka_jars import KAFKA_VERSION
 from steplog.local.kafka_properties import broker_settings
 from steplog.local.postgres import POSTGRES_MAJOR_VERSION
@@ -23,13 +27,20 @@ from tests.house.deployment import (
     DEPLOY,
     ONE_SHOTS,
     SERVICES,
+    commands,
     compose,
     dockerfile,
+    health_checks,
     image_variables,
+    images,
     service,
     steplog_variables,
 )
+from tests.house.readme import parse_steplog
+from tests.house.rules import ROOT
+from tracker_service.http_api.app import make_app
 from tracker_service.settings import Settings as TrackerSettings
+from tracker_service.store.postgres.reading import PostgresReadModel
 
 SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "executor": (ExecutorSettings,),
@@ -189,3 +200,76 @@ def test_only_the_api_is_published_and_only_to_this_machine() -> None:
 
     assert list(published) == ["api"]
     assert all(port.startswith("127.0.0.1:") for port in published["api"])
+
+
+@pytest.mark.parametrize("image", images())
+def test_an_image_names_its_version(image: str) -> None:
+    tag = image.partition(":")[2]
+
+    assert re.match(r"\d", tag), f"{image} may be another one tomorrow"
+
+
+def test_the_image_built_here_has_the_version_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    built = {service(name)["image"] for name in (*SERVICES, *ONE_SHOTS)}
+
+    assert built == {f"steplog:{project['version']}"}
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_a_container_runs_what_is_there(command: list[str]) -> None:
+    module, *arguments = command
+    if module == "steplog.cli.main":
+        parse_steplog(arguments)
+    elif arguments:
+        main = importlib.import_module(f"{module}.__main__").main
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, "--help"])
+        assert ended.value.code == 0
+        assert arguments in [["worker"], ["api"], ["migrate"]]
+    else:
+        assert importlib.util.find_spec(f"{module}.__main__")
+
+
+def test_health_checks_ask_what_processes_answer() -> None:
+    asked = re.findall(r"\{url\}(/\w+)", inspect.getsource(health))
+    app = make_app(PostgresReadModel("postgresql://nowhere/rows"), "t.events")
+
+    assert asked
+    assert set(asked) <= set(app.openapi()["paths"])
+    assert all(check[:3] == ["python", "-m", "steplog.health"] for check in health_checks())
+    assert [check[3:] for check in health_checks()] == [[], ["executor"], ["worker"], ["api"]]
+    # What the executor touches and its health check reads.
+    assert "STEPLOG_READY_FILE" in image_variables()
+
+
+def test_no_secret_stands_in_a_file() -> None:
+    """A password is given from outside, and without one nothing starts."""
+    password = "${POSTGRES_PASSWORD:?choose one}"
+
+    assert service("postgres")["environment"]["POSTGRES_PASSWORD"] == password
+    for name in ("tracker", "api", "migrate"):
+        url = service(name)["environment"]["STEPLOG_DATABASE_URL"]
+        assert f":{password}@" in url
+    assert not re.search(r"(?i)^(ENV|ARG) .*(password|secret|token)", dockerfile(), re.MULTILINE)
+    assert not re.search(r"(?i)^[^-]*password '", (DEPLOY / "postgres/roles.sql").read_text())
+
+
+def test_the_lock_holds_names_and_versions_alone() -> None:
+    """An address or a path in it would bind the project to one machine."""
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    entries = [line for line in lines if line and not line.lstrip().startswith("#")]
+
+    strange = [line for line in entries if not re.match(r"^[\w.-]+==[\w.+!]+( ; .*)?$", line)]
+    assert entries
+    assert strange == []
+
+
+def test_the_lock_pins_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *(one for extra in extras.values() for one in extra)]
+    names = {re.split(r"[^\w.-]", one)[0].lower().replace("_", "-") for one in wanted}
+    locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+
+    assert names - {project["name"]} - set(locked) == set()
