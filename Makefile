@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Not `dev`: it names steplog itself, and a lock would hold this folder's path.
+LOCKED_EXTRAS := --extra local --extra examples --extra test --extra lint
 DEMO_DATA := .steplog/demo
 
 .DEFAULT_GOAL := help
@@ -58,7 +60,7 @@ mutation:  ## Mutants of the engine that no rule's test kills. Long; makes an en
 	.venv-mutation/bin/mutmut results
 
 lock: $(STAMP)  ## Pin every dependency anew.
-	$(BIN)/pip-compile --quiet --strip-extras --all-extras --allow-unsafe --no-emit-index-url \
+	$(BIN)/pip-compile --quiet --strip-extras $(LOCKED_EXTRAS) --allow-unsafe --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --no-header --upgrade \
 		--output-file requirements.lock pyproject.toml
 
