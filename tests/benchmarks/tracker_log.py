@@ -104,4 +104,4 @@ class LogWriter:
 
 
 Ticks = list[list[Any]]  # Per tick and partition one batch.
-TICK_S = 0.02
+TICK_S = 0.05
