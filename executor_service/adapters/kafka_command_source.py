@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 
 from executor_service.command_source import AssignmentListener, ReceivedRecord
 from executor_service.low_water_mark import ResumePoint, resume_point
@@ -48,6 +48,7 @@ class KafkaCommandSource:
         self._topic = topic
         self._dead_topic = dead_topic
         self._group_id = group_id
+        self._turn = 0
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap_servers,
             group_id=group_id,
@@ -80,8 +81,14 @@ class KafkaCommandSource:
     async def poll(
         self, max_records: int, timeout_ms: int
     ) -> Mapping[int, Sequence[ReceivedRecord]]:
-        """See `CommandSource.poll`."""
-        fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+        """See `CommandSource.poll`; partitions with a backlog get equal shares of `max_records`.
+
+        Left to itself, the client empties one partition before it turns to the next, and then one
+        partition's log does all the work while the others rest.
+        """
+        fetched = await self._shares(max_records)
+        if not fetched:
+            fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
         return {
             tp.partition: [
                 ReceivedRecord(tp.partition, m.offset, m.key, m.value, list(m.headers))
@@ -89,6 +96,19 @@ class KafkaCommandSource:
             ]
             for tp, messages in fetched.items()
         }
+
+    async def _shares(self, max_records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Return what has arrived already, a share of each partition that may be fetched."""
+        consumer = self._consumer
+        active = sorted(consumer.assignment() - consumer.paused())
+        self._turn += 1
+        turn = self._turn % max(1, len(active))
+        active = [*active[turn:], *active[:turn]][:max_records]
+        fetched: dict[TopicPartition, list[ConsumerRecord]] = {}
+        for tp in active:
+            share = max_records // len(active)
+            fetched |= await consumer.getmany(tp, timeout_ms=0, max_records=share)
+        return fetched
 
     def pause(self, partitions: Iterable[int]) -> None:
         """See `CommandSource.pause`."""

@@ -11,7 +11,19 @@ import sys
 import typer
 
 from contracts.errors import SteplogError
-from steplog.cli import check, down, lag, ls, run, show, status, topics, up
+from steplog.cli import (
+    check,
+    dead_letters,
+    down,
+    lag,
+    ls,
+    prune,
+    run,
+    show,
+    status,
+    topics,
+    up,
+)
 from steplog.cli.console import print_error
 from steplog.errors import ExecutionDidNotComplete
 
@@ -39,6 +51,8 @@ app.command("run")(run.run)
 app.command("ls")(ls.ls)
 app.command("show")(show.show)
 app.command("lag")(lag.lag)
+app.command("prune")(prune.prune)
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(topics.app, name="topics")
 
 

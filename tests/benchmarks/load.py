@@ -44,7 +44,7 @@ async def send_all(producer: AIOKafkaProducer, topics: Topics, records: Sequence
         assert record.key is not None
         by_partition.setdefault(of(record.key.decode()), []).append(record)
     sends = []
-    for partition, waiting in by_partition.items():
+    for partition, waiting in sorted(by_partition.items()):
         batch = producer.create_batch()
         for record in waiting:
             parts = {"key": record.key, "value": record.value, "headers": record.headers}
