@@ -117,7 +117,9 @@ async def test_a_database_killed_and_back_costs_nothing_but_time(
 ) -> None:
     server, children = own_postgres
     await until(lambda: asyncio.to_thread(server.is_ready), "PostgreSQL")
-    services = Services(kafka_bootstrap, server.address, topic_namespace, tmp_path, "none", extra_environment=QUICK)
+    services = Services(
+        kafka_bootstrap, server.address, topic_namespace, tmp_path, "none", extra_environment=QUICK
+    )
     async with running(services) as load:
         worker = services.start_tracker()
         writing = asyncio.create_task(load.write(600, pause_s=0.15))
@@ -141,7 +143,9 @@ async def test_a_stop_while_the_database_is_away_is_quick_and_says_try_again(
 ) -> None:
     server, children = own_postgres
     await until(lambda: asyncio.to_thread(server.is_ready), "PostgreSQL")
-    services = Services(kafka_bootstrap, server.address, topic_namespace, tmp_path, "none", extra_environment=QUICK)
+    services = Services(
+        kafka_bootstrap, server.address, topic_namespace, tmp_path, "none", extra_environment=QUICK
+    )
     async with running(services) as load:
         services.start_tracker("w1")
         await load.write(200)
@@ -167,7 +171,9 @@ async def test_a_broker_killed_and_back_costs_nothing_but_time(
 ) -> None:
     server, children = own_kafka
     await until(lambda: asyncio.to_thread(server.is_ready), "Kafka")
-    services = Services(server.address, postgres_url, topic_namespace, tmp_path, "none", extra_environment=QUICK)
+    services = Services(
+        server.address, postgres_url, topic_namespace, tmp_path, "none", extra_environment=QUICK
+    )
     async with running(services) as load:
         worker = services.start_tracker()
         await load.write(200)
