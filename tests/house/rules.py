@@ -21,13 +21,16 @@ DOORS: dict[str, tuple[str, ...]] = {
         "executor_service/adapters/*",
         "tracker_service/transport.py",
         "tracker_service/log_reader.py",
-        "steplog/*",
+        "steplog/command_sender.py",
+        "steplog/topics.py",
+        "steplog/local/*",
     ),
     "faust": ("tracker_service/worker.py", "tracker_service/transport.py"),
     "mode": ("tracker_service/worker.py", "tracker_service/transport.py"),
     "asyncpg": ("*/store/*", "executor_service/database.py"),
     "aiosqlite": ("*/store/*", "executor_service/database.py"),
     "sqlite3": ("*/store/*", "executor_service/database.py"),
+    "msgspec": ("tracker_service/*",),
     "testcontainers": ("steplog/local/docker.py",),
     "unittest.mock": (),
 }
@@ -150,14 +153,16 @@ def wrong_doors(source: Source) -> list[str]:
 
 def skipped_tests(source: Source) -> list[str]:
     """Return ways out: a test that can't run fails."""
-    marks = ("skip", "skipif", "xfail", "importorskip")
-    return [
+    marks = ("skip", "skipif", "skipIf", "skipTest", "xfail", "importorskip")
+    used = [
         f"{source.path}:{node.lineno} uses {node.attr}"
         for node in ast.walk(source.tree)
         if isinstance(node, ast.Attribute)
         and node.attr in marks
-        and ast.unparse(node.value) in {"pytest", "pytest.mark"}
+        and ast.unparse(node.value) in {"pytest", "pytest.mark", "mark", "unittest"}
     ]
+    taken = [name for name in imports(source) if name.startswith("pytest.")]
+    return used + [f"{source.path} imports {name}" for name in taken if name[7:] in marks]
 
 
 def left_for_later(source: Source) -> list[str]:

@@ -14,6 +14,9 @@ from tests.house.rules import (
     functions,
     sources,
 )
+from tests.house.tree import dead_modules, foreign, texts
+
+NAMING = (".toml", ".yaml", ".json", ".md", ".sh", "Makefile", "Dockerfile")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,19 @@ def test_functions_are_short_at_the_median(product: list[Source]) -> None:
     assert median(lengths) <= MAX_MEDIAN_FUNCTION_LINES
 
 
+def test_every_module_is_used(product: list[Source]) -> None:
+    """By the product, or named where programs are started; a test alone keeps nothing alive."""
+    naming = {path: text for path, text in texts().items() if path.endswith(NAMING)}
+
+    assert dead_modules(product, naming) == []
+
+
+def test_no_file_names_one_machine_or_its_package_registry() -> None:
+    found = [one for path, text in texts().items() for one in foreign(path, text)]
+
+    assert found == []
+
+
 @pytest.mark.parametrize(
     ("path", "text", "rule_name"),
     [
@@ -59,8 +75,11 @@ def test_functions_are_short_at_the_median(product: list[Source]) -> None:
         ("steplog/common/a.py", "", "banned_names"),
         ("contracts/a.py", "import aiokafka", "wrong_doors"),
         ("tracker_service/worker.py", "def f():\n    from asyncpg import x", "wrong_doors"),
+        ("steplog/cli/run.py", "import aiokafka", "wrong_doors"),
         ("tests/a.py", "from unittest import mock", "wrong_doors"),
         ("tests/a.py", "import pytest\n@pytest.mark.skip\ndef f(): ...", "skipped_tests"),
+        ("tests/a.py", "from pytest import xfail", "skipped_tests"),
+        ("contracts/a.py", "from msgspec import json", "wrong_doors"),
         ("steplog/a.py", "# FIX" + "ME: later", "left_for_later"),
     ],
 )
@@ -83,3 +102,26 @@ def test_a_door_lets_its_own_through(path: str, module: str) -> None:
     rule = next(rule for rule in RULES if rule.__name__ == "wrong_doors")
 
     assert rule(Source(path, f"import {module}")) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "steplog @ file:" + "///srv/steplog",
+        "cd /wo" + "rk/here",
+        "--index" + "-url x",
+        "https://py" + "pi.example/simple/x",
+    ],
+)
+def test_a_planted_address_is_found(line: str) -> None:
+    assert foreign("a.txt", line)
+
+
+def test_a_module_nobody_uses_is_found() -> None:
+    used, dead = Source("steplog/used.py", ""), Source("steplog/dead.py", "import steplog.dead")
+    using = Source("steplog/__init__.py", "from steplog import used")
+
+    found = dead_modules([used, dead, using], {"Makefile": "python -m steplog.deadly"})
+
+    assert found == ["steplog/dead.py is used by nobody"]
+    assert dead_modules([dead], {"Makefile": "python -m steplog.dead"}) == []
