@@ -12,7 +12,8 @@ import typer
 from steplog.cli.main import app
 from tests.house.rules import ROOT
 
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# A block inside a list is indented.
+_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _SHELLS = frozenset({"console", "sh", "shell", "bash"})
 _ASSIGNMENT = re.compile(r"^\w+=")
 _LINK = re.compile(r"\]\(([^)#\s]+)")
@@ -72,10 +73,10 @@ def blocks(*languages: str) -> list[Block]:
 def typed_commands() -> list[TypedCommand]:
     """Return every command of every page, in order."""
     return [
-        TypedCommand(block.page, line.removeprefix("$ "))
+        TypedCommand(block.page, line.strip().removeprefix("$ "))
         for block in blocks(*_SHELLS)
         for line in block.text.splitlines()
-        if line.startswith("$ ")
+        if line.lstrip().startswith("$ ")
     ]
 
 
