@@ -157,10 +157,13 @@ class CommandConsumer:
                 owner.receive(records)
 
     async def _wait_for_slot(self) -> None:
+        await self._workplace.slots.wait_free(FULL_WAIT_S)
+        if self._workplace.slots.free > 0:
+            return
+        # Only now: pausing throws away what the client has fetched.
         if not self._full:
             self._full = True
             self._source.pause(self._owners)
-        await self._workplace.slots.wait_free(FULL_WAIT_S)
         await self._source.poll(1, 0)  # Everything is paused: this only shows a sign of life.
 
     async def _commit(self, partitions: Iterable[int]) -> None:

@@ -86,9 +86,11 @@ class KafkaCommandSource:
         Left to itself, the client empties one partition before it turns to the next, and then one
         partition's log does all the work while the others rest.
         """
-        fetched = await self._shares(max_records)
+        active = sorted(self._consumer.assignment() - self._consumer.paused())
+        share = max(1, max_records // max(1, len(active)))
+        fetched = await self._shares(active, share, max_records)
         if not fetched:
-            fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+            fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=share)
         return {
             tp.partition: [
                 ReceivedRecord(tp.partition, m.offset, m.key, m.value, list(m.headers))
@@ -97,17 +99,15 @@ class KafkaCommandSource:
             for tp, messages in fetched.items()
         }
 
-    async def _shares(self, max_records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
-        """Return what has arrived already, a share of each partition that may be fetched."""
-        consumer = self._consumer
-        active = sorted(consumer.assignment() - consumer.paused())
+    async def _shares(
+        self, active: list[TopicPartition], share: int, max_records: int
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Return a share of what has arrived of each partition, another one first each time."""
         self._turn += 1
         turn = self._turn % max(1, len(active))
-        active = [*active[turn:], *active[:turn]][:max_records]
         fetched: dict[TopicPartition, list[ConsumerRecord]] = {}
-        for tp in active:
-            share = max_records // len(active)
-            fetched |= await consumer.getmany(tp, timeout_ms=0, max_records=share)
+        for tp in [*active[turn:], *active[:turn]][:max_records]:
+            fetched |= await self._consumer.getmany(tp, timeout_ms=0, max_records=share)
         return fetched
 
     def pause(self, partitions: Iterable[int]) -> None:
