@@ -1,1 +1,7 @@
-"""The read model in one SQLite file, behind the same ports."""
+"""The read model in one SQLite file, behind the same ports as PostgreSQL's."""
+
+from tracker_service.store.sqlite.letters import SqliteDeadLetters
+from tracker_service.store.sqlite.reading import SqliteReadModel
+from tracker_service.store.sqlite.store import SqliteStore
+
+__all__ = ["SqliteDeadLetters", "SqliteReadModel", "SqliteStore"]
