@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Not `dev`: it names steplog itself, and a lock would hold this folder's path.
-LOCKED_EXTRAS := --extra local --extra examples --extra test --extra lint
+LOCKED_EXTRAS := --extra local --extra parquet --extra examples --extra test --extra lint
 DEMO_DATA := .steplog/demo
 
 .DEFAULT_GOAL := help
