@@ -9,7 +9,7 @@ two: they are keyed by the origin, and `execution_id` must hash to the origin's 
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
 
 from contracts.payload import JsonObject, JsonValue
 
@@ -78,12 +78,16 @@ class RetryExecution(Command):
 
 
 class ForkExecution(Command):
-    """Begin a new execution from a recorded point of another."""
+    """Begin a new execution from a recorded point of another: the moment a step began.
+
+    `input_patch` is laid over the origin's input as RFC 7396 (JSON Merge Patch) says: null removes.
+    """
 
     command_type: ClassVar[str] = "steplog.command.fork_execution.v1"
 
     origin_execution_id: ExecutionId
     from_step: str
+    iteration: PositiveInt = 1  # Which visit to the step, in a loop.
     input_patch: JsonObject = Field(default_factory=dict)
 
 

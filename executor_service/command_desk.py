@@ -16,19 +16,22 @@ from contracts.codec import decode_command
 from contracts.commands import (
     CancelExecution,
     Command,
+    ForkExecution,
     ResumeExecution,
     RetryExecution,
     RunPipeline,
 )
 from contracts.envelope import SentCommand
 from contracts.errors import ContractError, SteplogError
+from contracts.events import Event
 from executor_service.command_source import ReceivedRecord
 from executor_service.errors import CommandNotApplicable, RecordingLost
+from executor_service.forking import forked
 from executor_service.histories import Histories
 from executor_service.live_executions import LiveExecution, LiveExecutions
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.partition_writer import PartitionWriter
-from executor_service.recovery import RecoveredPartition
+from executor_service.recovery import RecoveredExecution, RecoveredPartition
 from executor_service.refusals import Refusals
 from executor_service.remembered import Remembered
 from executor_service.retrying import retried
@@ -88,8 +91,8 @@ class CommandDesk:
             errand.cancel()
 
     def _carry_out(self, offset: int, sent: SentCommand) -> None:
-        if isinstance(sent.command, RetryExecution):
-            self._errand(offset, self._retry(offset, sent, sent.command), done=False)
+        if isinstance(sent.command, RetryExecution | ForkExecution):
+            self._errand(offset, self._derive(offset, sent, sent.command), done=False)
             return
         try:
             live = self._apply(sent, sent.command, offset)
@@ -119,12 +122,15 @@ class CommandDesk:
         self._executions.go_on(live)
         return live
 
-    async def _retry(self, offset: int, sent: SentCommand, command: RetryExecution) -> None:
+    async def _derive(
+        self, offset: int, sent: SentCommand, command: RetryExecution | ForkExecution
+    ) -> None:
+        """Begin an execution that takes over recorded results of another."""
         try:
             self._refuse_if_known(command.execution_id)
             self._begun.put(command.execution_id, sent.command_id)
             origin = await self._histories.read(command.origin_execution_id)
-            events = retried(origin, sent.command_id)
+            events = self._taken_over(origin, command, sent.command_id)
             live = await self._executions.begin_from(
                 command.execution_id, sent.command_id, offset, events
             )
@@ -136,6 +142,18 @@ class CommandDesk:
         else:
             if live is not None:
                 live.when_settled.append(partial(self._mark.done, offset))
+
+    def _taken_over(
+        self,
+        origin: RecoveredExecution,
+        command: RetryExecution | ForkExecution,
+        command_id: str,
+    ) -> list[Event]:
+        if isinstance(command, RetryExecution):
+            return retried(origin, command.execution_id, command_id)
+        assert origin.started.definition is not None
+        blueprint = self._workplace.catalogue.inline(origin.started.definition)
+        return forked(origin, blueprint, command, command_id)
 
     def _run(self, sent: SentCommand, command: RunPipeline, offset: int) -> LiveExecution:
         execution_id = command.execution_id

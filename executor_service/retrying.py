@@ -13,41 +13,30 @@ from contracts.events import (
     ExecutionCompleted,
     ExecutionFailed,
     Origin,
-    StepCompleted,
     StepEvent,
-    StepFailed,
-    StepSkipped,
 )
 from executor_service.errors import CommandNotApplicable
 from executor_service.recovery import RecoveredExecution
+from executor_service.taking_over import copies, ended_visits, last_taken_seq
 
-Visit = tuple[str, int]
 
-
-def retried(origin: RecoveredExecution, command_id: str) -> list[Event]:
-    """Return the first events of the retry of a failed or cancelled execution.
+def retried(origin: RecoveredExecution, execution_id: str, command_id: str) -> list[Event]:
+    """Return the first events of `execution_id`, the retry of a failed or cancelled execution.
 
     Raises:
         CommandNotApplicable: `not_ended` or `not_failed`: there is nothing to retry.
     """
     events = [fact.event for fact in origin.facts]
     _refuse_unless_failed(origin.execution_id, events[-1])
-    kept = _visits_that_ended(events)
-    copies = [
-        event
-        for event in events
-        if isinstance(event, StepEvent)
-        and not isinstance(event, StepSkipped)
-        and (event.step_id, event.iteration) in kept
-    ]
+    kept = ended_visits(events)
     link = Origin(
         execution_id=origin.execution_id,
         kind="retry",
         from_step=_stopped_at(events),
-        at_seq=max(1, len(copies)),
+        at_seq=last_taken_seq(events, kept),
     )
     started = origin.started.model_copy(update={"command_id": command_id, "origin": link})
-    return [started, *copies]
+    return [started, *copies(events, kept, execution_id)]
 
 
 def _refuse_unless_failed(execution_id: str, end: Event) -> None:
@@ -59,15 +48,6 @@ def _refuse_unless_failed(execution_id: str, end: Event) -> None:
         raise CommandNotApplicable(
             "not_ended", f"Execution {execution_id} has not ended; cancel it first."
         )
-
-
-def _visits_that_ended(events: Sequence[Event]) -> set[Visit]:
-    """Return the visits whose result the flow went on with."""
-    return {
-        (event.step_id, event.iteration)
-        for event in events
-        if isinstance(event, StepCompleted) or (isinstance(event, StepFailed) and event.continued)
-    }
 
 
 def _stopped_at(events: Sequence[Event]) -> str:

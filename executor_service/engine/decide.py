@@ -134,11 +134,10 @@ def asks_a_person(output: JsonValue) -> bool:
 
 
 def _waiting(state: State, visit: Visit, asked: JsonObject, now: datetime) -> ev.StepWaiting:
-    key = f"{state.execution_id}:{visit.step.id}:{visit.iteration}"
     prompt, timeout = asked.get("prompt"), asked.get("timeout_seconds")
     return ev.StepWaiting(
         **_of(visit),
-        interaction_id=str(uuid.uuid5(_INTERACTIONS, key)),
+        interaction_id=interaction_id_of(state.execution_id, visit.step.id, visit.iteration),
         prompt=None if prompt is None else str(prompt),
         ui_schema=asked.get("ui_schema"),
         channels=asked.get("channels"),
@@ -146,6 +145,11 @@ def _waiting(state: State, visit: Visit, asked: JsonObject, now: datetime) -> ev
         output=asked,
         expires_at=None if timeout is None else now + timedelta(seconds=float(timeout)),
     )
+
+
+def interaction_id_of(execution_id: str, step_id: str, iteration: int) -> str:
+    """Return the id of the question that a visit asks; the same one whenever it is worked out."""
+    return str(uuid.uuid5(_INTERACTIONS, f"{execution_id}:{step_id}:{iteration}"))
 
 
 def failed_attempt(

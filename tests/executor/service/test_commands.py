@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.commands import ForkExecution, RunPipeline
+from contracts.commands import RunPipeline
 from contracts.envelope import Record
 from contracts.events import ExecutionCancelled, ExecutionFailed
 from tests.executor.service.owning import Owning, linear
@@ -171,14 +171,6 @@ async def test_a_second_answer_is_refused() -> None:
     await owning.resume("e-1", approved=False)
 
     assert [command for command, _ in owning.refusals()] == ["c2"]
-
-
-async def test_what_this_version_does_not_carry_out_is_refused() -> None:
-    owning = await Owning().begin()
-
-    await owning.send(ForkExecution(execution_id="e-2", origin_execution_id="e-1", from_step="s1"))
-
-    assert owning.refusals() == [("c0", "unsupported_command")]
 
 
 async def test_a_failing_step_fails_its_execution_and_no_other() -> None:

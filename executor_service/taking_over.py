@@ -1,0 +1,65 @@
+"""What a new execution takes over from another: whole visits to steps, copied with their results.
+
+Only visits that ended and let the flow go on are copied. Anything else, left out, stands again
+right before its beginning when the copies are folded, so the engine begins it anew.
+"""
+
+from collections.abc import Collection, Sequence
+
+from contracts.events import (
+    Event,
+    StepCompleted,
+    StepEvent,
+    StepFailed,
+    StepResumed,
+    StepSkipped,
+    StepWaiting,
+)
+from executor_service.engine.decide import interaction_id_of
+
+Visit = tuple[str, int]
+
+
+def ended_visits(events: Sequence[Event]) -> set[Visit]:
+    """Return the visits whose result the flow went on with."""
+    return {
+        visit_of(event)
+        for event in events
+        if isinstance(event, StepCompleted) or (isinstance(event, StepFailed) and event.continued)
+    }
+
+
+def copies(events: Sequence[Event], kept: Collection[Visit], execution_id: str) -> list[Event]:
+    """Return the events of the kept visits as `execution_id` records them.
+
+    A question is an interaction of the execution that asked; its copy is one of the new execution.
+    """
+    return [
+        _owned_by(execution_id, event)
+        for event in events
+        if isinstance(event, StepEvent)
+        and not isinstance(event, StepSkipped)
+        and visit_of(event) in kept
+    ]
+
+
+def last_taken_seq(events: Sequence[Event], kept: Collection[Visit]) -> int:
+    """Return the place, in the origin's history, of the last event taken over; 1 is its start."""
+    taken = (
+        seq
+        for seq, event in enumerate(events, 1)
+        if isinstance(event, StepEvent) and visit_of(event) in kept
+    )
+    return max(taken, default=1)
+
+
+def visit_of(event: StepEvent) -> Visit:
+    """Return the visit an event is about."""
+    return event.step_id, event.iteration
+
+
+def _owned_by(execution_id: str, event: StepEvent) -> StepEvent:
+    if isinstance(event, StepWaiting | StepResumed):
+        own = interaction_id_of(execution_id, event.step_id, event.iteration)
+        return event.model_copy(update={"interaction_id": own})
+    return event
