@@ -3,13 +3,15 @@
 import asyncio
 import importlib
 import signal
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from contracts.partitioning import partition_of
 from executor_service.adapters.kafka_command_source import KafkaCommandSource
 from executor_service.adapters.kafka_event_log import KafkaEventLog
-from executor_service.adapters.kafka_topics import check_topics, partition_of
+from executor_service.adapters.kafka_topics import check_topics
 from executor_service.adapters.system_clock import SystemClock
 from executor_service.command_consumer import CommandConsumer
 from executor_service.definition_catalogue import DefinitionCatalogue
@@ -72,7 +74,7 @@ def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Workpl
         clock=SystemClock(),
         services=_services(settings.services),
         set_aside=source.set_aside,
-        partition_of=partition_of(settings.partitions),
+        partition_of=partial(partition_of, partitions=settings.partitions),
     )
 
 

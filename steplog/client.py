@@ -6,7 +6,6 @@ async with Steplog.connect() as steplog:
 """
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts.commands import RunPipeline
+from contracts.partitioning import new_execution_id
 from contracts.payload import JsonValue
 from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord
 from steplog.addresses import Addresses, find_addresses
@@ -26,15 +26,6 @@ FIRST_POLL_S = 0.02
 LONGEST_POLL_S = 0.5
 COMMAND_WAIT_MS = 5_000
 DEFAULT_RESULT_TIMEOUT_S = 3600.0
-
-
-# 80 random bits: among a hundred million executions two meet with odds of one in 10^8.
-NEW_ID_CHARS = 20
-
-
-def new_execution_id() -> str:
-    """Return an id nobody else uses; shorter than a UUID because people type it."""
-    return uuid.uuid4().hex[-NEW_ID_CHARS:]
 
 
 class Steplog:

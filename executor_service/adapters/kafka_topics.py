@@ -1,23 +1,16 @@
 """What must be true of the topics before anything is written to them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 
 from contracts.topics import Topic
 from executor_service.service_errors import LogUnreachable, WrongTopic
 
 CONNECT_ATTEMPTS = 30
 CONNECT_DELAY_S = 1.0
-_POSITIVE = 0x7FFFFFFF
-
-
-def partition_of(partitions: int) -> Callable[[str], int]:
-    """Return Kafka's default partitioner for keys of text: murmur2 of the key's UTF-8."""
-    return lambda key: int((murmur2(key.encode()) & _POSITIVE) % partitions)
 
 
 async def check_topics(bootstrap_servers: str, topics: Sequence[Topic]) -> None:

@@ -9,9 +9,10 @@ from aiokafka import AIOKafkaConsumer
 
 from contracts.codec import decode_command
 from contracts.commands import RunPipeline
+from contracts.partitioning import new_execution_id
 from contracts.topics import Topics, topics_for
 from steplog.addresses import Addresses
-from steplog.client import Steplog, new_execution_id
+from steplog.client import Steplog
 from steplog.command_sender import CommandSender, Submitted
 from steplog.errors import BadInput, CommandWasRefused, NotAnswered
 from steplog.read_api import ReadApi
