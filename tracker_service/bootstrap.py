@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from tracker_service.log_reader import check_bounds, read_bounds
 from tracker_service.projections.errors import TrackerError
 from tracker_service.settings import Settings
+from tracker_service.store.opening import read_model_for, store_for
 from tracker_service.store.port import Store
-from tracker_service.store.postgres.reading import PostgresReadModel
-from tracker_service.store.postgres.store import PostgresStore
 from tracker_service.store.reading import ReadModel
 
 # Without these the pure Python stand-ins run: right in the end, but many times slower, and Faust's
@@ -37,12 +36,12 @@ def check_extensions() -> None:
 
 def make_store(settings: Settings) -> Store:
     """Return the store for the database URL, not yet open."""
-    return PostgresStore(settings.database_url, max_connections=settings.tracker_max_connections)
+    return store_for(settings.database_url, max_connections=settings.tracker_max_connections)
 
 
 def make_read_model(settings: Settings) -> ReadModel:
     """Return the read model for the database URL, not yet open."""
-    return PostgresReadModel(settings.database_url)
+    return read_model_for(settings.database_url)
 
 
 async def prepare(settings: Settings, store: Store) -> None:

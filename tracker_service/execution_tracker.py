@@ -5,7 +5,6 @@ made from the log alone, and this side only reads.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,7 +12,7 @@ import msgspec
 
 from contracts.envelope import format_time
 from contracts.records import ExecutionRecord, StepRecord
-from tracker_service.store.postgres.reading import PostgresReadModel
+from tracker_service.store.opening import read_model_for
 from tracker_service.store.reading import (
     DEFAULT_PAGE_ROWS,
     MAX_PAGE_ROWS,
@@ -21,7 +20,6 @@ from tracker_service.store.reading import (
     ReadModel,
     Row,
 )
-from tracker_service.store.sqlite.reading import SqliteReadModel
 
 Record = dict[str, Any]
 
@@ -89,9 +87,7 @@ def read_model_of(source: Any) -> ReadModel:
     if not isinstance(url, str):
         model: ReadModel = source
         return model
-    if url.startswith("sqlite"):
-        return SqliteReadModel(Path(url.removeprefix("sqlite://").removeprefix("/")))
-    return PostgresReadModel(url)
+    return read_model_for(url)
 
 
 def _record(row: Row, shape: type[ExecutionRecord | StepRecord]) -> Record:

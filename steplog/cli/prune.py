@@ -10,7 +10,7 @@ import typer
 from steplog.cli.console import out
 from steplog.cli.options import DataDir
 from steplog.cli.read_model import open_store
-from tracker_service.store.postgres.pruning import prune as prune_rows
+from tracker_service.store.pruning import prune_in_batches
 
 
 def prune(
@@ -19,12 +19,16 @@ def prune(
     ],
     data_dir: DataDir = None,
 ) -> None:
-    """Remove the rows of executions that ended long ago; a rebuild brings them back."""
+    """Remove the rows of executions that ended long ago; `steplog rebuild` brings them back."""
     before = datetime.now(UTC) - timedelta(days=older_than_days)
     removed = asyncio.run(_prune(before, data_dir))
     out.print(f"{removed} executions removed from the rows; the log keeps them.")
 
 
 async def _prune(before: datetime, data_dir: Path | None) -> int:
-    async with open_store(data_dir) as store:
-        return await prune_rows(store.pool, before)
+    removed = 0
+    with out.status("looking for what ended") as status:
+        async with open_store(data_dir) as store:
+            async for removed in prune_in_batches(store, before):
+                status.update(f"{removed} executions removed")
+    return removed

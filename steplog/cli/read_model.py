@@ -8,8 +8,8 @@ from steplog.cli.options import settings_with
 from steplog.errors import StackBusy
 from steplog.local.data_folder import DataFolder
 from tracker_service.store.letters import DeadLetters
-from tracker_service.store.postgres.letters import PostgresDeadLetters
-from tracker_service.store.postgres.store import PostgresStore
+from tracker_service.store.opening import dead_letters_of, store_for
+from tracker_service.store.port import Store
 
 CONNECTIONS = 2
 
@@ -34,9 +34,9 @@ def find_database_url(data_dir: Path | None) -> str:
 
 
 @asynccontextmanager
-async def open_store(data_dir: Path | None) -> AsyncIterator[PostgresStore]:
+async def open_store(data_dir: Path | None) -> AsyncIterator[Store]:
     """Yield the writing side of the read model."""
-    store = PostgresStore(find_database_url(data_dir), max_connections=CONNECTIONS)
+    store = store_for(find_database_url(data_dir), max_connections=CONNECTIONS)
     await store.open()
     try:
         yield store
@@ -48,4 +48,4 @@ async def open_store(data_dir: Path | None) -> AsyncIterator[PostgresStore]:
 async def open_letters(data_dir: Path | None) -> AsyncIterator[DeadLetters]:
     """Yield the dead letters of the read model."""
     async with open_store(data_dir) as store:
-        yield PostgresDeadLetters(store.pool)
+        yield dead_letters_of(store)

@@ -19,7 +19,7 @@ from tracker_service.store.port import Store
 from tracker_service.store.postgres.letters import PostgresDeadLetters
 from tracker_service.store.postgres.reading import PostgresReadModel
 from tracker_service.store.postgres.store import PostgresStore
-from tracker_service.store.reading import ReadModel, Row
+from tracker_service.store.reading import ExecutionFilter, ReadModel, Row
 from tracker_service.store.sqlite.letters import SqliteDeadLetters
 from tracker_service.store.sqlite.reading import SqliteReadModel
 from tracker_service.store.sqlite.store import SqliteStore
@@ -55,6 +55,41 @@ class ReadModelUnderTest:
     async def steps(self, execution_id: str = "e-1") -> list[Row]:
         """Return the rows of an execution's visits with their JSON parsed."""
         return [parsed(row) for row in await self.model.steps(execution_id)]
+
+    async def recent(self) -> list[Row]:
+        """Return the rows of executions, newest first."""
+        return list(await self.model.executions(ExecutionFilter()))
+
+    async def count_by_table(self, tables: Sequence[str]) -> dict[str, int]:
+        """Return how many rows each table has."""
+        counts = {}
+        for table in tables:
+            ((count,),) = await self.select(f"SELECT count(*) FROM {table}")
+            counts[table] = count
+        return counts
+
+    async def tables_with(self, column: str) -> set[str]:
+        """Return the tables that have a column, by the database's own catalogue."""
+        if isinstance(self.store, SqliteStore):
+            query = (
+                "SELECT m.name FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c "
+                f"WHERE m.type = 'table' AND c.name = '{column}'"
+            )
+        else:
+            query = (
+                "SELECT table_name FROM information_schema.columns "
+                f"WHERE table_schema = current_schema() AND column_name = '{column}'"
+            )
+        return {name for (name,) in await self.select(query)}
+
+    async def select(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what a query finds, whichever database it is."""
+        if isinstance(self.store, SqliteStore):
+            return await self.store.database.run(
+                lambda connection: [tuple(row) for row in connection.execute(query)]
+            )
+        assert isinstance(self.store, PostgresStore)
+        return [tuple(row) for row in await self.store.pool.fetch(query)]
 
 
 def parsed(row: Row) -> Row:

@@ -1,14 +1,16 @@
 """The HTTP API over real rows in SQLite; the same questions run on PostgreSQL end to end."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.conformance.stores import TOPIC, ReadModelUnderTest, sqlite_read_model
-from tests.tracker.histories import History, Log, refused
+from tests.tracker.histories import BEGINNING, History, Log, refused
 from tracker_service.http_api.app import make_app
+from tracker_service.store.pruning import prune_in_batches
 
 
 @pytest.fixture
@@ -88,6 +90,20 @@ async def test_what_is_not_there_is_a_problem(api: httpx.AsyncClient, path: str)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"] == "There is no execution nobody in the rows."
+
+
+async def test_a_pruned_execution_is_told_with_the_way_back(
+    api: httpx.AsyncClient, rows: ReadModelUnderTest
+) -> None:
+    async for _ in prune_in_batches(rows.store, BEGINNING + timedelta(days=1)):
+        pass
+
+    answers = [await api.get(f"/api/executions/e-1{part}") for part in ("", "/steps")]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    for answer in answers:
+        assert "may have been pruned, as those that ended before 2026-01-02T" in answer.text
+        assert "`steplog rebuild` brings them back" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from contracts.envelope import format_time
 from contracts.records import ExecutionStatus
 from tracker_service.http_api.answers import answer, record
 from tracker_service.http_api.problems import BadQuestion, NotFound
@@ -55,7 +56,7 @@ def routes(model: ReadModel, topic: str) -> APIRouter:
         freshness = await model.freshness(topic)
         row = await model.execution(execution_id)
         if row is None:
-            raise NotFound(f"There is no execution {execution_id} in the rows.")
+            raise await not_found(model, execution_id)
         return answer({"execution": record(row)}, freshness, satisfied=satisfied)
 
     @router.get("/executions/{execution_id}/steps", responses=_SHAPES["list"])
@@ -64,10 +65,22 @@ def routes(model: ReadModel, topic: str) -> APIRouter:
         freshness = await model.freshness(topic)
         rows = await model.steps(execution_id)
         if not rows and await model.execution(execution_id) is None:
-            raise NotFound(f"There is no execution {execution_id} in the rows.")
+            raise await not_found(model, execution_id)
         return answer({"items": [record(row) for row in rows]}, freshness)
 
     return router
+
+
+async def not_found(model: ReadModel, execution_id: str) -> NotFound:
+    """Return the error for an execution that has no row, with what may have become of it."""
+    pruned_before = await model.pruned_before()
+    if pruned_before is None:
+        return NotFound(f"There is no execution {execution_id} in the rows.")
+    return NotFound(
+        f"There is no execution {execution_id} in the rows. It may have been pruned, as those that "
+        f"ended before {format_time(pruned_before)} were; `steplog rebuild` brings them back from "
+        "the log."
+    )
 
 
 def _cursor(row: Row) -> str:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from tracker_service.projections.changes import Changes
 from tracker_service.projections.state import ExecutionState
+from tracker_service.store.pruning import Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Loaded:
     quarantined: set[str]
 
 
-class Store(Protocol):
+class Store(Retention, Protocol):
     """The writing side of a read model. Every method may raise the errors of `store.errors`."""
 
     async def open(self) -> None:

@@ -73,5 +73,8 @@ class ReadModel(Protocol):
     async def statistics(self) -> Row:
         """Return counts by status and the mean duration of completed executions."""
 
+    async def pruned_before(self) -> datetime | None:
+        """Return the time before which ended executions may have been pruned, None if never."""
+
     async def dead_letter_count(self) -> int:
         """Return how many poison records are unresolved."""

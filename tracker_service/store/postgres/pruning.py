@@ -1,48 +1,52 @@
-"""Retention of rows: executions that ended long ago go, the log keeps their history.
-
-Only ended executions without unresolved dead letters are removed. Nothing of them can come from the
-log any more, because positions never move back; a rebuild brings their rows back.
-"""
+"""Removing rows from PostgreSQL."""
 
 from datetime import datetime
 
 from tracker_service.store.postgres.connecting import Pool
 from tracker_service.store.postgres.faults import store_errors
-
-# Executions per transaction: short locks, and little to redo when it is interrupted.
-BATCH_EXECUTIONS = 1000
-
-_VICTIMS = """
-SELECT execution_id FROM pipeline_executions AS e
-WHERE status = ANY('{completed,failed,cancelled}') AND completed_at < $1
-    AND NOT EXISTS (SELECT 1 FROM dead_letters AS d
-        WHERE d.execution_id = e.execution_id AND d.status IN ('open', 'parked'))
-ORDER BY started_at LIMIT $2
-"""
-_TABLES = (
-    "step_attempts",
-    "step_compensations",
-    "interactions",
-    "execution_status_changes",
-    "applied_commands",
-    "step_executions",
-    "pipeline_executions",
+from tracker_service.store.pruning import (
+    PRUNED_TABLES,
+    Place,
+    Pruned,
+    batch_of,
+    unused_definitions_sql,
+    victims_sql,
 )
 
+# A row that a repair or another pruning holds is left for the next time.
+_VICTIMS = victims_sql("$1", "$2", "$3", "$4") + "FOR UPDATE OF e SKIP LOCKED"
+_UNUSED = unused_definitions_sql("$1", "$2")
 
-async def prune(pool: Pool, before: datetime) -> int:
-    """Remove executions that ended before a time; return how many."""
-    removed = 0
+
+async def prune(pool: Pool, before: datetime, after: Place, limit: int) -> Pruned:
+    """Remove one batch of executions; see `tracker_service.store.pruning`."""
     with store_errors():
-        while True:
-            async with pool.acquire() as connection, connection.transaction():
-                rows = await connection.fetch(_VICTIMS, before, BATCH_EXECUTIONS)
-                victims = [row[0] for row in rows]
-                for table in _TABLES:
-                    await connection.execute(
-                        f"DELETE FROM {table} WHERE execution_id = ANY($1::text[])",  # noqa: S608
-                        victims,
-                    )
-            removed += len(victims)
-            if len(victims) < BATCH_EXECUTIONS:
-                return removed
+        async with pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(_VICTIMS, before, *after, limit)
+            names = [row["execution_id"] for row in rows]
+            for table in PRUNED_TABLES:
+                await connection.execute(
+                    f"DELETE FROM {table} WHERE execution_id = ANY($1::text[])",  # noqa: S608
+                    names,
+                )
+            if names:
+                await connection.execute("UPDATE read_model SET pruned_before = $1", before)
+    return batch_of([(row["started_at"], row["execution_id"]) for row in rows], limit)
+
+
+async def prune_definitions(pool: Pool, before: datetime, limit: int) -> int:
+    """Remove definitions nobody has any more; see `tracker_service.store.pruning`."""
+    with store_errors():
+        # Most times there are none, and then no worker is made to wait.
+        if not await pool.fetch(_UNUSED, before, 1):
+            return 0
+        async with pool.acquire() as connection, connection.transaction():
+            # First the positions, as a batch does; what was written before is seen from here on.
+            await connection.execute("UPDATE projection_positions SET generation = generation + 1")
+            unused = await connection.fetch(
+                f"DELETE FROM pipeline_definitions WHERE definition_hash IN ({_UNUSED}) "  # noqa: S608
+                "RETURNING definition_hash",
+                before,
+                limit,
+            )
+    return len(unused)

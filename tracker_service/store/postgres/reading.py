@@ -1,7 +1,8 @@
 """The reading side of the read model in PostgreSQL."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 import asyncpg
 from msgspec import Raw
@@ -143,6 +144,11 @@ class PostgresReadModel:
         counts = {row["status"]: row["executions"] for row in rows}
         means = {row["status"]: row["mean_ms"] for row in rows}
         return {"counts": counts, "mean_completed_ms": means.get("completed")}
+
+    async def pruned_before(self) -> datetime | None:
+        """Return the time of the newest pruning, None if there was none."""
+        rows = await self._fetch("SELECT max(pruned_before) FROM read_model")
+        return cast(datetime | None, rows[0][0])
 
     async def dead_letter_count(self) -> int:
         """Return how many poison records are unresolved."""

@@ -5,6 +5,7 @@ transaction: position first, which also locks out any other writer of the partit
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from tracker_service.projections.changes import Changes
@@ -12,10 +13,12 @@ from tracker_service.projections.state import ExecutionState, Visit, restored
 from tracker_service.store.columns import Table
 from tracker_service.store.letters import letter_row
 from tracker_service.store.port import Advance, Loaded, Position
+from tracker_service.store.postgres import pruning
 from tracker_service.store.postgres import statements as sql
 from tracker_service.store.postgres.connecting import Connection, Pool, open_pool
 from tracker_service.store.postgres.faults import store_errors
 from tracker_service.store.postgres.migrating import migrate
+from tracker_service.store.pruning import Place, Pruned
 from tracker_service.store.tables import (
     EXECUTIONS,
     VISITS,
@@ -119,6 +122,14 @@ class PostgresStore:
         with store_errors():
             rows = await self.pool.fetch(sql.OBSERVE, topic, list(ends), list(ends.values()))
         return {row[0]: row[1] for row in rows}
+
+    async def prune(self, before: datetime, after: Place, limit: int) -> Pruned:
+        """Remove one batch of executions; see `tracker_service.store.pruning`."""
+        return await pruning.prune(self.pool, before, after, limit)
+
+    async def prune_definitions(self, before: datetime, limit: int) -> int:
+        """Remove definitions nobody has any more; see `tracker_service.store.pruning`."""
+        return await pruning.prune_definitions(self.pool, before, limit)
 
     async def _advance_in_steps(self, connection: Connection, step: Advance, rows: int) -> bool:
         if await connection.fetchval(sql.CLAIM, *_claim(step)) is None:

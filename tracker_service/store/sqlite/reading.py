@@ -132,6 +132,11 @@ class SqliteReadModel:
         means = {row["status"]: row["mean_ms"] for row in rows}
         return {"counts": counts, "mean_completed_ms": means.get("completed")}
 
+    async def pruned_before(self) -> datetime | None:
+        """Return the time of the newest pruning, None if there was none."""
+        rows = await self._fetch("SELECT max(pruned_before) FROM read_model")
+        return read_time(rows[0][0])
+
     async def dead_letter_count(self) -> int:
         """Return how many poison records are unresolved."""
         rows = await self._fetch("SELECT count(*) FROM dead_letters WHERE status = 'open'")

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from tracker_service.store.columns import Table, upsert_sql
 from tracker_service.store.letters import letter_row
 from tracker_service.store.migrations import check_projection_version, pending
 from tracker_service.store.port import Advance, Loaded, Position
+from tracker_service.store.pruning import Place, Pruned
+from tracker_service.store.sqlite import pruning
 from tracker_service.store.sqlite.database import Database, now, read_time, stored
 from tracker_service.store.tables import (
     EXECUTIONS,
@@ -140,6 +143,14 @@ class SqliteStore:
             return {row[0]: row[1] for row in found if row[0] in ends}
 
         return await self.database.run(work)
+
+    async def prune(self, before: datetime, after: Place, limit: int) -> Pruned:
+        """Remove one batch of executions; see `tracker_service.store.pruning`."""
+        return await self.database.run(lambda c: pruning.prune(c, before, after, limit))
+
+    async def prune_definitions(self, before: datetime, limit: int) -> int:
+        """Remove definitions nobody has any more; see `tracker_service.store.pruning`."""
+        return await self.database.run(lambda c: pruning.prune_definitions(c, before, limit))
 
 
 def load(connection: sqlite3.Connection, execution_ids: Sequence[str]) -> Loaded:

@@ -193,5 +193,6 @@ CREATE TABLE projection_positions (
 );
 
 -- Which fold built these rows; another version of it must rebuild, not go on.
-CREATE TABLE read_model (projection_version integer NOT NULL);
-INSERT INTO read_model VALUES (1);
+-- `pruned_before`: executions that ended earlier may have been removed.
+CREATE TABLE read_model (projection_version integer NOT NULL, pruned_before text);
+INSERT INTO read_model VALUES (1, NULL);

@@ -1,0 +1,61 @@
+"""`steplog prune` and `steplog dead-letters` work on either kind of read model."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.stores import (
+    ReadModelUnderTest,
+    new_database,
+    postgres_read_model,
+    sqlite_read_model,
+)
+from tests.steplog.cli.command_line import steplog
+from tests.tracker.histories import History, Log
+
+URL = "DATABASE_URL"
+
+
+@pytest.fixture(params=["postgres", "sqlite"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """Return the URL of a read model with an ended execution and one behind a hole."""
+    if request.param == "sqlite":
+        async with sqlite_read_model(tmp_path / "rows.db") as rows:
+            await _fill(rows)
+        yield f"sqlite:///{tmp_path / 'rows.db'}"
+    else:
+        server_url = request.getfixturevalue("postgres_server_url")
+        async with new_database(server_url) as url:
+            async with postgres_read_model(url) as rows:
+                await _fill(rows)
+            yield url
+
+
+async def _fill(rows: ReadModelUnderTest) -> None:
+    log = Log()
+    sick = History("sick")
+    begun, (_lost, ended) = sick.started(), sick.step()
+    await rows.receives(log.append([*History("well").whole(), begun, ended]))
+
+
+async def test_prune_removes_what_ended_and_says_how_much(database_url: str) -> None:
+    done = steplog("prune", "--older-than", "1", env={URL: database_url})
+    again = steplog("prune", "--older-than", "1", env={URL: database_url})
+
+    assert done.out == "1 executions removed from the rows; the log keeps them.\n"
+    assert again.out.startswith("0 executions removed")
+
+
+async def test_dead_letters_are_listed_shown_and_skipped(database_url: str) -> None:
+    env = {URL: database_url}
+    (listed,) = json.loads(steplog("dead-letters", "list", "--json", env=env).out)
+    shown = steplog("dead-letters", "show", str(listed["id"]), env=env)
+    stuck = steplog("dead-letters", "retry", str(listed["id"]), env=env)
+    skipped = steplog("dead-letters", "skip", str(listed["id"]), "--yes", env=env)
+
+    assert (listed["code"], listed["execution_id"]) == ("hole", "sick")
+    assert "steplog.step.completed.v1" in shown.out
+    assert (stuck.exit_code, "still at fault (hole)" in stuck.out) == (1, True)
+    assert skipped.out == "1 applied, 0 skipped.\n"
