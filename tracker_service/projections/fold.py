@@ -47,6 +47,7 @@ def begin(fact: Fact, changes: Changes) -> ExecutionState:
         partition=fact.partition,
         seq=fact.seq,
         offset=fact.offset,
+        first_offset=fact.offset,
     )
     state.beginning = _beginning(fact, started, changes)
     changes.executions[fact.execution_id] = state

@@ -41,6 +41,7 @@ class Visit(Struct, gc=False):
     step_id: str
     iteration: int
     seq: int  # Of the event that opened it.
+    opened_at: datetime  # When that was recorded; a visit may wait long before it starts.
     step_name: str = ""
     step_type: str = "task"
     status: str = STEP_RUNNING
@@ -92,6 +93,7 @@ class ExecutionState(Struct):
     execution_time_ms: float | None = None
     seq: int = 0
     offset: int = 0
+    first_offset: int = 0  # Where its history begins in the partition.
     incomplete: bool = False
     waiting_visits: int = 0
     open_visits: dict[VisitKey, Visit] = field(default_factory=dict)

@@ -42,7 +42,12 @@ def fold_step(state: ExecutionState, fact: Fact, changes: Changes) -> None:
         if key in state.closed_visits:
             return
         visit = state.open_visits[key] = Visit(
-            state.execution_id, step_id, payload.iteration, fact.seq, step_name=step_id
+            state.execution_id,
+            step_id,
+            payload.iteration,
+            fact.seq,
+            fact.time,
+            step_name=step_id,
         )
         state.outcomes.setdefault(step_id, NO_OUTCOME)
     changes.visits[(state.execution_id, step_id, payload.iteration)] = visit

@@ -7,7 +7,8 @@ EXECUTION: Final = (
     "completed_steps, failed_steps, input_data, output_data, error_message, execution_time_ms, "
     "metadata, current_step, version, parent_execution_id, forked_from, seq, "
     "partition || ':' || log_offset AS position, incomplete, error_info, parameters, "
-    "definition_hash, command_id, fork_kind, fork_step, fork_seq"
+    "definition_hash, command_id, fork_kind, fork_step, fork_seq, "
+    "partition || ':' || first_offset AS first_position"
 )
 STEP: Final = (
     "step_execution_id, execution_id, step_id, step_name, step_type, status, started_at, "

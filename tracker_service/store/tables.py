@@ -34,6 +34,7 @@ def _execution_row(state: ExecutionState) -> tuple[Any, ...]:
         state.started_at,
         state.declared_steps,
         state.partition,
+        state.first_offset,
         *(_LATER if begun is None else structs.astuple(begun)),
         state.output_data,
         state.error_info,
@@ -60,6 +61,7 @@ def _visit_row(visit: Visit) -> tuple[Any, ...]:
         visit.step_id,
         visit.iteration,
         visit.seq,
+        visit.opened_at,
         visit.input_data,
         visit.output_data,
         visit.error_info,
@@ -86,6 +88,7 @@ EXECUTIONS: Final = Table[ExecutionState](
         started_at timestamptz once
         declared_steps integer once
         partition integer once
+        first_offset bigint once
         version text once
         definition_hash text once
         input_data json once
@@ -123,6 +126,7 @@ VISITS: Final = Table[Visit](
         step_id text key
         iteration integer key
         seq bigint once
+        opened_at timestamptz once
         input_data json kept
         output_data json kept
         error_info json kept

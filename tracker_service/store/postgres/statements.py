@@ -38,12 +38,13 @@ SELECT named.id, EXISTS (SELECT 1 FROM dead_letters AS d
         WHERE d.execution_id = named.id AND d.status IN ('open', 'parked')) AS quarantined,
     e.execution_id, e.pipeline_id, e.pipeline_name, e.started_at, e.declared_steps, e.partition,
     e.status, e.completed_at, e.completed_steps, e.failed_steps, e.error_message,
-    e.execution_time_ms, e.seq, e.log_offset AS "offset", e.incomplete
+    e.execution_time_ms, e.seq, e.log_offset AS "offset", e.first_offset,
+    e.incomplete
 FROM unnest($1::text[]) AS named(id)
 LEFT JOIN pipeline_executions AS e ON e.execution_id = named.id
 """
 LOAD_VISITS: Final = """
-SELECT execution_id, step_id, iteration, seq, step_name, step_type, status, started_at,
+SELECT execution_id, step_id, iteration, seq, opened_at, step_name, step_type, status, started_at,
     completed_at, attempt, error_message, execution_time_ms, interaction_id
 FROM step_executions WHERE execution_id = ANY($1::text[]) ORDER BY seq
 """

@@ -52,11 +52,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 _EXECUTIONS = """
 SELECT execution_id, pipeline_id, pipeline_name, started_at, declared_steps, partition, status,
     completed_at, completed_steps, failed_steps, error_message, execution_time_ms, seq,
-    log_offset AS "offset", incomplete
+    log_offset AS "offset", first_offset, incomplete
 FROM pipeline_executions WHERE execution_id IN ({names})
 """
 _VISITS = """
-SELECT execution_id, step_id, iteration, seq, step_name, step_type, status, started_at,
+SELECT execution_id, step_id, iteration, seq, opened_at, step_name, step_type, status, started_at,
     completed_at, attempt, error_message, execution_time_ms, interaction_id
 FROM step_executions WHERE execution_id = ? ORDER BY seq
 """
@@ -216,8 +216,8 @@ def _state(row: sqlite3.Row) -> ExecutionState:
 
 def _visit(row: sqlite3.Row) -> Visit:
     values = dict(row)
-    values["started_at"] = read_time(values["started_at"])
-    values["completed_at"] = read_time(values["completed_at"])
+    for name in ("opened_at", "started_at", "completed_at"):
+        values[name] = read_time(values[name])
     return Visit(**values)
 
 

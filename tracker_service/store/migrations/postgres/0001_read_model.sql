@@ -30,6 +30,7 @@ CREATE TABLE pipeline_executions (
     error_info json,
     seq bigint NOT NULL,
     partition integer NOT NULL,
+    first_offset bigint NOT NULL,
     log_offset bigint NOT NULL,
     incomplete boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 80);
@@ -56,6 +57,7 @@ CREATE TABLE step_executions (
     step_name text NOT NULL,
     step_type text NOT NULL,
     status text NOT NULL,
+    opened_at timestamptz NOT NULL,
     started_at timestamptz,
     completed_at timestamptz,
     input_data json,

@@ -30,6 +30,7 @@ CREATE TABLE pipeline_executions (
     error_info text,
     seq integer NOT NULL,
     partition integer NOT NULL,
+    first_offset integer NOT NULL,
     log_offset integer NOT NULL,
     incomplete integer NOT NULL DEFAULT 0
 );
@@ -55,6 +56,7 @@ CREATE TABLE step_executions (
     step_name text NOT NULL,
     step_type text NOT NULL,
     status text NOT NULL,
+    opened_at text NOT NULL,
     started_at text,
     completed_at text,
     input_data text,
