@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from tracker_service.projections.errors import TrackerError
 
 CONNECT_TIMEOUT_S = 10.0
+DEFAULT_FETCH_BYTES = 1024 * 1024
 # A topic made a moment ago may not be in the metadata of the broker asked.
 METADATA_ATTEMPTS = 10
 METADATA_DELAY_S = 0.5
@@ -29,8 +30,10 @@ class LogBounds:
 
 
 @asynccontextmanager
-async def log_consumer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a connected consumer without a group.
+async def log_consumer(
+    bootstrap_servers: str, fetch_bytes: int = DEFAULT_FETCH_BYTES
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Yield a connected consumer without a group, which fetches so much of a partition at once.
 
     Raises:
         LogRefused: no broker answers.
@@ -40,6 +43,7 @@ async def log_consumer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer
         enable_auto_commit=False,
         auto_offset_reset="none",
         request_timeout_ms=int(CONNECT_TIMEOUT_S * 1000),
+        max_partition_fetch_bytes=fetch_bytes,
     )
     try:
         try:

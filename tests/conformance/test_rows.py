@@ -232,3 +232,24 @@ async def test_statistics_count_by_status(rows: ReadModelUnderTest) -> None:
     statistics = await rows.model.statistics()
 
     assert statistics == {"counts": {"completed": 1, "running": 1}, "mean_completed_ms": 3.0}
+
+
+@pytest.mark.parametrize("batches", [1, 4])
+async def test_an_output_a_failure_does_not_bring_stays_however_batches_fall(
+    rows: ReadModelUnderTest, batches: int
+) -> None:
+    history, log = History(), Log()
+    place = {"step_id": "a"}
+    asked = events.StepWaiting(**place, interaction_id="q", output={"asked": 1})
+    failed = events.StepFailed(**place, error=AN_ERROR)
+    records = [
+        history.started(),
+        *map(history.record, (events.StepStarted(**place), asked, failed)),
+    ]
+    entries = log.append(records)
+    size = len(entries) // batches
+    for start in range(0, len(entries), size):
+        await rows.receives(entries[start : start + size])
+
+    assert (await rows.steps())[0]["output_data"] == {"asked": 1}
+    assert (await rows.execution())["status"] == "running"

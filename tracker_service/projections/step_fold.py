@@ -104,6 +104,12 @@ def _text_or_none(raw: Raw) -> str | None:
     return None if raw == lens.NULL else json_text(raw)
 
 
+def _keep_output(visit: Visit, raw: Raw) -> None:
+    # As the tables do it: what brings no output leaves what is there, in one batch or in two.
+    if raw != lens.NULL:
+        visit.output_data = json_text(raw)
+
+
 def _cancel_question(visit: Visit, fact: Fact, changes: Changes) -> None:
     if visit.status == STEP_WAITING and visit.interaction_id is not None:
         changes.answers.append(Answer(visit.interaction_id, "cancelled", fact.time))
@@ -160,7 +166,7 @@ def _completed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes
 
 def _failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
     payload: lens.StepFailedLens = fact.payload  # type: ignore[assignment]
-    visit.output_data = _text_or_none(payload.output)
+    _keep_output(visit, payload.output)
     _note_error(visit, payload.error)
     close_visit(state, visit, STEP_FAILED, fact, changes)
 
@@ -185,7 +191,7 @@ def _waiting(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
     state.waiting_visits += visit.status != STEP_WAITING
     visit.status = STEP_WAITING
     visit.interaction_id = column_text(payload.interaction_id)
-    visit.output_data = _text_or_none(payload.output)
+    _keep_output(visit, payload.output)
     changes.questions.append(
         Question(
             visit.interaction_id,
