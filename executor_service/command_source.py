@@ -54,3 +54,14 @@ class CommandSource(Protocol):
 
     async def set_aside(self, record: ReceivedRecord, reason: str) -> None:
         """Keep a command nobody can read, byte for byte, with where it stood and why."""
+
+
+def dead_letter_headers(topic: str, record: ReceivedRecord, reason: str) -> Headers:
+    """Return the headers of a command set aside; the names follow Kafka Connect's."""
+    return [
+        *record.headers,
+        ("__connect.errors.topic", topic.encode()),
+        ("__connect.errors.partition", b"%d" % record.partition),
+        ("__connect.errors.offset", b"%d" % record.offset),
+        ("__connect.errors.exception.message", reason.encode()),
+    ]

@@ -9,7 +9,11 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 
-from executor_service.command_source import AssignmentListener, ReceivedRecord
+from executor_service.command_source import (
+    AssignmentListener,
+    ReceivedRecord,
+    dead_letter_headers,
+)
 from executor_service.low_water_mark import ResumePoint, resume_point
 
 # Polling goes on while partitions are paused, so long steps never cost the membership.
@@ -150,14 +154,8 @@ class KafkaCommandSource:
         return True
 
     async def set_aside(self, record: ReceivedRecord, reason: str) -> None:
-        """See `CommandSource.set_aside`; header names follow Kafka Connect's dead letters."""
-        headers = [
-            *record.headers,
-            ("__connect.errors.topic", self._topic.encode()),
-            ("__connect.errors.partition", b"%d" % record.partition),
-            ("__connect.errors.offset", b"%d" % record.offset),
-            ("__connect.errors.exception.message", reason.encode()),
-        ]
+        """See `CommandSource.set_aside`."""
+        headers = dead_letter_headers(self._topic, record, reason)
         await self._producer.send_and_wait(
             self._dead_topic, value=record.value or b"", key=record.key, headers=headers
         )

@@ -12,10 +12,9 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from contracts.envelope import Record
 from contracts.errors import UnwritablePayload
-from executor_service.event_log import Appended, LoggedRecord
+from executor_service.event_log import MAX_RECORD_BYTES, Appended, LoggedRecord
 
-# Below the broker's default message.max.bytes of 1,048,588 with room for the batch header.
-MAX_BATCH_BYTES = 1_000_000
+MAX_BATCH_BYTES = MAX_RECORD_BYTES
 MAX_REQUEST_BYTES = 1_048_576
 READ_TIMEOUT_MS = 500
 READ_RECORDS = 2_000

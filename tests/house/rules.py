@@ -29,7 +29,12 @@ DOORS: dict[str, tuple[str, ...]] = {
     "mode": ("tracker_service/worker.py", "tracker_service/transport.py"),
     "asyncpg": ("*/store/*", "executor_service/database.py"),
     "aiosqlite": ("*/store/*", "executor_service/database.py"),
-    "sqlite3": ("*/store/*", "executor_service/database.py"),
+    "sqlite3": (
+        "*/store/*",
+        "executor_service/database.py",
+        # Embedded mode: the log itself lies in a SQLite file.
+        "executor_service/adapters/embedded_*",
+    ),
     "msgspec": ("tracker_service/*",),
     "testcontainers": ("steplog/local/docker.py",),
     "unittest.mock": (),

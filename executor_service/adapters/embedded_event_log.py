@@ -1,0 +1,68 @@
+"""The events topic, and the parked one, in the file of embedded mode."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from contracts.envelope import Record
+from contracts.errors import UnwritablePayload
+from executor_service.adapters.embedded_file import READ_RECORDS, EmbeddedFile
+from executor_service.event_log import MAX_RECORD_BYTES, Appended, LoggedRecord
+
+# A file has one writer, so more partitions would only make smaller batches.
+PARTITIONS = 1
+_PARTITION = 0
+
+
+class EmbeddedEventLog:
+    """One topic of the file; satisfies `event_log.EventLog`. It has one partition, 0."""
+
+    def __init__(self, file: EmbeddedFile, topic: str) -> None:
+        self._file = file
+        self._topic = topic
+
+    async def append(self, partition: int, records: Sequence[Record]) -> Appended:
+        """Append all that fit; see `EventLog.append`.
+
+        Raises:
+            UnwritablePayload: the first record alone is larger than the log takes.
+            FileFailed: the file can't be written any more.
+        """
+        _check(partition)
+        count = _fitting(records)
+        if count == 0:
+            raise UnwritablePayload(
+                f"An event of {_size(records[0])} bytes is larger than the log takes "
+                f"({MAX_RECORD_BYTES} bytes); return a reference instead of the data."
+            )
+        return Appended(await self._file.append(self._topic, records[:count]), count)
+
+    async def end_offset(self, partition: int) -> int:
+        """Return the offset the next append will get."""
+        _check(partition)
+        return self._file.end(self._topic)
+
+    async def read(self, partition: int, start: int, end: int) -> AsyncIterator[LoggedRecord]:
+        """Yield the records in [start, end)."""
+        _check(partition)
+        while start < end:
+            found = await self._file.read(self._topic, start, min(end - start, READ_RECORDS))
+            if not found:
+                return
+            for offset, _key, value, headers in found:
+                yield LoggedRecord(offset, value, headers)
+            start = found[-1].offset + 1
+
+
+def _check(partition: int) -> None:
+    assert partition == _PARTITION, "the file's topics have one partition"
+
+
+def _fitting(records: Sequence[Record]) -> int:
+    """Return how many records from the front are no larger than any log takes."""
+    for index, record in enumerate(records):
+        if _size(record) > MAX_RECORD_BYTES:
+            return index
+    return len(records)
+
+
+def _size(record: Record) -> int:
+    return len(record.value or b"") + sum(len(name) + len(value) for name, value in record.headers)

@@ -1,0 +1,103 @@
+"""The tracker of embedded mode: follows a log in its own process, told of each append.
+
+The same fold, store and positions as the worker on Kafka; what Faust does there (groups, fetching)
+has no counterpart, because there is one log, one partition and one process.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from tracker_service.pacing import Pacing, StoppedWaiting
+from tracker_service.projections.headings import LogRecord
+from tracker_service.projector import Projector
+from tracker_service.store.errors import StoreError
+from tracker_service.store.port import Store
+
+# Folded and written together: one turn at the file, so the log never waits long for its own.
+MAX_BATCH_RECORDS = 1_000
+# Between two notes of where the log ends, which answers tell their freshness by.
+HEARTBEAT_S = 1.0
+_PARTITION = 0
+
+_log = structlog.get_logger(__name__)
+
+
+class LogTail(Protocol):
+    """The events of one process, as they are appended."""
+
+    def end(self) -> int:
+        """Return the offset behind the last event."""
+
+    async def read(self, start: int, count: int) -> Sequence[LogRecord]:
+        """Return up to `count` events from offset `start` on."""
+
+    async def grown(self, beyond: int) -> None:
+        """Return once there is an event at offset `beyond` or later."""
+
+
+class TailingTracker:
+    """Applies a log to the rows as it grows."""
+
+    def __init__(self, store: Store, topic: str, tail: LogTail) -> None:
+        self._store = store
+        self._topic = topic
+        self._tail = tail
+        self._stopping = False
+        self._moved = asyncio.Event()
+        self.projector = Projector(store, topic, Pacing(lambda: self._stopping))
+        self.next_offset = 0
+
+    async def start(self) -> None:
+        """Find out how far the rows are."""
+        positions = await self.projector.start_positions([_PARTITION])
+        self.next_offset = positions[_PARTITION]
+
+    async def run(self) -> None:
+        """Follow the log until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
+            tasks.create_task(self._heartbeat())
+
+    async def catch_up(self) -> None:
+        """Apply everything the log holds now, and note that nothing is behind."""
+        while self.next_offset < self._tail.end():
+            await self._apply_next()
+        await self._observe()
+
+    async def moved(self) -> None:
+        """Return after the next batch of events is in the rows."""
+        await self._moved.wait()
+
+    def stop(self) -> None:
+        """Wait for nothing any more; what is not applied is applied at the next start."""
+        self._stopping = True
+
+    async def _follow(self) -> None:
+        with suppress(StoppedWaiting):
+            while not self._stopping:
+                await self._tail.grown(self.next_offset)
+                await self._apply_next()
+
+    async def _apply_next(self) -> None:
+        records = await self._tail.read(self.next_offset, MAX_BATCH_RECORDS)
+        if not records:
+            return
+        await self.projector.apply(_PARTITION, records, self._tail.end())
+        self.next_offset = records[-1].offset + 1
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def _heartbeat(self) -> None:
+        while not self._stopping:
+            await self._observe()
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _observe(self) -> None:
+        try:
+            await self._store.observe_ends(self._topic, {_PARTITION: self._tail.end()})
+        except StoreError as error:
+            _log.info("end not noted", reason=str(error))
