@@ -17,9 +17,10 @@ from contracts.partitioning import new_execution_id
 from contracts.payload import JsonValue
 from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord
 from steplog.addresses import Addresses, find_addresses
-from steplog.command_sender import CommandSender, Submitted
+from steplog.command_sender import CommandSender
 from steplog.errors import BadInput, CommandWasRefused, NotAnswered
 from steplog.read_api import ReadApi
+from steplog.sending import Sender, Submitted
 from steplog.settings import load_settings
 
 FIRST_POLL_S = 0.02
@@ -31,7 +32,7 @@ DEFAULT_RESULT_TIMEOUT_S = 3600.0
 class Steplog:
     """A connection to one steplog: commands go to the log, questions to the API."""
 
-    def __init__(self, sender: CommandSender, read: ReadApi) -> None:
+    def __init__(self, sender: Sender, read: ReadApi) -> None:
         self._sender = sender
         self.read = read
 

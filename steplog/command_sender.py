@@ -1,7 +1,6 @@
 """Commands onto the log, acknowledged by every replica before the caller hears of it."""
 
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -13,18 +12,11 @@ from contracts.commands import Command
 from contracts.envelope import SentCommand
 from contracts.topics import Topic
 from steplog.errors import ServiceUnreachable, WrongTopic
+from steplog.sending import Submitted
 
 SOURCE = "steplog-client"
 SEND_TIMEOUT_MS = 10_000
 MAX_COMMAND_BYTES = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """A command that is in the log: what it concerns, and its id to wait for."""
-
-    execution_id: str
-    command_id: str
 
 
 class CommandSender:

@@ -47,7 +47,7 @@ class TailingTracker:
         self._topic = topic
         self._tail = tail
         self._stopping = False
-        self._moved = asyncio.Event()
+        self.moved = asyncio.Event()  # Set, and replaced, after each batch that is in the rows.
         self.projector = Projector(store, topic, Pacing(lambda: self._stopping))
         self.next_offset = 0
 
@@ -68,10 +68,6 @@ class TailingTracker:
             await self._apply_next()
         await self._observe()
 
-    async def moved(self) -> None:
-        """Return after the next batch of events is in the rows."""
-        await self._moved.wait()
-
     def stop(self) -> None:
         """Wait for nothing any more; what is not applied is applied at the next start."""
         self._stopping = True
@@ -88,8 +84,8 @@ class TailingTracker:
             return
         await self.projector.apply(_PARTITION, records, self._tail.end())
         self.next_offset = records[-1].offset + 1
-        self._moved.set()
-        self._moved = asyncio.Event()
+        self.moved.set()
+        self.moved = asyncio.Event()
 
     async def _heartbeat(self) -> None:
         while not self._stopping:

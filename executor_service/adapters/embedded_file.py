@@ -42,9 +42,9 @@ ON CONFLICT (id) DO UPDATE SET command_offset = excluded.command_offset, mark = 
 class EmbeddedFile:
     """One file in the hands of this process; use as an async context manager."""
 
-    def __init__(self, path: Path, *, turn: threading.Lock | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.turn = turn or threading.Lock()
+        self.turn = threading.Lock()
         self.lock = EmbeddedLock(path)
         self.failure: FileFailed | None = None
         self.failed = asyncio.Event()
@@ -220,9 +220,7 @@ class EmbeddedFile:
 
     def _read_ends(self) -> dict[str, int]:
         query = "SELECT COALESCE(max(log_offset) + 1, 0) FROM log_{}"
-        return {
-            topic: self._reader.execute(query.format(topic)).fetchone()[0] for topic in TOPICS
-        }
+        return {topic: self._reader.execute(query.format(topic)).fetchone()[0] for topic in TOPICS}
 
     async def _on(self, thread: ThreadPoolExecutor, work: Callable[[], ResultT]) -> ResultT:
         return await asyncio.get_running_loop().run_in_executor(thread, work)

@@ -15,8 +15,8 @@ from steplog.cli.options import AsJson, DataDir, settings_with
 from steplog.cli.reading import pipeline_of, value_of
 from steplog.cli.show import read_execution
 from steplog.client import Steplog
-from steplog.command_sender import Submitted
 from steplog.errors import ExecutionDidNotComplete
+from steplog.sending import Submitted
 from steplog.settings import SteplogSettings
 
 

@@ -13,9 +13,10 @@ from contracts.partitioning import new_execution_id
 from contracts.topics import Topics, topics_for
 from steplog.addresses import Addresses
 from steplog.client import Steplog
-from steplog.command_sender import CommandSender, Submitted
+from steplog.command_sender import CommandSender
 from steplog.errors import BadInput, CommandWasRefused, NotAnswered
 from steplog.read_api import ReadApi
+from steplog.sending import Submitted
 from tests.steplog.test_read_api import EXECUTION
 
 SUBMITTED = Submitted("e-1", "c-1")

@@ -7,7 +7,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,10 +21,21 @@ ResultT = TypeVar("ResultT")
 
 
 class Database:
-    """A file and its one connection; `readonly` for the side that only asks."""
+    """A file and its one connection; `readonly` for the side that only asks.
 
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+    `turn` is held during each transaction by all who write to the file in this process: SQLite's
+    own way of waiting for another writer sleeps in steps of milliseconds.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        readonly: bool = False,
+        turn: AbstractContextManager[object] | None = None,
+    ) -> None:
         self._path = path
+        self._turn = turn or nullcontext()
         self._readonly = readonly
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
         self._connection: sqlite3.Connection | None = None
@@ -53,7 +64,7 @@ class Database:
             raise StoreUnavailable("The read model's file is closed.")
 
         def transaction() -> ResultT:
-            with store_errors():
+            with self._turn, store_errors():
                 connection.execute("BEGIN" if self._readonly else "BEGIN IMMEDIATE")
                 try:
                     result = work(connection)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,8 @@ WHERE execution_id IN ({names}) AND status IN ('open', 'parked')
 class SqliteStore:
     """`tracker_service.store.port.Store` over one file."""
 
-    def __init__(self, path: Path) -> None:
-        self.database = Database(path)
+    def __init__(self, path: Path, *, turn: AbstractContextManager[object] | None = None) -> None:
+        self.database = Database(path, turn=turn)
 
     async def open(self) -> None:
         """Open the file and migrate; raises `StoreRefused` where a person must act."""

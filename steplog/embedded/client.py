@@ -1,0 +1,87 @@
+"""Run pipelines in this process, on one file, with the face of the client for Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord
+from executor_service import ServiceRegistry
+from steplog.client import Steplog
+from steplog.embedded.node import Node, running_node
+from steplog.embedded.sender import EmbeddedSender
+from steplog.embedded.settings import DEFAULT_IN_FLIGHT, EmbeddedSettings
+from steplog.errors import CommandWasRefused
+from steplog.read_api import ReadApi
+from steplog.sending import Submitted
+from tracker_service.http_api.app import make_app
+
+# The API's answers without a network between: the very same application.
+_URL = "http://embedded"
+
+ResultT = TypeVar("ResultT")
+
+
+class Embedded(Steplog):
+    """A steplog that runs inside this process; `open` is the way to one."""
+
+    def __init__(self, node: Node, read: ReadApi) -> None:
+        super().__init__(EmbeddedSender(node.file), read)
+        self.node = node
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        path: Path | str,
+        *,
+        step_modules: Sequence[str] | None = None,
+        pipelines_dir: Path | None = None,
+        services: ServiceRegistry | None = None,
+        max_executions_in_flight: int = DEFAULT_IN_FLIGHT,
+    ) -> AsyncIterator["Embedded"]:
+        """Open the file, or make it, and run what is and will be in it until the block ends.
+
+        Without `step_modules` definitions may name any installed module but the standard library's.
+
+        Raises:
+            FileRefused: another process runs on the file, or it can't be used.
+        """
+        settings = EmbeddedSettings(
+            Path(path), step_modules, pipelines_dir, services, max_executions_in_flight
+        )
+        async with AsyncExitStack() as stack:
+            node = await stack.enter_async_context(running_node(settings))
+            transport = httpx.ASGITransport(make_app(node.model, node.topic))
+            read = ReadApi(_URL, transport)
+            stack.push_async_callback(read.close)
+            yield cls(node, read)
+
+    async def _until_taken(self, submitted: Submitted) -> None:
+        async def taken() -> bool | None:
+            outcome = await self.read.command(submitted.command_id)
+            if outcome.status == "refused":
+                raise CommandWasRefused(outcome.message or "The command was refused.")
+            return outcome.status == "applied" or None
+
+        await self._until(taken)
+
+    async def _until_ended(self, execution_id: str) -> ExecutionRecord:
+        async def ended() -> ExecutionRecord | None:
+            execution = await self.read.execution(execution_id)
+            return execution if execution.status in FINAL_EXECUTION_STATUSES else None
+
+        return await self._until(ended)
+
+    async def _until(self, look: Callable[[], Awaitable[ResultT | None]]) -> ResultT:
+        """Look again each time that rows have changed, told in this process, not by polling."""
+        while True:
+            # Before the look: what changes meanwhile must not be missed.
+            moved: asyncio.Event = self.node.tracker.moved
+            found = await look()
+            if found is not None:
+                return found
+            await self.node.moved(moved)

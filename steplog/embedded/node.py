@@ -1,0 +1,129 @@
+"""The composition root of embedded mode: a file in, a running executor and tracker out."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from executor_service import ServiceRegistry
+from executor_service.adapters.embedded_command_source import EmbeddedCommandSource
+from executor_service.adapters.embedded_event_log import EmbeddedEventLog
+from executor_service.adapters.embedded_file import EmbeddedFile
+from executor_service.adapters.system_clock import SystemClock
+from executor_service.command_consumer import CommandConsumer
+from executor_service.definition_catalogue import DefinitionCatalogue
+from executor_service.loading import Allowlist
+from executor_service.slots import ExecutionSlots
+from executor_service.workplace import Workplace
+from steplog.embedded.settings import COMMIT_INTERVAL_S, EmbeddedSettings
+from steplog.embedded.tail import EventTail
+from tracker_service.store.sqlite import SqliteReadModel, SqliteStore
+from tracker_service.tailing import TailingTracker
+
+
+class Node:
+    """Everything that runs on one file in this process."""
+
+    def __init__(self, settings: EmbeddedSettings, file: EmbeddedFile, store: SqliteStore) -> None:
+        self.settings = settings
+        self.file = file
+        self.tracker = TailingTracker(store, settings.topics.events.name, EventTail(file))
+        self.model = SqliteReadModel(settings.path)
+        self._source = EmbeddedCommandSource(file, topic_name=settings.topics.commands.name)
+        self._workplace = _workplace(settings, self._source)
+        self._consumer = CommandConsumer(
+            self._source,
+            EmbeddedEventLog(file, "events"),
+            EmbeddedEventLog(file, "parked"),
+            self._workplace,
+            commit_interval_s=COMMIT_INTERVAL_S,
+        )
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def topic(self) -> str:
+        """Return the name of the events topic in answers and rows."""
+        return self.settings.topics.events.name
+
+    async def start(self) -> None:
+        """Go on with what the file holds, and take commands."""
+        await self.model.open()
+        await self.tracker.start()
+        await self._source.start(self._consumer)
+        self._tasks = [
+            asyncio.create_task(self._consumer.run(self._stopping), name="executor"),
+            asyncio.create_task(self.tracker.run(), name="tracker"),
+        ]
+
+    async def ended(self) -> None:
+        """Return never, or raise what ended the executor or the tracker."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            _raise_first(task)
+
+    async def moved(self, moved: asyncio.Event) -> None:
+        """Return after the event of the tracker's next move; raise what keeps it from coming."""
+        waiting = asyncio.create_task(moved.wait())
+        try:
+            await asyncio.wait([waiting, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        for task in self._tasks:
+            if task.done():
+                _raise_first(task)
+
+    async def stop(self) -> None:
+        """Let running steps finish for a while, put everything into the rows, and end."""
+        self._stopping.set()
+        executor, tracker = self._tasks
+        await asyncio.wait([executor])
+        await self._consumer.stop(self.settings.shutdown_grace_s)
+        tracker.cancel()
+        await asyncio.wait([tracker])
+        if self.file.failure is None:
+            await self.tracker.catch_up()
+        await self.model.close()
+        await self._workplace.services.cleanup_all()
+
+
+@asynccontextmanager
+async def running_node(settings: EmbeddedSettings) -> AsyncIterator[Node]:
+    """Yield what runs on the file; nothing of it is left running afterwards.
+
+    Raises:
+        FileRefused: the file is held by another process or can't be used.
+        StoreRefused: its rows are of another version.
+    """
+    async with AsyncExitStack() as stack:
+        file = await stack.enter_async_context(EmbeddedFile(settings.path))
+        store = SqliteStore(settings.path, turn=file.turn)
+        await store.open()
+        stack.push_async_callback(store.close)
+        node = Node(settings, file, store)
+        await node.start()
+        stack.push_async_callback(node.stop)
+        yield node
+
+
+def _workplace(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> Workplace:
+    modules = settings.step_modules
+    allowlist = Allowlist.everything() if modules is None else Allowlist(modules)
+    return Workplace(
+        instance=f"embedded-{os.getpid()}",
+        catalogue=DefinitionCatalogue(allowlist, settings.pipelines_dir),
+        slots=ExecutionSlots(settings.max_executions_in_flight),
+        clock=SystemClock(),
+        services=settings.services or ServiceRegistry(),
+        set_aside=source.set_aside,
+        partition_of=lambda _execution_id: 0,
+    )
+
+
+def _raise_first(task: asyncio.Task[None]) -> None:
+    """Raise what a task ended with; of a group of errors the first, which tells the cause."""
+    error = task.exception()
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if error is not None:
+        raise error
