@@ -30,7 +30,7 @@ class EmbeddedEventLog:
         count = _fitting(records)
         if count == 0:
             raise UnwritablePayload(
-                f"An event of {_size(records[0])} bytes is larger than the log takes "
+                f"An event of {len(records[0].value or b'')} bytes is larger than the log takes "
                 f"({MAX_RECORD_BYTES} bytes); return a reference instead of the data."
             )
         return Appended(await self._file.append(self._topic, records[:count]), count)
@@ -59,10 +59,6 @@ def _check(partition: int) -> None:
 def _fitting(records: Sequence[Record]) -> int:
     """Return how many records from the front are no larger than any log takes."""
     for index, record in enumerate(records):
-        if _size(record) > MAX_RECORD_BYTES:
+        if len(record.value or b"") > MAX_RECORD_BYTES:
             return index
     return len(records)
-
-
-def _size(record: Record) -> int:
-    return len(record.value or b"") + sum(len(name) + len(value) for name, value in record.headers)

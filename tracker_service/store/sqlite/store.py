@@ -9,13 +9,13 @@ from typing import Any
 
 from tracker_service.projections.changes import Changes
 from tracker_service.projections.state import ExecutionState, Visit, restored
-from tracker_service.store.columns import Table, upsert_sql
 from tracker_service.store.letters import letter_row
 from tracker_service.store.migrations import check_projection_version, pending
 from tracker_service.store.port import Advance, Loaded, Position
 from tracker_service.store.pruning import Place, Pruned
 from tracker_service.store.sqlite import pruning
 from tracker_service.store.sqlite.database import Database, now, read_time, stored
+from tracker_service.store.sqlite.statements import write
 from tracker_service.store.tables import (
     EXECUTIONS,
     VISITS,
@@ -174,23 +174,15 @@ def load(connection: sqlite3.Connection, execution_ids: Sequence[str]) -> Loaded
 
 def write_rows(connection: sqlite3.Connection, changes: Changes) -> None:
     """Write everything a fold changes but what it set aside; in the caller's transaction."""
-    _write(connection, EXECUTIONS, execution_rows(changes))
-    _write(connection, VISITS, visit_rows(changes))
+    write(connection, EXECUTIONS, execution_rows(changes))
+    write(connection, VISITS, visit_rows(changes))
     for table, rows in side_rows(changes):
-        _write(connection, table, rows)
+        write(connection, table, rows)
     answers = [
         (a.interaction_id, a.status, stored(a.completed_at), a.human_input, a.responded_by)
         for a in changes.answers
     ]
     connection.executemany(_ANSWER, answers)
-
-
-def _write(
-    connection: sqlite3.Connection, table: Table[Any], rows: Sequence[Sequence[Any]]
-) -> None:
-    places = ", ".join("?" * len(table.columns))
-    statement = upsert_sql(table, f"VALUES ({places})")
-    connection.executemany(statement, [[stored(value) for value in row] for row in rows])
 
 
 def _claim(step: Advance) -> dict[str, Any]:
