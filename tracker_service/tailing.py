@@ -82,7 +82,7 @@ class TailingTracker:
                 await self._tail.grown(self.next_offset)
                 applied = await self._apply_next()
                 behind = self._tail.end() - self.next_offset
-                if BUSY_RECORDS <= applied and behind < MAX_BATCH_RECORDS:
+                if applied >= BUSY_RECORDS and behind < MAX_BATCH_RECORDS:
                     await asyncio.sleep(BUSY_PAUSE_S)
 
     async def _apply_next(self) -> int:
