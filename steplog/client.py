@@ -3,25 +3,26 @@
 async with Steplog.connect() as steplog:
     submitted = await steplog.run("seattle_weather", {"year": 2015})
     execution = await steplog.result(submitted)
+
+`steplog.blocking` has the same without `await`.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
-from contracts.commands import RunPipeline
-from contracts.partitioning import new_execution_id
 from contracts.payload import JsonValue
-from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord
+from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord, StepRecord
+from steplog import asking
 from steplog.addresses import Addresses, find_addresses
 from steplog.command_sender import CommandSender
-from steplog.errors import BadInput, CommandWasRefused, NotAnswered
+from steplog.errors import CommandWasRefused, NotAnswered, NotFound
 from steplog.read_api import ReadApi
 from steplog.sending import Sender, Submitted
 from steplog.settings import load_settings
+from steplog.watching import Glimpse, glimpses
 
 FIRST_POLL_S = 0.02
 LONGEST_POLL_S = 0.5
@@ -32,8 +33,8 @@ DEFAULT_RESULT_TIMEOUT_S = 3600.0
 class Steplog:
     """A connection to one steplog: commands go to the log, questions to the API."""
 
-    def __init__(self, sender: Sender, read: ReadApi) -> None:
-        self._sender = sender
+    def __init__(self, commands: Sender, read: ReadApi) -> None:
+        self._commands = commands
         self.read = read
 
     @classmethod
@@ -48,13 +49,18 @@ class Steplog:
             stack.push_async_callback(read.close)
             yield cls(sender, read)
 
-    async def run(
+    async def run(  # noqa: PLR0913 - what a command can say
         self,
         pipeline: str | Mapping[str, Any],
         input: JsonValue = None,  # noqa: A002 - the word of the definition and of the command
         *,
         execution_id: str | None = None,
         command_id: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        not_before: datetime | None = None,
+        priority: int | None = None,
+        concurrency_key: str | None = None,
     ) -> Submitted:
         """Ask for an execution of a definition, or of one the executor knows by name.
 
@@ -63,20 +69,77 @@ class Steplog:
         Raises:
             BadInput: an argument has no form the command can take.
         """
-        what = {"pipeline": pipeline} if isinstance(pipeline, str) else {"definition": pipeline}
+        given = {
+            "execution_id": execution_id,
+            "parameters": parameters,
+            "metadata": metadata,
+            "not_before": not_before,
+            "priority": priority,
+            "concurrency_key": concurrency_key,
+        }
+        return await self._commands.send(asking.run_pipeline(pipeline, input, given), command_id)
+
+    async def cancel(self, execution_id: str, reason: str = "") -> Submitted:
+        """Ask an execution to stop before its next step."""
+        return await self._commands.send(asking.cancel_execution(execution_id, reason))
+
+    async def resume(
+        self, execution_id: str, human_input: JsonValue, step_id: str | None = None
+    ) -> Submitted:
+        """Answer a step that waits for a person; its name may be left out if only one waits."""
+        command = asking.resume_execution(execution_id, human_input, step_id)
+        return await self._commands.send(command)
+
+    async def retry(self, origin_execution_id: str) -> Submitted:
+        """Ask for a new execution that goes on where a failed or cancelled one stopped."""
+        partitions = await self._commands.partitions()
+        return await self._commands.send(asking.retry_execution(origin_execution_id, partitions))
+
+    async def fork(
+        self,
+        origin_execution_id: str,
+        from_step: str,
+        *,
+        iteration: int = 1,
+        input_patch: Mapping[str, Any] | None = None,
+    ) -> Submitted:
+        """Ask for a new execution that begins at the moment a step of another one began.
+
+        `input_patch` is a JSON Merge Patch (RFC 7396) of the origin's input.
+        """
+        partitions = await self._commands.partitions()
+        command = asking.fork_execution(
+            origin_execution_id, from_step, partitions, iteration=iteration, input_patch=input_patch
+        )
+        return await self._commands.send(command)
+
+    async def get(self, execution_id: str) -> ExecutionRecord | None:
+        """Return an execution as the rows have it now, or None where they have none."""
         try:
-            command = RunPipeline.model_validate(
-                {
-                    "execution_id": execution_id or new_execution_id(),
-                    "input": {} if input is None else input,
-                    **what,
-                }
-            )
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise BadInput(f"The command's {place} can't be used: {first['msg']}.") from error
-        return await self._sender.send(command, command_id)
+            return await self.read.execution(execution_id)
+        except NotFound:
+            return None
+
+    async def steps(self, execution_id: str) -> tuple[StepRecord, ...]:
+        """Return an execution's visits to steps in the order they began."""
+        return await self.read.steps(execution_id)
+
+    def watch(self, execution_id: str) -> AsyncIterator[Glimpse]:
+        """Yield the execution and its steps whenever they changed, until it has ended."""
+        return glimpses(self.read, execution_id)
+
+    async def applied(self, submitted: Submitted) -> None:
+        """Return once a command shows in the rows.
+
+        Raises:
+            CommandWasRefused: the executor refused it; the text is the executor's.
+        """
+        while True:
+            outcome = await self.read.command(submitted.command_id, COMMAND_WAIT_MS)
+            if outcome.status == "refused":
+                raise CommandWasRefused(outcome.message or "The command was refused.")
+            if outcome.status == "applied":
+                return
 
     async def result(
         self, submitted: Submitted, timeout_s: float = DEFAULT_RESULT_TIMEOUT_S
@@ -89,21 +152,13 @@ class Steplog:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                await self._until_taken(submitted)
+                await self.applied(submitted)
                 return await self._until_ended(submitted.execution_id)
         except TimeoutError as error:
             raise NotAnswered(
                 f"Execution {submitted.execution_id} has not ended within {timeout_s:.0f} s; "
                 f"look at it with `steplog show {submitted.execution_id}`."
             ) from error
-
-    async def _until_taken(self, submitted: Submitted) -> None:
-        while True:
-            outcome = await self.read.command(submitted.command_id, COMMAND_WAIT_MS)
-            if outcome.status == "refused":
-                raise CommandWasRefused(outcome.message or "The command was refused.")
-            if outcome.status == "applied":
-                return
 
     async def _until_ended(self, execution_id: str) -> ExecutionRecord:
         pause_s = FIRST_POLL_S

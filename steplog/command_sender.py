@@ -67,12 +67,26 @@ class CommandSender:
                 self._topic.name, record.value, record.key, headers=record.headers
             )
         except UnknownTopicOrPartitionError as error:
-            raise WrongTopic(
-                f"Topic {self._topic.name} does not exist; create it with `steplog topics apply`."
-            ) from error
+            raise self._no_topic() from error
         except KafkaError as error:
             raise ServiceUnreachable(
                 f"Kafka at {self._bootstrap_servers} did not take the command ({error}); send it "
                 f"again with the command id {sent.command_id}."
             ) from error
         return Submitted(command.execution_id, sent.command_id)
+
+    async def partitions(self) -> int:
+        """Return how many partitions the commands topic has.
+
+        Raises:
+            WrongTopic: the commands topic does not exist.
+        """
+        try:
+            return len(await self._producer.partitions_for(self._topic.name))
+        except UnknownTopicOrPartitionError as error:
+            raise self._no_topic() from error
+
+    def _no_topic(self) -> WrongTopic:
+        return WrongTopic(
+            f"Topic {self._topic.name} does not exist; create it with `steplog topics apply`."
+        )

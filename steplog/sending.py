@@ -19,3 +19,6 @@ class Sender(Protocol):
 
     async def send(self, command: Command, command_id: str | None = None) -> Submitted:
         """Append one command durably; the same command id twice has the effect of once."""
+
+    async def partitions(self) -> int:
+        """Return how many partitions executions are spread over."""

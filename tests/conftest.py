@@ -6,7 +6,8 @@ its own, so no test sees what another left.
 """
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -15,9 +16,11 @@ import pytest
 from contracts.topics import Topics, topics_for
 from steplog.local.choice import choose_kafka, choose_postgres, running
 from steplog.topics import apply_topics
+from tests.services import Services
 
 # Enough for two owners of several partitions each.
 TEST_PARTITIONS = 4
+ServicesFactory = Callable[..., Services]
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +62,27 @@ async def topics(kafka_bootstrap: str, topic_namespace: str) -> Topics:
     declared = topics_for(topic_namespace, TEST_PARTITIONS)
     await apply_topics(kafka_bootstrap, tuple(declared))
     return declared
+
+
+@pytest.fixture
+def make_services(
+    kafka_bootstrap: str, postgres_url: str, topic_namespace: str, tmp_path: Path
+) -> Iterator[ServicesFactory]:
+    """Return a function (step modules, environment) -> services; none is left running."""
+    made: list[Services] = []
+
+    def make(step_modules: str, **environment: str) -> Services:
+        services = Services(
+            kafka_bootstrap,
+            postgres_url,
+            topic_namespace,
+            tmp_path,
+            step_modules,
+            extra_environment=environment,
+        )
+        made.append(services)
+        return services
+
+    yield make
+    for services in made:
+        services.stop_all()

@@ -12,17 +12,22 @@ import typer
 
 from contracts.errors import SteplogError
 from steplog.cli import (
+    cancel,
     check,
     dead_letters,
     down,
+    fork,
     lag,
     ls,
     prune,
+    resume,
+    retry,
     run,
     show,
     status,
     topics,
     up,
+    watch,
 )
 from steplog.cli.console import print_error
 from steplog.errors import ExecutionDidNotComplete
@@ -48,8 +53,13 @@ app.command("status")(status.status)
 app.command("down")(down.down)
 app.command("check")(check.check)
 app.command("run")(run.run)
+app.command("cancel")(cancel.cancel)
+app.command("resume")(resume.resume)
+app.command("retry")(retry.retry)
+app.command("fork")(fork.fork)
 app.command("ls")(ls.ls)
 app.command("show")(show.show)
+app.command("watch")(watch.watch)
 app.command("lag")(lag.lag)
 app.command("prune")(prune.prune)
 app.add_typer(dead_letters.app, name="dead-letters")

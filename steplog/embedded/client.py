@@ -60,7 +60,9 @@ class Embedded(Steplog):
             stack.push_async_callback(read.close)
             yield cls(node, read)
 
-    async def _until_taken(self, submitted: Submitted) -> None:
+    async def applied(self, submitted: Submitted) -> None:
+        """Return once a command shows in the rows; raises `CommandWasRefused`."""
+
         async def taken() -> bool | None:
             outcome = await self.read.command(submitted.command_id)
             if outcome.status == "refused":

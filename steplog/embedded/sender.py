@@ -36,3 +36,7 @@ class EmbeddedSender:
             )
         await self._file.append("commands", [record])
         return Submitted(command.execution_id, sent.command_id)
+
+    async def partitions(self) -> int:
+        """Return 1: a file has no partitions."""
+        return 1

@@ -13,8 +13,8 @@ from contracts.codec import encode_command
 from contracts.commands import RunPipeline
 from contracts.envelope import Record, SentCommand
 from contracts.events import ExecutionCompleted
+from contracts.partitioning import partition_of
 from contracts.topics import Topics
-from executor_service.adapters.kafka_topics import partition_of
 from tests.benchmarks.noop import PAYLOAD_BYTES, linear_definition
 
 COMPLETED = ExecutionCompleted.event_type.encode()
@@ -38,11 +38,11 @@ def a_command() -> tuple[str, Record]:
 
 async def send_all(producer: AIOKafkaProducer, topics: Topics, records: Sequence[Record]) -> None:
     """Send many commands in batches, partition by partition."""
-    of = partition_of(topics.commands.partitions)
     by_partition: dict[int, list[Record]] = {}
     for record in records:
         assert record.key is not None
-        by_partition.setdefault(of(record.key.decode()), []).append(record)
+        number = partition_of(record.key.decode(), topics.commands.partitions)
+        by_partition.setdefault(number, []).append(record)
     sends = []
     for partition, waiting in sorted(by_partition.items()):
         batch = producer.create_batch()

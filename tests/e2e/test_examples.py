@@ -13,7 +13,7 @@ from contracts.commands import Command, ResumeExecution, RunPipeline
 from contracts.envelope import Record, SentCommand
 from executor_service.adapters.system_clock import SystemClock
 from tests.benchmarks.load import send_all
-from tests.e2e.conftest import ServicesFactory
+from tests.conftest import ServicesFactory
 from tests.e2e.rows import row_with_status
 from tests.services import create_topics
 

@@ -12,7 +12,7 @@ from contracts.commands import RunPipeline
 from contracts.envelope import Record, SentCommand
 from executor_service.adapters.system_clock import SystemClock
 from tests.benchmarks.load import send_all
-from tests.e2e.conftest import ServicesFactory
+from tests.conftest import ServicesFactory
 from tests.e2e.histories import judge, read_histories
 from tests.e2e.rows import ended_rows
 from tests.e2e.weather_shape import BRANCHES, STEP_IDS, weather_shape

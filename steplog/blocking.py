@@ -1,0 +1,112 @@
+"""The client without `await`: the same words, for scripts and threads.
+
+with BlockingSteplog.connect() as steplog:
+    execution = steplog.result(steplog.run("seattle_weather", {"year": 2015}))
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any, TypeVar
+
+from contracts.payload import JsonValue
+from contracts.records import ExecutionRecord, StepRecord
+from steplog.addresses import Addresses
+from steplog.client import DEFAULT_RESULT_TIMEOUT_S, Steplog
+from steplog.sending import Submitted
+from steplog.watching import Glimpse
+
+T = TypeVar("T")
+
+
+class BlockingSteplog:
+    """Drives a `Steplog` on an event loop in a thread of its own; may be shared by threads."""
+
+    def __init__(self, steplog: Steplog, loop: asyncio.AbstractEventLoop) -> None:
+        self._steplog = steplog
+        self._loop = loop
+
+    @classmethod
+    @contextmanager
+    def connect(cls, addresses: Addresses | None = None) -> Iterator["BlockingSteplog"]:
+        """Connect; without addresses to what the environment or the local stack here says."""
+        with cls.over(Steplog.connect(addresses)) as steplog:
+            yield steplog
+
+    @classmethod
+    @contextmanager
+    def over(cls, opening: AbstractAsyncContextManager[Steplog]) -> Iterator["BlockingSteplog"]:
+        """Drive whatever client the context opens, such as an embedded one."""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="steplog-client", daemon=True)
+        thread.start()
+        try:
+            steplog = _on(loop, opening.__aenter__())
+            try:
+                yield cls(steplog, loop)
+            finally:
+                _on(loop, opening.__aexit__(None, None, None))
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+    def run(
+        self,
+        pipeline: str | Mapping[str, Any],
+        input: JsonValue = None,  # noqa: A002
+        **given: Any,
+    ) -> Submitted:
+        """Ask for an execution; `given` is what `Steplog.run` takes by name."""
+        return _on(self._loop, self._steplog.run(pipeline, input, **given))
+
+    def cancel(self, execution_id: str, reason: str = "") -> Submitted:
+        """Ask an execution to stop before its next step."""
+        return _on(self._loop, self._steplog.cancel(execution_id, reason))
+
+    def resume(
+        self, execution_id: str, human_input: JsonValue, step_id: str | None = None
+    ) -> Submitted:
+        """Answer a step that waits for a person."""
+        return _on(self._loop, self._steplog.resume(execution_id, human_input, step_id))
+
+    def retry(self, origin_execution_id: str) -> Submitted:
+        """Ask for a new execution that goes on where a failed or cancelled one stopped."""
+        return _on(self._loop, self._steplog.retry(origin_execution_id))
+
+    def fork(self, origin_execution_id: str, from_step: str, **given: Any) -> Submitted:
+        """Ask for a fork; `given` is what `Steplog.fork` takes by name."""
+        return _on(self._loop, self._steplog.fork(origin_execution_id, from_step, **given))
+
+    def get(self, execution_id: str) -> ExecutionRecord | None:
+        """Return an execution as the rows have it now, or None where they have none."""
+        return _on(self._loop, self._steplog.get(execution_id))
+
+    def steps(self, execution_id: str) -> tuple[StepRecord, ...]:
+        """Return an execution's visits to steps in the order they began."""
+        return _on(self._loop, self._steplog.steps(execution_id))
+
+    def applied(self, submitted: Submitted) -> None:
+        """Return once a command shows in the rows; raises `CommandWasRefused`."""
+        _on(self._loop, self._steplog.applied(submitted))
+
+    def result(
+        self, submitted: Submitted, timeout_s: float = DEFAULT_RESULT_TIMEOUT_S
+    ) -> ExecutionRecord:
+        """Return the execution once it has ended; raises as `Steplog.result` does."""
+        return _on(self._loop, self._steplog.result(submitted, timeout_s))
+
+    def watch(self, execution_id: str) -> Iterator[Glimpse]:
+        """Yield the execution and its steps whenever they changed, until it has ended."""
+        watched = self._steplog.watch(execution_id)
+        while (glimpse := _on(self._loop, _next(watched))) is not None:
+            yield glimpse
+
+
+async def _next(glimpses: AsyncIterator[Glimpse]) -> Glimpse | None:
+    return await anext(glimpses, None)
+
+
+def _on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run_coroutine_threadsafe(work, loop).result()

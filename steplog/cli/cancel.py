@@ -1,0 +1,23 @@
+"""`steplog cancel`: stop an execution before its next step."""
+
+from typing import Annotated
+
+import typer
+
+from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.submitting import ExecutionId, submit
+
+
+def cancel(
+    execution_id: ExecutionId,
+    reason: Annotated[str, typer.Option(help="Why; kept in the history.")] = "",
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Stop an execution before its next step; running async steps are cancelled."""
+    submit(
+        settings_with(data_dir),
+        lambda steplog: steplog.cancel(execution_id, reason),
+        "Execution {id} is cancelled.",
+        as_json=as_json,
+    )

@@ -1,0 +1,17 @@
+"""`steplog retry`: go on where a failed execution stopped."""
+
+from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.submitting import ExecutionId, submit
+
+
+def retry(execution_id: ExecutionId, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Begin a new execution that goes on where a failed or cancelled one stopped.
+
+    What had ended is taken over; the failed execution stays as it is.
+    """
+    submit(
+        settings_with(data_dir),
+        lambda steplog: steplog.retry(execution_id),
+        "Execution {id} goes on from there.",
+        as_json=as_json,
+    )

@@ -1,0 +1,62 @@
+"""Commands from the command line: sent, then followed until the rows show what became of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
+
+from steplog.addresses import find_addresses
+from steplog.cli.console import out, print_json
+from steplog.client import Steplog
+from steplog.sending import Submitted
+from steplog.settings import SteplogSettings
+
+OUTCOME_WAIT_S = 10.0
+
+ExecutionId = Annotated[str, typer.Argument(metavar="ID", help="The execution's id.")]
+
+Asking = Callable[[Steplog], Awaitable[Submitted]]
+
+
+def submit(settings: SteplogSettings, ask: Asking, done: str, *, as_json: bool) -> None:
+    """Send a command and tell what became of it.
+
+    Args:
+        settings: where to send it.
+        ask: sends it.
+        done: what a person is told once it is applied; `{id}` stands for the execution.
+        as_json: print ids for programs instead.
+
+    Raises:
+        CommandWasRefused: the executor refused it.
+    """
+    submitted, applied = asyncio.run(_submit(settings, ask))
+    if as_json:
+        print_json(
+            {
+                "execution_id": submitted.execution_id,
+                "command_id": submitted.command_id,
+                "status": "applied" if applied else "unknown",
+            }
+        )
+    elif applied:
+        out.print(done.format(id=f"[bold]{submitted.execution_id}[/]"))
+    else:
+        out.print(f"The command is in the log but not in the rows after {OUTCOME_WAIT_S:.0f} s.")
+
+
+async def _submit(settings: SteplogSettings, ask: Asking) -> tuple[Submitted, bool]:
+    async with Steplog.connect(find_addresses(settings)) as steplog:
+        submitted = await ask(steplog)
+        return submitted, await applied_in_time(steplog, submitted)
+
+
+async def applied_in_time(steplog: Steplog, submitted: Submitted) -> bool:
+    """Return whether a command showed in the rows within `OUTCOME_WAIT_S`."""
+    try:
+        async with asyncio.timeout(OUTCOME_WAIT_S):
+            await steplog.applied(submitted)
+    except TimeoutError:
+        return False
+    return True

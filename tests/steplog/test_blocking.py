@@ -1,0 +1,69 @@
+"""Scripts use the client without await: every word works, from any thread."""
+
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import pytest
+
+from steplog.blocking import BlockingSteplog
+from steplog.client import Steplog
+from steplog.errors import BadInput
+from steplog.read_api import ReadApi
+from tests.steplog.fake_commands import FakeCommands
+from tests.steplog.test_client import Scripted
+
+
+@pytest.fixture
+def commands() -> FakeCommands:
+    """Return what keeps the commands."""
+    return FakeCommands()
+
+
+@pytest.fixture
+def client(commands: FakeCommands) -> Iterator[BlockingSteplog]:
+    """Return a client whose API tells of a run that is applied and then completes."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Steplog]:
+        read = ReadApi(
+            "http://steplog", transport=Scripted(["applied"] * 2, ["running", "completed"])
+        )
+        yield Steplog(commands, read)
+        await read.close()
+
+    with BlockingSteplog.over(opened()) as client:
+        yield client
+
+
+def test_a_run_is_sent_and_its_result_waited_for(
+    client: BlockingSteplog, commands: FakeCommands
+) -> None:
+    execution = client.result(client.run("weather", {"year": 2015}))
+
+    assert execution.status == "completed"
+    assert len(commands.sent) == 1
+
+
+def test_every_kind_of_command_can_be_sent(client: BlockingSteplog, commands: FakeCommands) -> None:
+    client.cancel("e-1")
+    client.resume("e-1", {})
+    client.retry("e-1")
+    client.fork("e-1", "clean")
+
+    assert [type(command).__name__ for command in commands.sent] == [
+        "CancelExecution", "ResumeExecution", "RetryExecution", "ForkExecution",
+    ]  # fmt: skip
+
+
+def test_a_refusal_is_raised_where_the_call_was_made(client: BlockingSteplog) -> None:
+    with pytest.raises(BadInput):
+        client.run("weather", execution_id="no spaces")
+
+
+def test_threads_share_a_client(client: BlockingSteplog, commands: FakeCommands) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        sent = list(threads.map(lambda n: client.run("w", execution_id=f"e-{n}"), range(20)))
+
+    assert len({one.command_id for one in sent}) == 20
+    assert len(commands.sent) == 20
