@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
 
+from contracts.data_ref import References
 from contracts.payload import JsonObject, JsonValue
 
 # Long enough for any id people use, short enough for a record key and an index entry.
@@ -26,20 +27,27 @@ ExecutionId = Annotated[
 
 
 class Command(BaseModel):
-    """An intent. Subclasses name their wire type in `command_type`."""
+    """An intent. Subclasses name their wire type in `command_type`.
+
+    What is too large for a record may be stored first, as with events: `payload_fields` are the
+    fields that may, `references` says which did.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")
 
     command_type: ClassVar[str]
+    payload_fields: ClassVar[tuple[str, ...]] = ()
 
     execution_id: ExecutionId
     requested_by: str | None = None
+    references: References | None = Field(default=None, exclude_if=lambda found: found is None)
 
 
 class RunPipeline(Command):
     """Start an execution, of an inline definition or of one the executor knows by name."""
 
     command_type: ClassVar[str] = "steplog.command.run_pipeline.v1"
+    payload_fields: ClassVar[tuple[str, ...]] = ("input", "parameters", "metadata")
 
     pipeline: str | None = None  # Name in the executor's folder of definitions.
     definition: JsonObject | None = None
@@ -64,6 +72,7 @@ class ResumeExecution(Command):
     """Answer a step that waits for a person; the step may be left out if only one waits."""
 
     command_type: ClassVar[str] = "steplog.command.resume_execution.v1"
+    payload_fields: ClassVar[tuple[str, ...]] = ("human_input",)
 
     step_id: str | None = None
     human_input: JsonValue = Field(default_factory=dict)

@@ -4,7 +4,8 @@ SteplogError
 └── ContractError            what crossed the wire breaks the contract
     ├── UndecodableRecord    bytes or headers that are no record of ours
     ├── UnknownRecordType    a well-formed record of a type this code does not know
-    └── UnwritablePayload    a value that has no JSON form, so it was never sent
+    ├── UnwritablePayload    a value that has no JSON form, so it was never sent
+    └── AlteredPayload       a stored payload that is not what was written
 """
 
 
@@ -40,3 +41,7 @@ class UnknownRecordType(ContractError):
 
 class UnwritablePayload(ContractError):
     """A value that has no JSON form; nothing was sent."""
+
+
+class AlteredPayload(ContractError):
+    """A stored payload whose bytes are not those its reference was made for."""

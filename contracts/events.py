@@ -11,15 +11,24 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
 
+from contracts.data_ref import References
 from contracts.payload import JsonObject, JsonValue
 
 
 class Event(BaseModel):
-    """A fact. Subclasses name their wire type in `event_type`."""
+    """A fact. Subclasses name their wire type in `event_type`.
+
+    `payload_fields` are the fields whose value may be stored beside the log; `references` then says
+    where, and the field has null in its place (see `contracts.data_ref`).
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")
 
     event_type: ClassVar[str]
+    payload_fields: ClassVar[tuple[str, ...]] = ()
+
+    # Left out of the JSON where there are none, which is nearly always.
+    references: References | None = Field(default=None, exclude_if=lambda found: found is None)
 
 
 class ErrorInfo(BaseModel):
@@ -49,6 +58,7 @@ class ExecutionStarted(Event):
     """A pipeline began. Always seq 1 of its execution."""
 
     event_type: ClassVar[str] = "steplog.execution.started.v1"
+    payload_fields: ClassVar[tuple[str, ...]] = ("input", "parameters", "metadata")
 
     pipeline_id: str
     pipeline_name: str
@@ -84,6 +94,7 @@ class StepStarted(StepEvent):
     """An attempt began. It is acknowledged before the step's code runs."""
 
     event_type: ClassVar[str] = "steplog.step.started.v1"
+    payload_fields: ClassVar[tuple[str, ...]] = ("input",)
 
     step_name: str = ""  # For display.
     step_type: str = "task"
@@ -109,6 +120,7 @@ class StepCompleted(StepEvent):
     """
 
     event_type: ClassVar[str] = "steplog.step.completed.v1"
+    payload_fields: ClassVar[tuple[str, ...]] = ("output",)
 
     output: JsonValue = None
     taken: tuple[int, ...] = ()
@@ -121,6 +133,7 @@ class StepFailed(StepEvent):
     """A step failed for good. With `continued`, the flow goes on with `output` as its result."""
 
     event_type: ClassVar[str] = "steplog.step.failed.v1"
+    payload_fields: ClassVar[tuple[str, ...]] = ("output",)
 
     error: ErrorInfo
     continued: bool = False
@@ -152,6 +165,7 @@ class StepWaiting(StepEvent):
     """A step asked a person and its branch pauses until it is resumed or expires."""
 
     event_type: ClassVar[str] = "steplog.step.waiting.v1"
+    payload_fields: ClassVar[tuple[str, ...]] = ("output",)
 
     interaction_id: str
     prompt: str | None = None
@@ -166,6 +180,7 @@ class StepResumed(StepEvent):
     """A person answered, or the wait expired; the step's end follows as an event of its own."""
 
     event_type: ClassVar[str] = "steplog.step.resumed.v1"
+    payload_fields: ClassVar[tuple[str, ...]] = ("human_input",)
 
     interaction_id: str
     human_input: JsonValue = None
@@ -187,6 +202,7 @@ class ExecutionCompleted(Event):
     """Every branch ended."""
 
     event_type: ClassVar[str] = "steplog.execution.completed.v1"
+    payload_fields: ClassVar[tuple[str, ...]] = ("output",)
 
     output: JsonValue = None
     duration_ms: NonNegativeFloat = 0.0

@@ -15,6 +15,7 @@ from contracts import events as ev
 from contracts.payload import JsonObject, JsonValue
 from executor_service.blueprint import Blueprint
 from executor_service.calling import called, is_async
+from executor_service.claim_check import ClaimCheck
 from executor_service.engine import decide
 from executor_service.engine.plan import StepPlan
 from executor_service.engine.state import State, Visit
@@ -79,6 +80,7 @@ class Attempts:
         services: ServiceRegistry | None,
         randomness: Randomness,
         on_heartbeat: Heartbeat | None = None,
+        claim_check: ClaimCheck | None = None,
     ) -> None:
         self._blueprint = blueprint
         self._execution_id = execution_id
@@ -86,6 +88,7 @@ class Attempts:
         self._services = services
         self._randomness = randomness
         self._on_heartbeat = on_heartbeat
+        self._claim_check = claim_check
         self._objects: dict[str, tuple[int, Step]] = {}
 
     async def run(self, state: State, visit: Visit) -> AttemptResult:
@@ -93,7 +96,11 @@ class Attempts:
         began_s = self._monotonic_s()
         try:
             output = await self._output(state, visit)
-            return Returned(output, (self._monotonic_s() - began_s) * 1000)
+            duration_ms = (self._monotonic_s() - began_s) * 1000
+            if self._claim_check is not None and not self._claim_check.fits(output):
+                # Now, while the step can still fail for it; this is not its own time.
+                await self._claim_check.take_in(output)
+            return Returned(output, duration_ms)
         except asyncio.CancelledError as error:
             if _told_to_stop():
                 raise
@@ -191,6 +198,8 @@ class Attempts:
         data._results = visit.scope
         output = plain(await called(fallback, visit.step, data, raised))
         _check_output(visit.step, output)
+        if self._claim_check is not None and not self._claim_check.fits(output):
+            await self._claim_check.take_in(output)
         return output
 
 

@@ -7,6 +7,7 @@ arrives here ever stops the partition.
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,11 +25,14 @@ from contracts.commands import (
 from contracts.envelope import SentCommand
 from contracts.errors import ContractError, SteplogError
 from contracts.events import Event
+from executor_service.arrivals import restored
+from executor_service.claim_check import with_values
 from executor_service.command_source import ReceivedRecord
 from executor_service.errors import CommandNotApplicable, RecordingLost
 from executor_service.forking import forked
 from executor_service.histories import Histories
-from executor_service.live_executions import LiveExecution, LiveExecutions
+from executor_service.live_execution import LiveExecution
+from executor_service.live_executions import LiveExecutions
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.partition_writer import PartitionWriter
 from executor_service.recovery import RecoveredExecution, RecoveredPartition
@@ -67,6 +71,7 @@ class CommandDesk:
             {known.execution_id: known.command_id for known in recovered.executions.values()}
         )
         self._errands: set[asyncio.Task[None]] = set()
+        self._late: dict[str, asyncio.Task[None]] = {}
 
     def take(self, record: ReceivedRecord) -> None:
         """Take one record of the commands topic."""
@@ -81,7 +86,7 @@ class CommandDesk:
         self._mark.received(record.offset, floor if handled_at is None else handled_at)
         if handled_at is None:
             self._handled.put(sent.command_id, floor)
-            self._carry_out(record.offset, sent)
+            self._wait_or_carry_out(record.offset, sent, len(record.value or b""))
         else:
             self._recognise(record.offset, sent)
 
@@ -90,6 +95,41 @@ class CommandDesk:
         for errand in self._errands:
             errand.cancel()
 
+    def _wait_or_carry_out(self, offset: int, sent: SentCommand, size_bytes: int) -> None:
+        """Carry a command out now, or once the values it needs are there; commands for one
+        execution keep their order."""
+        execution_id = sent.command.execution_id
+        before = self._late.get(execution_id)
+        is_large = size_bytes > self._workplace.payloads.max_inline_bytes
+        if not (before or is_large or sent.command.references) and not self._executions.arriving(
+            execution_id
+        ):
+            self._carry_out(offset, sent)
+            return
+        self._workplace.slots.take()  # So that a flood of these waits in Kafka too.
+        errand = self._errand(offset, self._carry_out_late(offset, sent, before), done=False)
+        self._late[execution_id] = errand
+        errand.add_done_callback(partial(self._no_longer_late, execution_id))
+
+    async def _carry_out_late(
+        self, offset: int, sent: SentCommand, before: asyncio.Task[None] | None
+    ) -> None:
+        try:
+            if before is not None:
+                await asyncio.wait([before])
+            await self._executions.arrived(sent.command.execution_id)
+            command = await with_values(sent.command, self._workplace.payloads)
+        except SteplogError as error:
+            await self._refusals.refuse(sent, offset, error)
+            self._mark.done(offset)
+        else:
+            self._carry_out(offset, replace(sent, command=command))
+
+    def _no_longer_late(self, execution_id: str, errand: asyncio.Task[None]) -> None:
+        self._workplace.slots.release()
+        if self._late.get(execution_id) is errand:
+            del self._late[execution_id]
+
     def _carry_out(self, offset: int, sent: SentCommand) -> None:
         if isinstance(sent.command, RetryExecution | ForkExecution):
             self._errand(offset, self._derive(offset, sent, sent.command), done=False)
@@ -97,7 +137,7 @@ class CommandDesk:
         try:
             live = self._apply(sent, sent.command, offset)
         except SteplogError as error:
-            self._errand(offset, self._refusals.refuse(sent, offset, error))
+            self._refuse(sent, offset, error)
         else:
             live.when_settled.append(partial(self._mark.done, offset))
 
@@ -129,10 +169,11 @@ class CommandDesk:
         try:
             self._refuse_if_known(command.execution_id)
             self._begun.put(command.execution_id, sent.command_id)
-            origin = await self._histories.read(command.origin_execution_id)
+            history = await self._histories.read(command.origin_execution_id)
+            origin, claim_check = await restored(history, self._workplace.payloads)
             events = self._taken_over(origin, command, sent.command_id)
             live = await self._executions.begin_from(
-                command.execution_id, sent.command_id, offset, events
+                command.execution_id, sent.command_id, offset, events, claim_check
             )
         except RecordingLost:
             raise
@@ -162,7 +203,11 @@ class CommandDesk:
         self._begun.put(execution_id, sent.command_id)
         live = self._executions.begin(execution_id, blueprint, started, command.not_before)
         live.recorder.expect(sent.command_id, offset)
+        live.when_refused = partial(self._refuse, sent, offset)
         return live
+
+    def _refuse(self, sent: SentCommand, offset: int, error: SteplogError) -> None:
+        self._errand(offset, self._refusals.refuse(sent, offset, error))
 
     def _refuse_if_known(self, execution_id: str) -> None:
         if self._workplace.partition_of(execution_id) != self._partition:
@@ -191,22 +236,25 @@ class CommandDesk:
 
     def _recognise(self, offset: int, sent: SentCommand) -> None:
         """A command that came before: done with once its execution has ended or is parked."""
-        live = self._executions.running(sent.command.execution_id)
-        if live is None:
+        settling = self._executions.settling(sent.command.execution_id)
+        if settling is None:
             self._mark.done(offset)
         else:
-            live.when_settled.append(partial(self._mark.done, offset))
+            settling.append(partial(self._mark.done, offset))
 
     async def _refuse_unreadable(self, record: ReceivedRecord, error: ContractError) -> None:
         if not await self._refusals.refuse_unreadable(record, error):
             await self._workplace.set_aside(record, str(error))
             _log.warning("command_set_aside", partition=self._partition, offset=record.offset)
 
-    def _errand(self, offset: int, work: Coroutine[Any, Any, None], *, done: bool = True) -> None:
+    def _errand(
+        self, offset: int, work: Coroutine[Any, Any, None], *, done: bool = True
+    ) -> asyncio.Task[None]:
         """Do something that waits; with `done` the command needs no more work afterwards."""
         errand = asyncio.create_task(self._see_through(offset, work, done=done))
         self._errands.add(errand)
         errand.add_done_callback(self._errands.discard)
+        return errand
 
     async def _see_through(
         self, offset: int, work: Coroutine[Any, Any, None], *, done: bool

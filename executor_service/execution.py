@@ -22,6 +22,7 @@ from contracts.payload import JsonValue
 from executor_service.answers import Answer, Answers, CancelRequest
 from executor_service.attempt import AttemptResult, Attempts, Heartbeat
 from executor_service.blueprint import Blueprint
+from executor_service.claim_check import ClaimCheck
 from executor_service.engine import decide, ending
 from executor_service.engine.state import State, Visit, initial
 from executor_service.errors import CommandNotApplicable
@@ -54,6 +55,7 @@ class Execution:
         randomness: Randomness = random.random,
         on_event: Callable[[ev.Event], None] | None = None,
         on_heartbeat: Heartbeat | None = None,
+        claim_check: ClaimCheck | None = None,
     ) -> None:
         """`recorder` is None where nobody keeps the events. With `park_when_waiting`, `start` and
         `go_on` return when only waits for people are left; `go_on` continues after a `resume`."""
@@ -64,7 +66,7 @@ class Execution:
         self._progress = Progress(initial(blueprint, execution_id), self._outbox, clock)
         self._attempts = Attempts(
             blueprint, execution_id, clock=clock, services=services, randomness=randomness,
-            on_heartbeat=on_heartbeat,
+            on_heartbeat=on_heartbeat, claim_check=claim_check,
         )  # fmt: skip
         self._wakeup = Wakeup(clock)
         self._tasks = StepTasks(self._attempts, self._wakeup.wake)

@@ -2,43 +2,32 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from contracts.errors import UnwritablePayload
+from contracts.errors import SteplogError
 from contracts.events import ErrorInfo, Event, ExecutionFailed, ExecutionStarted
 from contracts.parking import ParkedExecution, ParkedFact
 from executor_service.alarms import Alarms
+from executor_service.arrivals import Arrivals, WhenSettled, refers
 from executor_service.blueprint import Blueprint
-from executor_service.engine.state import State, evolve, initial
-from executor_service.errors import DefinitionRefused, RecordingLost
-from executor_service.execution import Execution
+from executor_service.claim_check import ClaimCheck
+from executor_service.errors import RecordingLost
+from executor_service.live_execution import LiveExecution, LiveMaker
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.outcome import Outcome
 from executor_service.parking import Parking
 from executor_service.partition_writer import PartitionWriter
-from executor_service.recording import ExecutionRecorder, HandedOver
+from executor_service.payload_errors import PayloadNotStored
+from executor_service.recording import HandedOver
 from executor_service.recovery import Fact, RecoveredExecution, RecoveredPartition
 from executor_service.workplace import Workplace
 
 _BROKEN = "An event of it can't be read by this version; run the version that wrote it."
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class LiveExecution:
-    """One execution in this process, and what to call once it has ended or is parked."""
-
-    execution_id: str
-    command_id: str | None
-    execution: Execution
-    recorder: ExecutionRecorder
-    task: asyncio.Task[None] | None = None
-    when_settled: list[Callable[[], None]] = field(default_factory=list)
 
 
 class LiveExecutions:
@@ -59,15 +48,36 @@ class LiveExecutions:
         self._on_lost = on_lost
         self._live: dict[str, LiveExecution] = {}
         self._alarms = Alarms(workplace.clock, self._woken)
+        self._maker = LiveMaker(workplace, writer)
+        self._arrivals = Arrivals(workplace.payloads, self._arrived, self._fail)
         self._clearing: set[asyncio.Task[None]] = set()
 
     def __contains__(self, execution_id: str) -> bool:
         """Return whether it has not ended: it runs, waits or is parked."""
-        return execution_id in self._live or execution_id in self._parking
+        return any(execution_id in held for held in (self._live, self._parking, self._arrivals))
 
-    def running(self, execution_id: str) -> LiveExecution | None:
-        """Return an execution that is in memory."""
-        return self._live.get(execution_id)
+    def settling(self, execution_id: str) -> WhenSettled | None:
+        """Return what to add to, to be called once an execution in memory has ended or is parked;
+        None where it is not in memory."""
+        if execution_id in self._arrivals:
+            return self._arrivals.when_settled(execution_id)
+        live = self._live.get(execution_id)
+        return None if live is None else live.when_settled
+
+    def arriving(self, execution_id: str) -> bool:
+        """Say whether an execution's stored values are not here yet; begins to fetch them."""
+        if execution_id in self._arrivals:
+            return True
+        snapshot = self._parking.parked.get(execution_id)
+        if execution_id in self._live or snapshot is None or not snapshot.may_refer:
+            return False
+        self._mark.hold(execution_id, self._writer.next_offset)
+        self._arrivals.begin(RecoveredExecution.unparked(snapshot, self._writer.next_offset))
+        return True
+
+    async def arrived(self, execution_id: str) -> None:
+        """Return once an execution's stored values are here, or can't be had."""
+        await self._arrivals.wait(execution_id)
 
     def take_up(self, execution_id: str) -> LiveExecution | None:
         """Return an execution that has not ended, from its snapshot if it is parked."""
@@ -87,25 +97,35 @@ class LiveExecutions:
         not_before: datetime | None = None,
     ) -> LiveExecution:
         """Start a new execution; its first events are recorded before any step runs."""
-        live = self._hold(execution_id, started.command_id, blueprint)
+        live = self._keep(self._maker.new(execution_id, started.command_id, blueprint))
         cause = started.command_id
         self._run(live, live.execution.start(started, cause=cause, not_before=not_before))
         return live
 
     async def begin_from(
-        self, execution_id: str, command_id: str, offset: int, events: Sequence[Event]
+        self,
+        execution_id: str,
+        command_id: str,
+        offset: int,
+        events: Sequence[Event],
+        claim_check: ClaimCheck,
     ) -> LiveExecution | None:
         """Record the beginning of an execution that takes results over, and run it on.
 
-        Returns None where its definition can't be loaded here any more.
+        `claim_check` knows which of the results are stored already. Returns None where its
+        definition can't be loaded here any more.
         """
         now = self._workplace.clock.now()
         facts = [Fact(event, now) for event in events]
         begun = RecoveredExecution(execution_id, command_id, self._writer.next_offset, facts)
-        live = self._revive(begun, facts_recorded=False)
+        live = self._revive(begun, claim_check, facts_recorded=False)
         if live is not None:
             live.recorder.expect(command_id, offset)
-            await live.recorder.record(events, cause=command_id)
+            try:
+                await live.recorder.record(events, cause=command_id)
+            except PayloadNotStored:
+                self._forget(live)
+                raise
             self.go_on(live)
         return live
 
@@ -139,7 +159,7 @@ class LiveExecutions:
         """Stop everything where it stands, recording nothing."""
         self._alarms.close()
         tasks = [live.task for live in self._live.values() if live.task is not None]
-        tasks += self._clearing
+        tasks += [*self._clearing, *self._arrivals.tasks]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -149,51 +169,45 @@ class LiveExecutions:
     def _adopt(self, unfinished: RecoveredExecution) -> None:
         if unfinished.execution_id in self._parking:
             self._mark.hold(unfinished.execution_id, unfinished.first_offset)
+        if refers(unfinished):
+            self._arrivals.begin(unfinished)
+            return
         live = self._revive(unfinished)
         if live is not None:
             self.go_on(live)
 
-    def _revive(
-        self, unfinished: RecoveredExecution, *, facts_recorded: bool = True
-    ) -> LiveExecution | None:
-        started = unfinished.started
-        assert started.definition is not None
-        try:
-            blueprint = self._workplace.catalogue.inline(started.definition)
-        except DefinitionRefused as error:
-            # Its commands stay uncommitted, so an executor that can load it goes on with it.
-            _log.error("execution_held", execution=unfinished.execution_id, reason=str(error))
-            return None
-        facts = unfinished.facts if facts_recorded else ()
-        live = self._hold(unfinished.execution_id, unfinished.command_id, blueprint, facts)
-        live.execution.adopt(_folded(blueprint, unfinished))
-        return live
+    def _arrived(
+        self, whole: RecoveredExecution, claim_check: ClaimCheck, when_settled: WhenSettled
+    ) -> None:
+        live = self._revive(whole, claim_check)
+        if live is not None:
+            live.when_settled += when_settled
+            self.go_on(live)
 
-    def _hold(
+    def _fail(
+        self, unfinished: RecoveredExecution, error: SteplogError, when_settled: WhenSettled
+    ) -> None:
+        """End an execution whose stored values can't be had; the partition goes on."""
+        live = self._revive(unfinished, folded=False)
+        if live is not None:
+            live.when_settled += when_settled
+            self._run(live, _raising(error))
+
+    def _revive(
         self,
-        execution_id: str,
-        command_id: str | None,
-        blueprint: Blueprint,
-        facts: Sequence[Fact] = (),
-    ) -> LiveExecution:
-        recorder = ExecutionRecorder(
-            self._writer,
-            self._workplace.clock,
-            execution_id,
-            source=self._workplace.source,
-            correlation_id=command_id,
-            facts=facts,
+        unfinished: RecoveredExecution,
+        claim_check: ClaimCheck | None = None,
+        *,
+        facts_recorded: bool = True,
+        folded: bool = True,
+    ) -> LiveExecution | None:
+        live = self._maker.revived(
+            unfinished, claim_check, facts_recorded=facts_recorded, folded=folded
         )
-        execution = Execution(
-            blueprint,
-            execution_id,
-            recorder,
-            clock=self._workplace.clock,
-            services=self._workplace.services,
-            park_when_waiting=True,
-        )
-        live = LiveExecution(execution_id, command_id, execution, recorder)
-        self._live[execution_id] = live
+        return None if live is None else self._keep(live)
+
+    def _keep(self, live: LiveExecution) -> LiveExecution:
+        self._live[live.execution_id] = live
         return live
 
     def _run(self, live: LiveExecution, work: Coroutine[Any, Any, Outcome]) -> None:
@@ -209,6 +223,9 @@ class LiveExecutions:
                 self._settle(live)
         except HandedOver:
             return
+        except PayloadNotStored as error:
+            self._refuse(live, error)
+            return
         except RecordingLost as error:
             self._on_lost(str(error))
             return
@@ -223,12 +240,18 @@ class LiveExecutions:
             return (await work).ended
         except RecordingLost:
             raise
-        except Exception as error:  # A fault of ours or an unrecordable value: make it visible.
+        except SteplogError as error:  # A value that can't be recorded or had: make it visible.
+            if live.recorder.seq == 0:
+                raise
+            _log.warning("execution_failed", execution=live.execution_id, reason=str(error))
+            step_id, message = getattr(error, "step_id", None), str(error)
+            kind = type(error).__name__
+        except Exception as error:  # A fault of ours.
             _log.exception("execution_broke", execution=live.execution_id)
-            kind = "UnwritablePayload" if isinstance(error, UnwritablePayload) else "InternalError"
-            failed = ExecutionFailed(error=ErrorInfo(type=kind, message=str(error)))
-            await live.recorder.record([failed])
-            return True
+            kind, step_id, message = "InternalError", None, str(error)
+        failed = ErrorInfo(type=kind, message=message, step_id=step_id)
+        await live.recorder.record([ExecutionFailed(error=failed)])
+        return True
 
     async def _set_down(self, live: LiveExecution) -> bool:
         """Park an execution that only waits; False when its history is too long for that."""
@@ -247,13 +270,22 @@ class LiveExecutions:
 
     def _settle(self, live: LiveExecution) -> None:
         """It has ended or is parked: nothing of it needs to stay here."""
-        del self._live[live.execution_id]
-        self._mark.let_go(live.execution_id)
+        self._forget(live)
         for call in live.when_settled:
             call()
 
+    def _refuse(self, live: LiveExecution, error: SteplogError) -> None:
+        """Not even its beginning could be recorded, so there is no such execution."""
+        self._forget(live)
+        if live.when_refused is not None:
+            live.when_refused(error)
+
+    def _forget(self, live: LiveExecution) -> None:
+        del self._live[live.execution_id]
+        self._mark.let_go(live.execution_id)
+
     def _woken(self, execution_id: str) -> None:
-        live = self.take_up(execution_id)
+        live = None if self.arriving(execution_id) else self.take_up(execution_id)
         if live is not None:
             self.go_on(live)
 
@@ -263,8 +295,5 @@ class LiveExecutions:
             self._clearing.add(asyncio.create_task(self._parking.clear(execution_id)))
 
 
-def _folded(blueprint: Blueprint, unfinished: RecoveredExecution) -> State:
-    state = initial(blueprint, unfinished.execution_id)
-    for event, time in unfinished.facts:
-        evolve(state, event, time)
-    return state
+async def _raising(error: SteplogError) -> Outcome:
+    raise error

@@ -35,6 +35,11 @@ class Snapshot:
     wake_at: datetime | None
     value: bytes
 
+    @property
+    def may_refer(self) -> bool:
+        """Whether stored values may have to be fetched; users' data can look like it."""
+        return b'"references":{' in self.value
+
     def open(self) -> ParkedExecution:
         """Return what is in it."""
         return ParkedExecution.model_validate_json(self.value)

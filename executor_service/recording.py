@@ -5,14 +5,19 @@ from datetime import datetime
 
 from contracts.encoder import ExecutionEncoder
 from contracts.envelope import Record, format_time
-from contracts.events import Event, StepScheduled, StepStarted
+from contracts.events import Event, StepEvent, StepScheduled, StepStarted
+from contracts.payload import encode_payload
+from executor_service.claim_check import ClaimCheck
 from executor_service.errors import RecordingLost
 from executor_service.partition_writer import PartitionWriter
+from executor_service.payload_errors import PayloadNotStored, PayloadTooLarge
 from executor_service.ports import Clock
 from executor_service.recovery import Fact
 
 # A longer history is not kept in memory, and so is never parked.
 MAX_FACTS_KEPT = 2_000
+# The log takes 1,000,000 bytes with headers and key.
+MAX_RECORD_BYTES = 990_000
 # What announces work still to do; everything else states what has happened.
 _INTENTS = (StepStarted, StepScheduled)
 
@@ -35,9 +40,11 @@ class ExecutionRecorder:
         *,
         source: str,
         correlation_id: str | None,
+        claim_check: ClaimCheck,
         facts: Sequence[Fact] = (),
     ) -> None:
         """`facts` are those recorded before: by a former owner, or before it was parked."""
+        self._claim_check = claim_check
         self._writer = writer
         self._clock = clock
         self._encoder = ExecutionEncoder(
@@ -81,24 +88,53 @@ class ExecutionRecorder:
         """
         kept = _facts_first(events) if self._draining else events
         if kept:
-            await self._writer.append(self._encode(kept, cause))
+            await self._append(kept, cause)
         if len(kept) < len(events):
             raise HandedOver("This executor is stopping; another one goes on with the execution.")
 
-    def _encode(self, events: Sequence[Event], cause: str | None) -> list[Record]:
+    async def _append(self, events: Sequence[Event], cause: str | None) -> None:
+        claims = self._claim_check
+        if claims.knows_any:
+            events = [claims.hollow_known(event) for event in events]
         now = self._clock.now()
+        records = self._encode(events, now, cause)
+        if any(len(record.value or b"") > claims.max_inline_bytes for record in records):
+            events, problem = await self._checked_in(events)
+            records = self._encode(events, now, cause)
+        else:
+            problem = None
+        self._seq += len(records)
+        self._keep(events, now)
+        if records:
+            await self._writer.append(records)
+        if problem is not None:
+            raise problem
+
+    async def _checked_in(
+        self, events: Sequence[Event]
+    ) -> tuple[list[Event], PayloadNotStored | None]:
+        """Return events that fit into the log: all, or those before the one that can't be made to,
+        and why it can't."""
+        hollow: list[Event] = []
+        for event in events:
+            try:
+                fitting = await self._claim_check.hollow(event)
+                _refuse_too_large(fitting)
+            except PayloadNotStored as problem:
+                problem.step_id = event.step_id if isinstance(event, StepEvent) else None
+                return hollow, problem
+            hollow.append(fitting)
+        return hollow, None
+
+    def _encode(self, events: Sequence[Event], now: datetime, cause: str | None) -> list[Record]:
         time = format_time(now).encode()
-        first = self._seq + 1
         offset = self._command_offsets.get(cause) if cause is not None else None
-        records = [
+        return [
             self._encoder.encode(
                 event, seq=seq, time=time, causation_id=cause, command_offset=offset
             )
-            for seq, event in enumerate(events, first)
+            for seq, event in enumerate(events, self._seq + 1)
         ]
-        self._seq += len(records)
-        self._keep(events, now)
-        return records
 
     def _keep(self, events: Sequence[Event], now: datetime) -> None:
         if self._groups is not None:
@@ -113,3 +149,13 @@ def _facts_first(events: Sequence[Event]) -> Sequence[Event]:
         if isinstance(event, _INTENTS):
             return events[:index]
     return events
+
+
+def _refuse_too_large(event: Event) -> None:
+    size_bytes = len(encode_payload(event))
+    if size_bytes > MAX_RECORD_BYTES:
+        raise PayloadTooLarge(
+            f"An event of {size_bytes} bytes is larger than the log takes ({MAX_RECORD_BYTES} "
+            "bytes), and nothing in it can be stored apart; make the definition smaller, or name "
+            "it by a file in STEPLOG_PIPELINES_DIR and keep its data elsewhere."
+        )

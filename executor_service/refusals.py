@@ -4,11 +4,18 @@ import uuid
 
 from contracts.encoder import ExecutionEncoder
 from contracts.envelope import NO_SEQ, SentCommand, format_time
-from contracts.errors import ContractError, SteplogError, UndecodableRecord, UnknownRecordType
+from contracts.errors import (
+    AlteredPayload,
+    ContractError,
+    SteplogError,
+    UndecodableRecord,
+    UnknownRecordType,
+)
 from contracts.events import CommandRefused
 from executor_service.command_source import ReceivedRecord
 from executor_service.errors import CommandNotApplicable, DefinitionRefused, InputRefused
 from executor_service.partition_writer import PartitionWriter
+from executor_service.payload_errors import PayloadMissing, PayloadNotStored
 from executor_service.service_errors import UnknownPipeline
 from executor_service.workplace import Workplace
 
@@ -19,6 +26,9 @@ _CODES: tuple[tuple[type[SteplogError], str], ...] = (
     (DefinitionRefused, "bad_definition"),
     (InputRefused, "bad_input"),
     (UnknownRecordType, "unknown_command"),
+    (PayloadNotStored, "payload_not_stored"),
+    (PayloadMissing, "payload_missing"),
+    (AlteredPayload, "payload_altered"),
 )
 _DEFAULT_CODE = "bad_command"
 

@@ -6,6 +6,7 @@ import socket
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.payload import MAX_INLINE_PAYLOAD_BYTES
 from contracts.topics import DEFAULT_NAMESPACE, DEFAULT_PARTITIONS, Topics, topics_for
 
 
@@ -29,6 +30,10 @@ class ExecutorSettings(BaseSettings):
     pipelines_dir: str | None = None  # Definitions that commands may name; files are NAME.json.
     # `package.module:function` returning a ServiceRegistry for steps (database, http, ...).
     services: str | None = None
+    # A folder all services share, or a URL of any kind fsspec knows; none: values stay in events.
+    payload_store: str | None = None
+    # Above half of what the log takes there would be no room for an event's other values.
+    max_inline_bytes: int = Field(default=MAX_INLINE_PAYLOAD_BYTES, ge=4_096, le=400_000)
     executor_instance: str = Field(default_factory=_instance)
     executor_group: str | None = None
     max_executions_in_flight: int = Field(default=1_000, ge=1, le=100_000)

@@ -1,4 +1,4 @@
-"""What every partition of one executor process shares: definitions, slots, clock, services."""
+"""What every partition of one executor process shares: definitions, slots, clock, payloads."""
 
 import uuid
 from collections.abc import Awaitable, Callable
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from executor_service.command_source import ReceivedRecord
 from executor_service.definition_catalogue import DefinitionCatalogue
+from executor_service.payloads import Payloads
 from executor_service.ports import Clock
 from executor_service.registry import ServiceRegistry
 from executor_service.slots import ExecutionSlots
@@ -22,6 +23,7 @@ class Workplace:
     partition_of: Callable[[str], int]  # Execution id -> partition, as Kafka's clients compute it.
     set_aside: Callable[[ReceivedRecord, str], Awaitable[None]]
     services: ServiceRegistry = field(default_factory=ServiceRegistry)
+    payloads: Payloads = field(default_factory=Payloads)
 
     @property
     def source(self) -> str:

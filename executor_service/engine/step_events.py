@@ -28,6 +28,7 @@ def step_started(
     _fill(
         event,
         {
+            "references": None,
             "step_id": step_id,
             "iteration": iteration,
             "attempt": attempt,
@@ -53,6 +54,7 @@ def step_completed(
     _fill(
         event,
         {
+            "references": None,
             "step_id": step_id,
             "iteration": iteration,
             "attempt": attempt,

@@ -36,6 +36,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "executor_service/adapters/embedded_*",
     ),
     "msgspec": ("tracker_service/*",),
+    "fsspec": ("executor_service/adapters/*", "tracker_service/payload_reader.py"),
     "testcontainers": ("steplog/local/docker.py",),
     "unittest.mock": (),
 }

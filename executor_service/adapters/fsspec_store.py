@@ -1,0 +1,109 @@
+"""The payload store over fsspec: a folder, S3, or anything else fsspec knows.
+
+A folder gets each object by a temporary file that is synced and renamed, so no reader ever sees
+half of one and a crash leaves nothing but a stray `.part`. Object stores write whole objects anyway.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from contracts.data_ref import object_name
+from executor_service.payload_errors import PayloadMissing, StoreUnavailable
+from executor_service.service_errors import BadSetting
+
+
+class FsspecStore:
+    """Satisfies `payloads.PayloadStore`. Objects lie below the URL as `ab/abcd....json`."""
+
+    def __init__(self, url: str) -> None:
+        """Raises:
+        BadSetting: the URL's kind is not known here, or its package is not installed.
+        """
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(url)
+        except Exception as error:  # Whatever the implementation of that kind raises.
+            raise BadSetting(
+                f"STEPLOG_PAYLOAD_STORE={without_secrets(url)!r} can't be used: {error}; give a "
+                "folder or a URL whose fsspec package is installed (s3fs for s3://)."
+            ) from error
+        self._is_folder = isinstance(self._files, LocalFileSystem)
+        self._url = Path(self._root).as_uri() if self._is_folder else without_secrets(url)
+
+    def uri_of(self, sha256: str) -> str:
+        """Return where an object is; user and password of the URL are left out."""
+        return f"{self._url.rstrip('/')}/{object_name(sha256)}"
+
+    def put(self, sha256: str, data: bytes) -> None:
+        """Keep an object; see `PayloadStore.put`."""
+        path = self._path(sha256)
+        try:
+            if self._kept_size(path) == len(data):
+                return
+            if self._is_folder:
+                _write_whole(Path(path), data)
+            else:
+                self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
+                self._files.pipe_file(path, data)
+        except Exception as error:  # Every store has exceptions of its own.
+            raise StoreUnavailable(f"{self._url} does not take it: {error}.") from error
+
+    def get(self, sha256: str, size_bytes: int) -> bytes:
+        """Return an object; see `PayloadStore.get`."""
+        try:
+            with self._files.open(self._path(sha256), "rb") as file:
+                data: bytes = file.read(size_bytes + 1)
+                return data
+        except FileNotFoundError as error:
+            raise PayloadMissing(
+                f"The stored payload {self.uri_of(sha256)} is not there; restore it from a backup "
+                "of the store, or correct STEPLOG_PAYLOAD_STORE."
+            ) from error
+        except Exception as error:
+            raise StoreUnavailable(f"{self._url} does not answer: {error}.") from error
+
+    def _path(self, sha256: str) -> str:
+        return f"{self._root.rstrip('/')}/{object_name(sha256)}"
+
+    def _kept_size(self, path: str) -> Any:
+        try:
+            return self._files.size(path)
+        except FileNotFoundError:
+            return None
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # Other services read it; the umask has its say through the folder.
+        Path(part).chmod(0o644)
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL without user, password and query."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))

@@ -1,0 +1,111 @@
+"""One execution in this process, made new or from what is recorded of it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from contracts.errors import SteplogError
+from executor_service.arrivals import WhenSettled
+from executor_service.blueprint import Blueprint
+from executor_service.claim_check import ClaimCheck
+from executor_service.engine.state import State, evolve, initial
+from executor_service.errors import DefinitionRefused
+from executor_service.execution import Execution
+from executor_service.partition_writer import PartitionWriter
+from executor_service.recording import ExecutionRecorder
+from executor_service.recovery import Fact, RecoveredExecution
+from executor_service.workplace import Workplace
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class LiveExecution:
+    """One execution in this process, and what to call once it has ended or is parked."""
+
+    execution_id: str
+    command_id: str | None
+    execution: Execution
+    recorder: ExecutionRecorder
+    task: asyncio.Task[None] | None = None
+    when_settled: WhenSettled = field(default_factory=list)
+    # Called instead where not even its beginning could be recorded.
+    when_refused: Callable[[SteplogError], None] | None = None
+
+
+class LiveMaker:
+    """Makes the live executions of one partition under one claim."""
+
+    def __init__(self, workplace: Workplace, writer: PartitionWriter) -> None:
+        self._workplace = workplace
+        self._writer = writer
+
+    def new(
+        self,
+        execution_id: str,
+        command_id: str | None,
+        blueprint: Blueprint,
+        claim_check: ClaimCheck | None = None,
+        facts: Sequence[Fact] = (),
+    ) -> LiveExecution:
+        """Return an execution whose `facts` are recorded and not folded."""
+        claim_check = claim_check or ClaimCheck(self._workplace.payloads)
+        recorder = ExecutionRecorder(
+            self._writer,
+            self._workplace.clock,
+            execution_id,
+            source=self._workplace.source,
+            correlation_id=command_id,
+            claim_check=claim_check,
+            facts=facts,
+        )
+        execution = Execution(
+            blueprint,
+            execution_id,
+            recorder,
+            clock=self._workplace.clock,
+            services=self._workplace.services,
+            park_when_waiting=True,
+            claim_check=claim_check,
+        )
+        return LiveExecution(execution_id, command_id, execution, recorder)
+
+    def revived(
+        self,
+        unfinished: RecoveredExecution,
+        claim_check: ClaimCheck | None = None,
+        *,
+        facts_recorded: bool = True,
+        folded: bool = True,
+    ) -> LiveExecution | None:
+        """Return a recorded execution, its values in place; None if it can't be gone on with here.
+
+        `claim_check` knows where its large values are stored.
+        """
+        started = unfinished.started
+        assert started.definition is not None
+        try:
+            blueprint = self._workplace.catalogue.inline(started.definition)
+        except DefinitionRefused as error:
+            # Its commands stay uncommitted, so an executor that can load it goes on with it.
+            _log.error("execution_held", execution=unfinished.execution_id, reason=str(error))
+            return None
+        facts: Sequence[Fact] = unfinished.facts if facts_recorded else ()
+        if claim_check is not None:
+            # Kept as they are on the log, so that a snapshot of them stays small.
+            facts = [Fact(claim_check.hollow_known(event), time) for event, time in facts]
+        live = self.new(
+            unfinished.execution_id, unfinished.command_id, blueprint, claim_check, facts
+        )
+        if folded:
+            live.execution.adopt(_folded(blueprint, unfinished))
+        return live
+
+
+def _folded(blueprint: Blueprint, unfinished: RecoveredExecution) -> State:
+    state = initial(blueprint, unfinished.execution_id)
+    for event, time in unfinished.facts:
+        evolve(state, event, time)
+    return state
