@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from contracts.partitioning import partition_of
+from executor_service.adapters.fsspec_store import FsspecStore
 from executor_service.adapters.kafka_command_source import KafkaCommandSource
 from executor_service.adapters.kafka_event_log import KafkaEventLog
 from executor_service.adapters.kafka_topics import check_topics
@@ -17,6 +18,7 @@ from executor_service.command_consumer import CommandConsumer
 from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.loading import Allowlist
 from executor_service.loop_watch import LoopWatch
+from executor_service.payloads import Payloads
 from executor_service.registry import ServiceRegistry
 from executor_service.service_errors import BadSetting
 from executor_service.settings import ExecutorSettings
@@ -74,8 +76,14 @@ def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Workpl
         clock=SystemClock(),
         services=_services(settings.services),
         set_aside=source.set_aside,
+        payloads=_payloads(settings),
         partition_of=partial(partition_of, partitions=settings.partitions),
     )
+
+
+def _payloads(settings: ExecutorSettings) -> Payloads:
+    store = FsspecStore(settings.payload_store) if settings.payload_store else None
+    return Payloads(store, settings.max_inline_bytes)
 
 
 def _services(entry: str | None) -> ServiceRegistry:

@@ -43,6 +43,7 @@ class ClaimCheck:
     def __init__(self, payloads: Payloads) -> None:
         self._payloads = payloads
         self._known: dict[int, _Known] = {}
+        self.stores = payloads.stores
         self.max_inline_bytes = payloads.max_inline_bytes - EVENT_ROOM_BYTES
 
     def fits(self, value: JsonValue) -> bool:
@@ -57,7 +58,7 @@ class ClaimCheck:
         """
         if id(value) in self._known:
             return
-        if type(value) is not dict or not self._payloads.stores:
+        if type(value) is not dict or not self.stores:
             await self._store_whole(value)
             return
         known, parts = 0, dict[str, bytes]()

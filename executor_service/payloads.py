@@ -7,9 +7,9 @@ event loop never waits for a disk.
 import asyncio
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import structlog
 from pydantic_core import from_json
@@ -34,7 +34,8 @@ PUT_PAUSES_S: Final = (0.1, 0.5, 2.0)
 LONGEST_FETCH_PAUSE_S: Final = 15.0
 
 _log = structlog.get_logger(__name__)
-ResultT = TypeVar("ResultT")
+# Runs blocking work elsewhere and returns its result.
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 class PayloadStore(Protocol):
@@ -66,10 +67,13 @@ class Payloads:
         self,
         store: PayloadStore | None = None,
         max_inline_bytes: int = MAX_INLINE_PAYLOAD_BYTES,
-        sleep: Callable[[float], Any] = asyncio.sleep,
+        *,
+        sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+        in_thread: InThread | None = None,
     ) -> None:
         self._store = store
         self._sleep = sleep
+        self._in_thread = in_thread or _in_thread
         self.max_inline_bytes = max_inline_bytes if store is not None else MAX_UNSTORED_BYTES
 
     @property
@@ -92,10 +96,10 @@ class Payloads:
                    f"a stored payload may be ({MAX_STORED_BYTES} bytes); keep it in a file or "
                    "table of your own and return its name.")
             )  # fmt: skip
-        sha256 = await _in_thread(lambda: hashlib.sha256(data).hexdigest())
+        sha256 = await self._in_thread(lambda: hashlib.sha256(data).hexdigest())
         for pause_s in (*PUT_PAUSES_S, None):
             try:
-                await _in_thread(functools.partial(store.put, sha256, data))
+                await self._in_thread(functools.partial(store.put, sha256, data))
                 break
             except StoreUnavailable as error:
                 if pause_s is None:
@@ -145,10 +149,10 @@ class Payloads:
             except ValueError as error:
                 raise AlteredPayload(f"{reference.uri} is no JSON: {error}.") from error
 
-        return await _in_thread(read)
+        return await self._in_thread(read)
 
 
-async def _in_thread(work: Callable[[], ResultT]) -> ResultT:
+async def _in_thread(work: Callable[[], Any]) -> Any:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(TRANSFER_TIMEOUT_S):

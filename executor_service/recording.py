@@ -10,7 +10,7 @@ from contracts.payload import encode_payload
 from executor_service.claim_check import ClaimCheck
 from executor_service.errors import RecordingLost
 from executor_service.partition_writer import PartitionWriter
-from executor_service.payload_errors import PayloadNotStored, PayloadTooLarge
+from executor_service.payload_errors import REMEDY, PayloadNotStored, PayloadTooLarge
 from executor_service.ports import Clock
 from executor_service.recovery import Fact
 
@@ -119,7 +119,7 @@ class ExecutionRecorder:
         for event in events:
             try:
                 fitting = await self._claim_check.hollow(event)
-                _refuse_too_large(fitting)
+                self._refuse_too_large(fitting)
             except PayloadNotStored as problem:
                 problem.step_id = event.step_id if isinstance(event, StepEvent) else None
                 return hollow, problem
@@ -149,13 +149,3 @@ def _facts_first(events: Sequence[Event]) -> Sequence[Event]:
         if isinstance(event, _INTENTS):
             return events[:index]
     return events
-
-
-def _refuse_too_large(event: Event) -> None:
-    size_bytes = len(encode_payload(event))
-    if size_bytes > MAX_RECORD_BYTES:
-        raise PayloadTooLarge(
-            f"An event of {size_bytes} bytes is larger than the log takes ({MAX_RECORD_BYTES} "
-            "bytes), and nothing in it can be stored apart; make the definition smaller, or name "
-            "it by a file in STEPLOG_PIPELINES_DIR and keep its data elsewhere."
-        )

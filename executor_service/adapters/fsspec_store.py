@@ -1,7 +1,7 @@
 """The payload store over fsspec: a folder, S3, or anything else fsspec knows.
 
 A folder gets each object by a temporary file that is synced and renamed, so no reader ever sees
-half of one and a crash leaves nothing but a stray `.part`. Object stores write whole objects anyway.
+half of one and a crash leaves a stray `.part` at most. Object stores write whole objects anyway.
 """
 
 import os

@@ -15,9 +15,10 @@ from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.loading import Allowlist
 from executor_service.low_water_mark import ResumePoint
 from executor_service.partition_owner import PartitionOwner
+from executor_service.payloads import Payloads
 from executor_service.slots import ExecutionSlots
 from executor_service.workplace import Workplace
-from tests.executor.service import people_steps
+from tests.executor.service import large_steps, people_steps
 from tests.executor.service.fakes import FakeEventLog, ManualClock, SharedLog, settle
 
 PARTITION = 0
@@ -50,12 +51,14 @@ class Owning:
         clock: ManualClock | None = None,
         committed: ResumePoint | None = None,
         commands: list[Record] | None = None,
+        payloads: Payloads | None = None,
     ) -> None:
         self.events = events or SharedLog()
         self.parked = parked or SharedLog()
         self.clock = clock or ManualClock()
         self.committed = committed or ResumePoint(0, 0, None)
         self.commands: list[Record] = commands or []
+        self.payloads = payloads or Payloads()
         self.set_aside: list[tuple[ReceivedRecord, str]] = []
         self.slots = ExecutionSlots(CAPACITY)
         self.lost: list[int] = []
@@ -71,11 +74,14 @@ class Owning:
     def _workplace(self) -> Workplace:
         return Workplace(
             instance="test",
-            catalogue=DefinitionCatalogue(Allowlist([people_steps.__name__]), None),
+            catalogue=DefinitionCatalogue(
+                Allowlist([people_steps.__name__, large_steps.__name__]), None
+            ),
             slots=self.slots,
             clock=self.clock,
             partition_of=self._partition_of,
             set_aside=self._set_aside,
+            payloads=self.payloads,
         )
 
     def _partition_of(self, execution_id: str) -> int:
@@ -97,7 +103,9 @@ class Owning:
         if commit:
             self.commit()
         await self.owner.release()
-        after = Owning(self.events, self.parked, self.clock, self.committed, self.commands)
+        after = Owning(
+            self.events, self.parked, self.clock, self.committed, self.commands, self.payloads
+        )
         return await after.begin()
 
     def commit(self) -> ResumePoint:
