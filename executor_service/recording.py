@@ -126,6 +126,19 @@ class ExecutionRecorder:
             hollow.append(fitting)
         return hollow, None
 
+    def _refuse_too_large(self, event: Event) -> None:
+        size_bytes = len(encode_payload(event))
+        if size_bytes > MAX_RECORD_BYTES:
+            remedy = (
+                "what is large in it is the definition, which has to be made smaller"
+                if self._claim_check.stores
+                else REMEDY
+            )
+            raise PayloadTooLarge(
+                f"An event of {size_bytes} bytes is larger than the log takes ({MAX_RECORD_BYTES} "
+                f"bytes); {remedy}."
+            )
+
     def _encode(self, events: Sequence[Event], now: datetime, cause: str | None) -> list[Record]:
         time = format_time(now).encode()
         offset = self._command_offsets.get(cause) if cause is not None else None
