@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from tracker_service.events_log import LogBounds
 from tracker_service.projections.errors import TrackerError
 
 CONNECT_TIMEOUT_S = 10.0
@@ -19,14 +19,6 @@ METADATA_DELAY_S = 0.5
 
 class LogRefused(TrackerError):
     """The events topic can't be read as it is; the text names the remedy."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogBounds:
-    """First and next offset of each partition."""
-
-    begins: Mapping[int, int]
-    ends: Mapping[int, int]
 
 
 @asynccontextmanager

@@ -217,4 +217,5 @@ def pick(row: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 
 def rows_file(folder: Path) -> Path:
     """Where a run keeps its rows."""
+    folder.mkdir(exist_ok=True)
     return folder / "rows.db"

@@ -6,9 +6,12 @@ JSON columns come as `msgspec.Raw`: the text as the executor wrote it, never par
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tracker_service.freshness import Freshness
+
+if TYPE_CHECKING:
+    from tracker_service.store.past import PastRows
 
 Row = dict[str, Any]
 
@@ -75,6 +78,10 @@ class ReadModel(Protocol):
 
     async def pruned_before(self) -> datetime | None:
         """Return the time before which ended executions may have been pruned, None if never."""
+
+    @property
+    def past(self) -> "PastRows":
+        """Questions about how the rows stood at a moment."""
 
     async def dead_letter_count(self) -> int:
         """Return how many poison records are unresolved."""

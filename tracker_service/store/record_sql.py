@@ -34,3 +34,8 @@ JSON_COLUMNS: Final = frozenset(
         "assigned_users",
     }
 )
+
+
+def names(columns: str) -> list[str]:
+    """Return the names of a select list's columns."""
+    return [column.rpartition(" ")[2] for column in columns.split(", ")]

@@ -9,6 +9,7 @@ from msgspec import Raw
 
 from tracker_service.freshness import Freshness, PartitionFreshness
 from tracker_service.store import record_sql
+from tracker_service.store.past import PastRows
 from tracker_service.store.postgres.connecting import Pool, open_pool
 from tracker_service.store.postgres.faults import store_errors
 from tracker_service.store.postgres.migrating import check
@@ -149,6 +150,11 @@ class PostgresReadModel:
         """Return the time of the newest pruning, None if there was none."""
         rows = await self._fetch("SELECT max(pruned_before) FROM read_model")
         return cast(datetime | None, rows[0][0])
+
+    @property
+    def past(self) -> PastRows:
+        """Questions about how the rows stood at a moment."""
+        return PastRows(self._records)
 
     async def dead_letter_count(self) -> int:
         """Return how many poison records are unresolved."""

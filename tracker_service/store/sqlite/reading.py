@@ -12,10 +12,11 @@ from tracker_service.freshness import Freshness, PartitionFreshness
 from tracker_service.store import record_sql
 from tracker_service.store.errors import StoreError, StoreRefused
 from tracker_service.store.migrations import pending
+from tracker_service.store.past import PastRows, numbered
 from tracker_service.store.reading import MAX_STEP_ROWS, CommandOutcome, ExecutionFilter, Row
 from tracker_service.store.sqlite.database import Database, now, read_time, stored
 
-_TIMES: Final = frozenset({"started_at", "completed_at", "created_at", "expires_at"})
+_TIMES: Final = frozenset({"started_at", "completed_at", "created_at", "expires_at", "rows_begin"})
 _COMMAND = """
 SELECT 'applied', execution_id, NULL, NULL FROM pipeline_executions WHERE command_id = ?1
 UNION ALL SELECT 'applied', execution_id, NULL, NULL FROM applied_commands WHERE command_id = ?1
@@ -136,6 +137,11 @@ class SqliteReadModel:
         """Return the time of the newest pruning, None if there was none."""
         rows = await self._fetch("SELECT max(pruned_before) FROM read_model")
         return read_time(rows[0][0])
+
+    @property
+    def past(self) -> PastRows:
+        """Questions about how the rows stood at a moment."""
+        return PastRows(lambda query, *values: self._records(numbered(query), *values))
 
     async def dead_letter_count(self) -> int:
         """Return how many poison records are unresolved."""

@@ -1,0 +1,69 @@
+"""Records people read, straight from a fold's result: no row of them needs to be stored."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from msgspec import Raw
+
+from tracker_service.projections.changes import Answer, Changes
+from tracker_service.projections.state import ExecutionState, Visit
+from tracker_service.store import record_sql
+from tracker_service.store.columns import Table
+from tracker_service.store.reading import Row
+from tracker_service.store.tables import EXECUTIONS, QUESTIONS, VISITS
+
+_PENDING: Final = {
+    "status": "pending",
+    "human_input": None,
+    "responded_by": None,
+    "completed_at": None,
+}
+
+
+def execution_record(state: ExecutionState) -> Row:
+    """Return the record of an execution."""
+    found = _columns(EXECUTIONS, state)
+    found["position"] = f"{state.partition}:{state.offset}"
+    found["first_position"] = f"{state.partition}:{state.first_offset}"
+    return _record(found, record_sql.EXECUTION)
+
+
+def step_records(changes: Changes) -> list[Row]:
+    """Return the records of the visits, in the order they began."""
+    visits = sorted(changes.visits.values(), key=lambda visit: visit.seq)
+    return [_record(_visit(visit), record_sql.STEP) for visit in visits]
+
+
+def interaction_records(changes: Changes) -> list[Row]:
+    """Return the records of the questions, oldest first; one once answered stays as it is."""
+    asked: dict[str, Row] = {}
+    for question in changes.questions:
+        asked.setdefault(question.interaction_id, _columns(QUESTIONS, question) | _PENDING)
+    for answer in changes.answers:
+        found = asked.get(answer.interaction_id)
+        if found is not None and found["status"] == "pending":
+            found.update(_answered(answer))
+    in_order = sorted(asked.values(), key=lambda row: (row["created_at"], row["interaction_id"]))
+    return [_record(row, record_sql.INTERACTION) for row in in_order]
+
+
+def _visit(visit: Visit) -> Row:
+    name = f"{visit.execution_id}:{visit.step_id}:{visit.iteration}"
+    return _columns(VISITS, visit) | {"step_execution_id": name, "metadata": "{}"}
+
+
+def _answered(answer: Answer) -> Row:
+    return {name: getattr(answer, name) for name in _PENDING}
+
+
+def _columns(table: Table[Any], result: Any) -> Row:
+    values: Sequence[Any] = table.row(result)
+    return dict(zip(table.names, values, strict=True))
+
+
+def _record(found: Row, columns: str) -> Row:
+    return {name: _value(name, found[name]) for name in record_sql.names(columns)}
+
+
+def _value(name: str, value: Any) -> Any:
+    return Raw(value.encode()) if name in record_sql.JSON_COLUMNS and value else value

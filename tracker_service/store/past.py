@@ -1,0 +1,101 @@
+"""Questions to the rows about a moment in the past; answered alike by both databases."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from tracker_service.store import past_sql, past_visits_sql
+from tracker_service.store.reading import DEFAULT_PAGE_ROWS, MAX_STEP_ROWS, Row
+
+MAX_QUESTION_ROWS: Final = 1_000
+
+# Runs a statement written with `$1`, `$2` and returns its rows as records.
+Fetch = Callable[..., Awaitable[Sequence[Row]]]
+
+
+@dataclass(frozen=True, slots=True)
+class PastFilter:
+    """Which executions that had begun by a moment a list shows, newest first.
+
+    `status` is how they stood at that moment; `after` is where the page before ended.
+    """
+
+    at: datetime
+    limit: int = DEFAULT_PAGE_ROWS
+    status: str | None = None
+    pipeline_id: str | None = None
+    after: tuple[datetime, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastPage:
+    """Rows, and where the next page begins; a page by status may be short and still have one."""
+
+    rows: Sequence[Row]
+    following: tuple[datetime, str] | None
+
+
+class PastRows:
+    """How the rows stood, over one statement runner; each method may raise `StoreUnavailable`."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+
+    async def page(self, wanted: PastFilter) -> PastPage:
+        """Return a page of executions as they stood."""
+        by_status, narrowed = wanted.status is not None, _narrowed(wanted)
+        shape = {
+            "by_pipeline": wanted.pipeline_id is not None,
+            "after": wanted.after is not None,
+        }
+        status = [wanted.status] if by_status else []
+        rows = await self._fetch(
+            past_sql.page(by_status=by_status, **shape),
+            wanted.at,
+            wanted.limit + 1,
+            *narrowed,
+            *status,
+        )
+        if len(rows) > wanted.limit:
+            last = rows[wanted.limit - 1]
+            return PastPage(rows[: wanted.limit], (last["started_at"], last["execution_id"]))
+        following = None
+        if by_status:
+            ends = await self._fetch(past_sql.last_looked_at(**shape), wanted.at, *narrowed)
+            following = (ends[0]["started_at"], ends[0]["execution_id"]) if ends else None
+        return PastPage(rows, following)
+
+    async def counts(self, at: datetime) -> Mapping[str, int]:
+        """Return how many executions stood how; takes as long as there are rows."""
+        rows = await self._fetch(past_sql.COUNTS, at)
+        return {row["status"]: row["executions"] for row in rows}
+
+    async def execution(self, execution_id: str, at: datetime) -> Row | None:
+        """Return one execution as it stood, None if it had not begun."""
+        rows = await self._fetch(past_sql.ONE, at, execution_id)
+        return rows[0] if rows else None
+
+    async def steps(self, execution_id: str, at: datetime) -> Sequence[Row]:
+        """Return the visits that were open or had ended; tries that wait count as begun."""
+        return await self._fetch(past_visits_sql.STEPS, at, execution_id, MAX_STEP_ROWS)
+
+    async def interactions(self, execution_id: str, at: datetime) -> Sequence[Row]:
+        """Return the questions that had been asked, oldest first."""
+        return await self._fetch(past_visits_sql.INTERACTIONS, at, execution_id, MAX_QUESTION_ROWS)
+
+    async def begin(self) -> datetime | None:
+        """Return when the oldest execution in the rows began."""
+        rows = await self._fetch(past_sql.ROWS_BEGIN)
+        return rows[0]["rows_begin"] if rows else None
+
+
+def numbered(statement: str) -> str:
+    """Return a statement with SQLite's numbered arguments."""
+    return re.sub(r"\$(\d+)", r"?\1", statement)
+
+
+def _narrowed(wanted: PastFilter) -> list[Any]:
+    after: list[Any] = [] if wanted.after is None else list(wanted.after)
+    return after if wanted.pipeline_id is None else [*after, wanted.pipeline_id]
