@@ -3,6 +3,8 @@
 import importlib
 from collections.abc import Mapping
 
+from tracker_service.events_log import EventsLog
+from tracker_service.kafka_events_log import KafkaEventsLog
 from tracker_service.log_reader import check_bounds, read_bounds
 from tracker_service.projections.errors import TrackerError
 from tracker_service.settings import Settings
@@ -42,6 +44,11 @@ def make_store(settings: Settings) -> Store:
 def make_read_model(settings: Settings) -> ReadModel:
     """Return the read model for the database URL, not yet open."""
     return read_model_for(settings.database_url)
+
+
+def make_events_log(settings: Settings) -> EventsLog:
+    """Return the log that histories are read from."""
+    return KafkaEventsLog(settings.kafka_bootstrap_servers, settings.events_topic)
 
 
 async def prepare(settings: Settings, store: Store) -> None:

@@ -3,7 +3,8 @@
 A port: Kafka's is in `kafka_events_log`, one process's own file can stand in for it.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,7 +35,9 @@ class EventsLog(Protocol):
     async def bounds(self) -> LogBounds:
         """Return where each partition begins and ends now."""
 
-    def read(self, partition: int, start: int, end: int) -> AsyncIterator[Sequence[LogRecord]]:
+    def read(
+        self, partition: int, start: int, end: int
+    ) -> AsyncGenerator[Sequence[LogRecord], None]:
         """Yield the records in [start, end) in runs, in offset order.
 
         Raises:
@@ -62,9 +65,10 @@ async def epoch_before(log: EventsLog, partition: int, offset: int, begin: int) 
 
 
 async def _first_epoch(log: EventsLog, partition: int, start: int, end: int) -> int | None:
-    async for records in log.read(partition, start, end):
-        for record in records:
-            heading = read_heading(record)
-            if isinstance(heading, Heading) and heading.epoch is not None:
-                return heading.epoch
+    async with aclosing(log.read(partition, start, end)) as runs:
+        async for records in runs:
+            for record in records:
+                heading = read_heading(record)
+                if isinstance(heading, Heading) and heading.epoch is not None:
+                    return heading.epoch
     return None

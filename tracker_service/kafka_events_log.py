@@ -1,7 +1,7 @@
 """`events_log.EventsLog` on Kafka: a consumer without a group for each reading."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -37,7 +37,7 @@ class KafkaEventsLog:
 
     async def read(
         self, partition: int, start: int, end: int
-    ) -> AsyncIterator[Sequence[LogRecord]]:
+    ) -> AsyncGenerator[Sequence[LogRecord], None]:
         """Yield the records in [start, end) in runs; see the port."""
         if start >= end:
             return
@@ -58,7 +58,7 @@ class KafkaEventsLog:
 
     async def _runs(
         self, consumer: AIOKafkaConsumer, place: TopicPartition, end: int
-    ) -> AsyncIterator[Sequence[LogRecord]]:
+    ) -> AsyncGenerator[Sequence[LogRecord], None]:
         clock = asyncio.get_running_loop()
         heard_s = clock.time()
         while await consumer.position(place) < end:

@@ -5,6 +5,7 @@ steps and questions at a moment, but not which try was under way while one waite
 """
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -108,12 +109,13 @@ async def _headings(
     log: EventsLog, stretch: Stretch, execution_id: str, when: When
 ) -> list[Heading | Unreadable]:
     headings: list[Heading | Unreadable] = []
-    async for recorded in stretch.records(log, execution_id):
-        if recorded.stale:
-            continue
-        if len(headings) == MAX_FOLDED_EVENTS:
-            break
-        headings.append(recorded.heading)
+    async with aclosing(stretch.records(log, execution_id)) as found:
+        async for recorded in found:
+            if recorded.stale:
+                continue
+            if len(headings) == MAX_FOLDED_EVENTS:
+                break
+            headings.append(recorded.heading)
     if not stretch.finished and (not headings or when.covers(headings[-1])):
         raise OnlyFromLog(
             f"Execution {execution_id} has more than {MAX_FOLDED_EVENTS} events, or stretches over "

@@ -5,7 +5,8 @@ lies between belongs to others and is passed over by its key. Without a row the 
 searched from its beginning, up to a number of records.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -52,7 +53,7 @@ class Stretch:
         """Whether everything was looked at."""
         return self.next_offset >= self.end
 
-    async def records(self, log: EventsLog, execution_id: str) -> AsyncIterator[Recorded]:
+    async def records(self, log: EventsLog, execution_id: str) -> AsyncGenerator[Recorded, None]:
         """Yield the execution's records in the order of the log, up to the bound.
 
         Raises:
@@ -60,24 +61,30 @@ class Stretch:
         """
         rule, key = EpochRule(self.epoch), execution_id.encode()
         end = min(self.end, self.next_offset + self.max_records - self.looked_at)
-        async for records in log.read(self.partition, self.next_offset, end):
-            for record in records:
+        async with aclosing(log.read(self.partition, self.next_offset, end)) as runs:
+            async for record in _each(runs):
                 attributes = dict(record.headers)
                 kind = attributes.get("ce_type")
                 ours = record.key == key or attributes.get("ce_subject") == key
+                found = None
                 # Without a type it is in structured mode: its value tells.
                 if ours or kind == _CLAIM or kind is None:
                     found = _judged(record, rule, execution_id)
-                    if found is not None:
-                        self._passed(record, rule)
-                        yield found
                 self._passed(record, rule)
+                if found is not None:
+                    yield found
         self.next_offset = max(self.next_offset, end)
 
     def _passed(self, record: LogRecord, rule: EpochRule) -> None:
         self.looked_at += record.offset + 1 - self.next_offset
         self.next_offset = record.offset + 1
         self.epoch = rule.current
+
+
+async def _each(runs: AsyncIterator[Sequence[LogRecord]]) -> AsyncIterator[LogRecord]:
+    async for records in runs:
+        for record in records:
+            yield record
 
 
 def _judged(record: LogRecord, rule: EpochRule, execution_id: str) -> Recorded | None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from contracts.envelope import format_time
 from contracts.records import ExecutionStatus
 from tracker_service.http_api.answers import answer, record
+from tracker_service.http_api.past import AsOf, AtSeq, Past
 from tracker_service.http_api.problems import BadQuestion, NotFound
 from tracker_service.http_api.waiting import DEFAULT_WAIT_MS, AtLeast, TimeoutMs, WaitFor, wait
 from tracker_service.store.reading import (
@@ -24,7 +25,7 @@ Cursor = Annotated[str | None, Query(max_length=600, description="next_cursor of
 PipelineId = Annotated[str | None, Query(max_length=200)]
 
 
-def routes(model: ReadModel, topic: str) -> APIRouter:
+def routes(model: ReadModel, topic: str, past: Past) -> APIRouter:
     """Return the routes over a read model."""
     router = APIRouter(prefix="/api", tags=["executions"])
 
@@ -34,8 +35,14 @@ def routes(model: ReadModel, topic: str) -> APIRouter:
         cursor: Cursor = None,
         status: ExecutionStatus | None = None,
         pipeline_id: PipelineId = None,
+        as_of: AsOf = None,
     ) -> Response:
-        """List executions, newest first."""
+        """List executions, newest first; with `as_of` as they stood then."""
+        if as_of is not None:
+            stood = status and status.value
+            return await past.listed(
+                as_of, limit=limit, cursor=cursor, status=stood, pipeline_id=pipeline_id
+            )
         after = None if cursor is None else _read_cursor(cursor)
         freshness = await model.freshness(topic)
         wanted = ExecutionFilter(limit + 1, status and status.value, pipeline_id, after)
@@ -50,25 +57,40 @@ def routes(model: ReadModel, topic: str) -> APIRouter:
         wait_for: WaitFor = None,
         at_least: AtLeast = None,
         timeout_ms: TimeoutMs = DEFAULT_WAIT_MS,
+        as_of: AsOf = None,
+        at_seq: AtSeq = None,
     ) -> Response:
-        """Return one execution, after waiting for a command or an offset if asked to."""
+        """Return one execution, after waiting for a command or an offset if asked to.
+
+        With `as_of` or `at_seq` it is told as it stood, with its steps and questions.
+        """
         satisfied = await wait(model, topic, wait_for, at_least, timeout_ms)
         freshness = await model.freshness(topic)
-        row = await model.execution(execution_id)
-        if row is None:
-            raise await not_found(model, execution_id)
+        row = await existing(model, execution_id)
+        if as_of is not None or at_seq is not None:
+            return await past.one(row, as_of, at_seq)
         return answer({"execution": record(row)}, freshness, satisfied=satisfied)
 
     @router.get("/executions/{execution_id}/steps", responses=_SHAPES["list"])
-    async def get_steps(execution_id: str) -> Response:
+    async def get_steps(execution_id: str, as_of: AsOf = None, at_seq: AtSeq = None) -> Response:
         """Return an execution's visits to steps in the order they began."""
+        if as_of is not None or at_seq is not None:
+            return await past.steps(await existing(model, execution_id), as_of, at_seq)
         freshness = await model.freshness(topic)
         rows = await model.steps(execution_id)
-        if not rows and await model.execution(execution_id) is None:
-            raise await not_found(model, execution_id)
+        if not rows:
+            await existing(model, execution_id)
         return answer({"items": [record(row) for row in rows]}, freshness)
 
     return router
+
+
+async def existing(model: ReadModel, execution_id: str) -> Row:
+    """Return an execution's row; raise `NotFound` where there is none."""
+    row = await model.execution(execution_id)
+    if row is None:
+        raise await not_found(model, execution_id)
+    return row
 
 
 async def not_found(model: ReadModel, execution_id: str) -> NotFound:

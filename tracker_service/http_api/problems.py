@@ -7,6 +7,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from tracker_service.events_log import LogRemoved, LogUnreachable
+from tracker_service.past import NotThereYet, OnlyFromLog
 from tracker_service.projections.errors import TrackerError
 from tracker_service.store.errors import StoreError
 
@@ -40,6 +42,21 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(BadQuestion)
     async def _bad_question(_request: Request, error: BadQuestion) -> Response:
         return problem(422, str(error))
+
+    @app.exception_handler(NotThereYet)
+    async def _not_there_yet(_request: Request, error: NotThereYet) -> Response:
+        return problem(404, str(error))
+
+    @app.exception_handler(LogRemoved)
+    @app.exception_handler(OnlyFromLog)
+    async def _gone(_request: Request, error: TrackerError) -> Response:
+        return problem(410, str(error))
+
+    @app.exception_handler(LogUnreachable)
+    async def _log_away(_request: Request, error: LogUnreachable) -> Response:
+        response = problem(503, str(error))
+        response.headers["Retry-After"] = "1"
+        return response
 
     @app.exception_handler(StoreError)
     async def _store_away(_request: Request, error: StoreError) -> Response:

@@ -5,7 +5,7 @@ import socket
 
 import uvicorn
 
-from tracker_service.bootstrap import make_read_model
+from tracker_service.bootstrap import make_events_log, make_read_model
 from tracker_service.http_api.app import make_app
 from tracker_service.projections.errors import TrackerError
 from tracker_service.settings import Settings
@@ -33,7 +33,7 @@ async def _serve(settings: Settings) -> None:
     model = make_read_model(settings)
     await model.open()
     config = uvicorn.Config(
-        make_app(model, settings.events_topic),
+        make_app(model, settings.events_topic, make_events_log(settings)),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
