@@ -167,8 +167,9 @@ class LiveExecutions:
         self._live.clear()
 
     def _adopt(self, unfinished: RecoveredExecution) -> None:
-        if unfinished.execution_id in self._parking:
-            self._mark.hold(unfinished.execution_id, unfinished.first_offset)
+        # Its command may never come again (it was parked, or it came here from an archive), and
+        # then nothing else keeps the mark below its events.
+        self._mark.hold(unfinished.execution_id, unfinished.first_offset)
         if refers(unfinished):
             self._arrivals.begin(unfinished)
             return

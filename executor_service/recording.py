@@ -56,6 +56,7 @@ class ExecutionRecorder:
         self._seq = len(facts)
         self._before = facts
         self._groups: list[tuple[Sequence[Event], datetime]] | None = []
+        self._newest = facts[-1].time if facts else None
         self._draining = False
         self._command_offsets: dict[str, int] = {}
 
@@ -96,7 +97,7 @@ class ExecutionRecorder:
         claims = self._claim_check
         if claims.knows_any:
             events = [claims.hollow_known(event) for event in events]
-        now = self._clock.now()
+        now = self._not_before_the_last()
         records = self._encode(events, now, cause)
         if any(len(record.value or b"") > claims.max_inline_bytes for record in records):
             events, problem = await self._checked_in(events)
@@ -109,6 +110,15 @@ class ExecutionRecorder:
             await self._writer.append(records)
         if problem is not None:
             raise problem
+
+    def _not_before_the_last(self) -> datetime:
+        """Return the time, or that of the last event if the clock was set back or is another's.
+
+        Times of one history never go back, so "as of a moment" means a beginning of it.
+        """
+        now = self._clock.now()
+        self._newest = now if self._newest is None else max(now, self._newest)
+        return self._newest
 
     async def _checked_in(
         self, events: Sequence[Event]
