@@ -129,6 +129,9 @@ class PipelineDefinition(Part):
     metadata: JsonObject | None = None
     loop_config: LoopConfig | None = None
     on_failure: Literal["compensate"] | None = None
+    # Dotted paths of fields that are masked where payloads are shown, such as `card.number`; `*` is
+    # any one key, and a path matches at any depth.
+    secrets: list[str] = Field(default_factory=list)
 
 
 def definition_schema() -> JsonObject:

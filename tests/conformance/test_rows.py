@@ -202,7 +202,7 @@ async def test_a_list_pages_by_key_and_filters(rows: ReadModelUnderTest) -> None
     first = await rows.model.executions(ExecutionFilter(limit=2))
     after = (first[-1]["started_at"], first[-1]["execution_id"])
     second = await rows.model.executions(ExecutionFilter(limit=9, after=after))
-    of_one = await rows.model.executions(ExecutionFilter(pipeline_id="p1", status="running"))
+    of_one = await rows.model.executions(ExecutionFilter(pipeline_id="p1", statuses=("running",)))
 
     assert [row["execution_id"] for row in [*first, *second]] == ["e-4", "e-3", "e-2", "e-1", "e-0"]
     assert [row["execution_id"] for row in of_one] == ["e-3", "e-1"]

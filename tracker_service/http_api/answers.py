@@ -5,28 +5,72 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from fastapi import Response
+from fastapi import Request, Response
 
 from contracts.envelope import format_time
 from tracker_service.freshness import Freshness
-from tracker_service.store.reading import Row
+from tracker_service.projections.errors import TrackerError
+from tracker_service.store.questions import Row
 
 
 def answer(
-    body: Mapping[str, Any], freshness: Freshness, *, satisfied: bool | None = None
+    body: Mapping[str, Any],
+    freshness: Freshness,
+    *,
+    satisfied: bool | None = None,
+    tag: str | None = None,
 ) -> Response:
-    """Return the body with freshness; `satisfied` tells whether a wait ended before its time."""
+    """Return the body with freshness; `satisfied` tells whether a wait ended before its time.
+
+    With a tag the caller may keep the answer and ask whether it still holds.
+    """
     told = freshness_body(freshness)
     if satisfied is not None:
         told["satisfied"] = satisfied
     response = Response(
         msgspec.json.encode({**body, "freshness": told}), media_type="application/json"
     )
-    positions = ",".join(f"{p}:{offset}" for p, offset in freshness.positions().items())
-    response.headers["Steplog-Position"] = positions
-    response.headers["Steplog-Gap"] = str(freshness.gap)
-    response.headers["Steplog-Lag-Seconds"] = f"{freshness.lag_s:.3f}"
+    response.headers.update(freshness_headers(freshness))
+    response.headers["Cache-Control"] = "no-store" if tag is None else "private, no-cache"
+    if tag is not None:
+        response.headers["ETag"] = tag
     return response
+
+
+class Unchanged(TrackerError):
+    """The caller has the answer already; it is told so, and how fresh that is."""
+
+    def __init__(self, tag: str, freshness: Freshness) -> None:
+        super().__init__("Nothing changed.")
+        self.headers = {**freshness_headers(freshness), "ETag": tag}
+
+
+def has_already(request: Request, tag: str) -> bool:
+    """Return whether the caller has the answer of that tag."""
+    known = request.headers.get("if-none-match", "").split(",")
+    return tag in (one.strip() for one in known)
+
+
+def tag_of(execution: Row) -> str:
+    """Return the tag of all that is told of an execution; each event of it makes a new one.
+
+    Weak: the freshness beside it moves on, the content does not.
+    """
+    return f'W/"{execution["seq"]}-{execution["position"]}-{int(execution["incomplete"])}"'
+
+
+def freshness_headers(freshness: Freshness) -> dict[str, str]:
+    """Return freshness as it stands in headers."""
+    return {
+        "Steplog-Position": position_text(freshness.positions()),
+        "Steplog-Gap": str(freshness.gap),
+        "Steplog-Lag-Seconds": f"{freshness.lag_s:.3f}",
+    }
+
+
+def position_text(positions: Mapping[str, int]) -> str:
+    """Return `partition:next offset` of each partition, separated by commas."""
+    return ",".join(f"{partition}:{offset}" for partition, offset in positions.items())
 
 
 def freshness_body(freshness: Freshness) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 
 from tracker_service.events_log import EventsLog
 from tracker_service.http_api import (
@@ -11,12 +13,17 @@ from tracker_service.http_api import (
     events,
     executions,
     health,
+    histories,
     interactions,
-    past,
     problems,
+    statistics,
 )
-from tracker_service.http_api.past import Past
+from tracker_service.http_api.parts import Parts
 from tracker_service.store.reading import ReadModel
+
+GZIP_FROM_BYTES: Final = 2_000
+GZIP_LEVEL: Final = 3  # JSON of rows shrinks to a fifth already; more costs CPU and gains little.
+_ROUTES: Final = (executions, histories, events, statistics, commands, interactions, health)
 
 
 def make_app(model: ReadModel, topic: str, log: EventsLog | None = None) -> FastAPI:
@@ -30,12 +37,11 @@ def make_app(model: ReadModel, topic: str, log: EventsLog | None = None) -> Fast
         yield
         await model.close()
 
+    parts = Parts(model, topic, log)
     app = FastAPI(title="steplog", version="1", lifespan=lifespan)
     problems.install(app)
-    past_answers = Past(model, topic, log)
-    app.include_router(executions.routes(model, topic, past_answers))
-    app.include_router(past.routes(past_answers))
-    app.include_router(events.routes(model, topic, log))
-    for module in (commands, interactions, health):
-        app.include_router(module.routes(model, topic))
+    app.state.parts = parts
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
+    for module in _ROUTES:
+        app.include_router(module.router)
     return app

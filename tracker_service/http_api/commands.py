@@ -2,35 +2,47 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
+from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import answer
-from tracker_service.http_api.waiting import MAX_WAIT_MS, wait
-from tracker_service.store.reading import ReadModel
+from tracker_service.http_api.asking import PartsOfApp
+from tracker_service.http_api.parts import ExecutionIdInPath
+from tracker_service.http_api.waiting import MAX_WAIT_MS, Awaited, wait
 
-CommandId = Annotated[str, Path(max_length=200)]
 WaitMs = Annotated[int, Query(ge=0, le=MAX_WAIT_MS, description="0: answer at once.")]
 
 
-def routes(model: ReadModel, topic: str) -> APIRouter:
-    """Return the routes over a read model."""
-    router = APIRouter(prefix="/api", tags=["commands"])
+class CommandAnswer(shapes.Answer):
+    """What became of a command."""
 
-    @router.get("/commands/{command_id}")
-    async def get_command(command_id: CommandId, timeout_ms: WaitMs = 0) -> Response:
-        """Return whether a command is applied, refused (and why) or not seen yet."""
-        satisfied = None
-        if timeout_ms:
-            satisfied = await wait(model, topic, command_id, None, timeout_ms)
-        freshness = await model.freshness(topic)
-        outcome = await model.command(command_id)
-        body = {
-            "command_id": command_id,
-            "status": outcome.status,
-            "execution_id": outcome.execution_id,
-            "code": outcome.code,
-            "message": outcome.message,
-        }
-        return answer(body, freshness, satisfied=satisfied)
+    command_id: str
+    status: str = Field(description="applied, refused, or unknown: not seen yet.")
+    execution_id: str | None
+    code: str | None = Field(description="Why it was refused, for programs.")
+    message: str | None = Field(description="Why it was refused, for people.")
 
-    return router
+
+router = APIRouter(prefix="/api", tags=["commands"])
+
+
+@router.get("/commands/{command_id}", responses=shapes.answers(CommandAnswer))
+async def get_command(
+    parts: PartsOfApp, command_id: ExecutionIdInPath, timeout_ms: WaitMs = 0
+) -> Response:
+    """Return whether a command is applied, refused (and why) or not seen yet."""
+    satisfied = None
+    if timeout_ms:
+        first = Awaited(command_id, timeout_ms=timeout_ms)
+        satisfied = await wait(parts.model, parts.topic, first)
+    freshness = await parts.model.freshness(parts.topic)
+    outcome = await parts.model.command(command_id)
+    body = {
+        "command_id": command_id,
+        "status": outcome.status,
+        "execution_id": outcome.execution_id,
+        "code": outcome.code,
+        "message": outcome.message,
+    }
+    return answer(body, freshness, satisfied=satisfied)

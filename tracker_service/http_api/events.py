@@ -4,6 +4,7 @@ import base64
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
+from msgspec import Raw
 from pydantic_core import from_json, to_json
 
 from tracker_service.event_pages import (
@@ -15,10 +16,13 @@ from tracker_service.event_pages import (
     page_of_events,
 )
 from tracker_service.events_log import EventsLog, LogUnreachable
-from tracker_service.http_api.answers import answer, record
+from tracker_service.http_api.answers import record
+from tracker_service.http_api.asking import Asked
+from tracker_service.http_api.parts import ExecutionIdInPath, Parts
 from tracker_service.http_api.problems import BadQuestion, NotFound
+from tracker_service.masking import EVERYTHING, MASKED, Mask, mask_of
 from tracker_service.recorded import MAX_LOOKED_AT
-from tracker_service.store.reading import ReadModel
+from tracker_service.store.questions import Row
 
 # Without a row a search costs what the partition holds, so a page looks at fewer.
 MAX_SEARCHED: Final = 100_000
@@ -32,41 +36,73 @@ Cursor = Annotated[
 WithStale = Annotated[bool, Query(description="Also what a former owner appended too late.")]
 
 
-def routes(model: ReadModel, topic: str, log: EventsLog | None) -> APIRouter:
-    """Return the route over a log; without one it answers that it can't."""
-    router = APIRouter(prefix="/api", tags=["events"])
+_SHAPES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "`items` with offset, partition, seq, time, epoch, type and data, in the "
+        "order of the log; `next_cursor` while there may be more; `searched`; `freshness`."
+    },
+    404: {"description": "Problem details: no such execution in the rows and in the log."},
+    410: {"description": "Problem details: retention removed its beginning from the log."},
+}
 
-    @router.get("/executions/{execution_id}/events", responses=_SHAPES)
-    async def get_events(
-        execution_id: str,
-        after_seq: AfterSeq = 0,
-        limit: Limit = DEFAULT_PAGE_EVENTS,
-        cursor: Cursor = None,
-        stale: WithStale = False,
-    ) -> Response:
-        """Return an execution's events as recorded, in the order of the log."""
-        if log is None:
-            raise LogUnreachable("This API does not read the log; ask one that does.")
-        freshness = await model.freshness(topic)
-        row = await model.execution(execution_id)
-        place = None if cursor is None else _read_cursor(cursor)
-        wanted = EventQuestion(execution_id, after_seq, limit, place, stale)
-        bound = MAX_SEARCHED if row is None else MAX_LOOKED_AT
-        page = await page_of_events(log, row, wanted, max_records=bound)
-        if row is None and not page.events and page.following is None:
-            raise NotFound(
-                f"There is no execution {execution_id}, neither in the rows nor in partition "
-                f"{page.stretch.partition} of the log."
-            )
-        return answer(_body(page, in_rows=row is not None), freshness)
-
-    return router
+router = APIRouter(prefix="/api", tags=["events"])
 
 
-def _body(page: EventPage, *, in_rows: bool) -> dict[str, Any]:
+@router.get("/executions/{execution_id}/events", responses=_SHAPES)
+async def get_events(
+    asked: Asked,
+    execution_id: ExecutionIdInPath,
+    after_seq: AfterSeq = 0,
+    limit: Limit = DEFAULT_PAGE_EVENTS,
+    cursor: Cursor = None,
+    stale: WithStale = False,
+) -> Response:
+    """Return an execution's events as recorded, in the order of the log, secrets masked."""
+    log = asked.parts.log
+    if log is None:
+        raise LogUnreachable("This API does not read the log; ask one that does.")
+    row = await asked.parts.model.execution(execution_id)
+    place = None if cursor is None else _read_cursor(cursor)
+    wanted = EventQuestion(execution_id, after_seq, limit, place, stale)
+    bound = MAX_SEARCHED if row is None else MAX_LOOKED_AT
+    page = await page_of_events(log, row, wanted, max_records=bound)
+    if row is None and not page.events and page.following is None:
+        raise NotFound(
+            f"There is no execution {execution_id}, neither in the rows nor in partition "
+            f"{page.stretch.partition} of the log."
+        )
+    mask = await _mask(asked.parts, log, execution_id, row)
+    return asked.answer(_body(page, mask, in_rows=row is not None))
+
+
+async def _mask(parts: Parts, log: EventsLog, execution_id: str, row: Row | None) -> Mask:
+    """Return what to mask; an execution without a row tells it in its first event."""
+    if row is not None:
+        return await parts.masks.of(row["definition_hash"])
+    beginning = EventQuestion(execution_id, 0, 1, None, False)
+    page = await page_of_events(log, None, beginning, max_records=MAX_SEARCHED)
+    started = from_json(bytes(page.events[0]["data"] or b"null")) if page.events else None
+    if not isinstance(started, dict):
+        return EVERYTHING
+    if started.get("definition") is not None:
+        return mask_of(to_json(started["definition"]))
+    return await parts.masks.of(started.get("definition_hash"))
+
+
+def _masked(event: Row, mask: Mask) -> Row:
+    told = record(event)
+    if mask and isinstance(told.get("data"), Raw):
+        told["data"] = mask.text(told["data"])
+    if mask and "raw" in told:
+        # Nobody can tell what stands where in bytes that are no JSON.
+        told["raw"] = MASKED
+    return told
+
+
+def _body(page: EventPage, mask: Mask, *, in_rows: bool) -> dict[str, Any]:
     stretch = page.stretch
     return {
-        "items": [record(event) for event in page.events],
+        "items": [_masked(event, mask) for event in page.events],
         "next_cursor": None if page.following is None else _cursor(page.following),
         "searched": {
             "partition": stretch.partition,
@@ -87,13 +123,3 @@ def _read_cursor(cursor: str) -> Place:
         return Place(int(offset), None if epoch is None else int(epoch), int(after_seq))
     except (ValueError, TypeError) as error:
         raise BadQuestion("cursor is not the next_cursor of a page of events.") from error
-
-
-_SHAPES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "`items` with offset, partition, seq, time, epoch, type and data, in the "
-        "order of the log; `next_cursor` while there may be more; `searched`; `freshness`."
-    },
-    404: {"description": "Problem details: no such execution in the rows and in the log."},
-    410: {"description": "Problem details: retention removed its beginning from the log."},
-}

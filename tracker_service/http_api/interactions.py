@@ -4,27 +4,38 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from tracker_service.http_api.answers import answer, record
-from tracker_service.store.reading import ReadModel
+from tracker_service.http_api import shapes
+from tracker_service.http_api.answers import record
+from tracker_service.http_api.asking import Asked
+from tracker_service.http_api.filters import Text
+from tracker_service.http_api.parts import ExecutionIdInPath
+from tracker_service.http_api.problems import NotFound
 
 MAX_QUESTIONS = 500
 
+router = APIRouter(prefix="/api", tags=["interactions"])
 
-def routes(model: ReadModel, topic: str) -> APIRouter:
-    """Return the routes over a read model."""
-    router = APIRouter(prefix="/api", tags=["interactions"])
 
-    @router.get("/interactions")
-    async def list_interactions(
-        execution_id: Annotated[str | None, Query(max_length=200)] = None,
-        pending_only: bool = True,
-        limit: Annotated[int, Query(ge=1, le=MAX_QUESTIONS)] = 100,
-    ) -> Response:
-        """List questions to people, oldest first; by default those that wait for an answer."""
-        freshness = await model.freshness(topic)
-        rows = await model.interactions(
-            execution_id=execution_id, pending_only=pending_only, limit=limit
-        )
-        return answer({"items": [record(row) for row in rows]}, freshness)
+@router.get("/interactions", responses=shapes.answers(shapes.InteractionPage))
+async def list_interactions(
+    asked: Asked,
+    execution_id: Annotated[str | None, Text] = None,
+    pending_only: bool = True,
+    limit: Annotated[int, Query(ge=1, le=MAX_QUESTIONS)] = 100,
+) -> Response:
+    """List questions to people, oldest first; by default those that wait for an answer."""
+    rows = await asked.parts.model.interactions(
+        execution_id=execution_id, pending_only=pending_only, limit=limit
+    )
+    items = [record(row) for row in await asked.parts.masked_interactions(list(rows))]
+    return asked.answer({"items": items})
 
-    return router
+
+@router.get("/interactions/{interaction_id}", responses=shapes.answers(shapes.OneInteraction, 404))
+async def get_interaction(asked: Asked, interaction_id: ExecutionIdInPath) -> Response:
+    """Return one question to a person."""
+    row = await asked.parts.model.interaction(interaction_id)
+    if row is None:
+        raise NotFound(f"There is no interaction {interaction_id} in the rows.")
+    (masked,) = await asked.parts.masked_interactions([row])
+    return asked.answer({"interaction": record(masked)})

@@ -7,13 +7,14 @@ import base64
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from contracts.envelope import format_time
 from tracker_service.events_log import EventsLog
 from tracker_service.freshness import Freshness
 from tracker_service.http_api.answers import answer, record
-from tracker_service.http_api.problems import BadQuestion, NotFound
+from tracker_service.http_api.problems import BadQuestion
+from tracker_service.masking import Masks
 from tracker_service.past import StoodThen, When, stood
 from tracker_service.store.past import PastFilter
 from tracker_service.store.reading import ReadModel, Row
@@ -32,23 +33,12 @@ AtSeq = Annotated[
 ]
 
 
-def routes(past: "Past") -> APIRouter:
-    """Return the route that counts; the others are part of those about the present."""
-    router = APIRouter(prefix="/api", tags=["executions"])
-
-    @router.get("/counts")
-    async def get_counts(as_of: AsOf = None) -> Response:
-        """Count executions by status; with `as_of` by how they stood then."""
-        return await past.counted(as_of)
-
-    return router
-
-
 class Past:
     """Answers about the past from a read model, and from the log where one is at hand."""
 
-    def __init__(self, model: ReadModel, topic: str, log: EventsLog | None) -> None:
+    def __init__(self, model: ReadModel, topic: str, log: EventsLog | None, masks: Masks) -> None:
         self._model = model
+        self._masks = masks
         self._topic = topic
         self._log = log
 
@@ -66,28 +56,34 @@ class Past:
         after = None if cursor is None else _read_cursor(cursor)
         page = await self._model.past.page(PastFilter(at, limit, status, pipeline_id, after))
         body = {
-            "items": [_known(record(row)) for row in page.rows],
+            "items": [_known(record(row)) for row in await self._masks.rows(page.rows)],
             "next_cursor": None if page.following is None else _cursor(*page.following),
             "past": await self._told(at, freshness),
         }
         return answer(body, freshness)
 
-    async def counted(self, as_of: str | None) -> Response:
-        """Answer with how many executions stood how, or stand so now."""
-        if as_of is None:
-            freshness = await self._model.freshness(self._topic)
-            return answer({"counts": (await self._model.statistics())["counts"]}, freshness)
+    async def counted(self, as_of: str) -> Response:
+        """Answer with how many executions stood how; all are counted, so it may take a while."""
         freshness, at = await self._moment(as_of)
         counts = await self._model.past.counts(at)
-        return answer({"counts": counts, "past": await self._told(at, freshness)}, freshness)
+        body = {
+            "counts": counts,
+            "total": sum(counts.values()),
+            "exact": True,
+            "at_least": [],
+            "counted_at": None,
+            "past": await self._told(at, freshness),
+        }
+        return answer(body, freshness)
 
     async def one(self, row: Row, as_of: str | None, at_seq: int | None) -> Response:
         """Answer with one execution, its steps and questions, as they stood."""
         freshness, then, told = await self._stood(row, as_of, at_seq)
+        mask = await self._masks.of(row["definition_hash"])
         body = {
-            "execution": _known(record(then.execution)),
-            "steps": [record(step) for step in then.steps],
-            "interactions": [record(question) for question in then.interactions],
+            "execution": _known(record(mask.row(then.execution))),
+            "steps": [record(mask.row(step)) for step in then.steps],
+            "interactions": [record(mask.row(question)) for question in then.interactions],
             "past": told,
         }
         return answer(body, freshness)
@@ -95,7 +91,8 @@ class Past:
     async def steps(self, row: Row, as_of: str | None, at_seq: int | None) -> Response:
         """Answer with an execution's steps as they stood."""
         freshness, then, told = await self._stood(row, as_of, at_seq)
-        body = {"items": [record(step) for step in then.steps], "past": told}
+        mask = await self._masks.of(row["definition_hash"])
+        body = {"items": [record(mask.row(step)) for step in then.steps], "past": told}
         return answer(body, freshness)
 
     async def _stood(
@@ -207,4 +204,4 @@ def refuse_with(as_of: str | None, **others: object) -> None:
         )
 
 
-__all__ = ["AsOf", "AtSeq", "NotFound", "Past", "moment", "refuse_with", "settled"]
+__all__ = ["AsOf", "AtSeq", "Past", "moment", "refuse_with", "settled"]

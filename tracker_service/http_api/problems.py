@@ -8,9 +8,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from tracker_service.events_log import LogRemoved, LogUnreachable
+from tracker_service.http_api.answers import Unchanged
 from tracker_service.past import NotThereYet, OnlyFromLog
 from tracker_service.projections.errors import TrackerError
-from tracker_service.store.errors import StoreError
+from tracker_service.store.errors import RowsRejected, StoreError
 
 
 class NotFound(TrackerError):
@@ -57,6 +58,14 @@ def install(app: FastAPI) -> None:
         response = problem(503, str(error))
         response.headers["Retry-After"] = "1"
         return response
+
+    @app.exception_handler(Unchanged)
+    async def _unchanged(_request: Request, told: Unchanged) -> Response:
+        return Response(status_code=304, headers=told.headers)
+
+    @app.exception_handler(RowsRejected)
+    async def _rejected(_request: Request, error: RowsRejected) -> Response:
+        return problem(422, f"A parameter holds what the database can't take: {error}")
 
     @app.exception_handler(StoreError)
     async def _store_away(_request: Request, error: StoreError) -> Response:

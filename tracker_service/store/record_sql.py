@@ -10,6 +10,14 @@ EXECUTION: Final = (
     "definition_hash, command_id, fork_kind, fork_step, fork_seq, "
     "partition || ':' || first_offset AS first_position"
 )
+# A row of a list: without what may be large.
+EXECUTION_BRIEF: Final = (
+    "execution_id, pipeline_id, pipeline_name, status, started_at, completed_at, total_steps, "
+    "completed_steps, failed_steps, error_message, execution_time_ms, metadata, current_step, "
+    "version, parent_execution_id, forked_from, seq, "
+    "partition || ':' || log_offset AS position, incomplete, definition_hash, command_id, "
+    "fork_kind, fork_step, fork_seq, partition || ':' || first_offset AS first_position"
+)
 STEP: Final = (
     "step_execution_id, execution_id, step_id, step_name, step_type, status, started_at, "
     "completed_at, input_data, output_data, error_message, execution_time_ms, retry_count, "
@@ -19,6 +27,13 @@ INTERACTION: Final = (
     "interaction_id, execution_id, pipeline_id, step_id, step_name, status, ui_schema, prompt, "
     "context_data, human_input, responded_by, created_at, expires_at, completed_at, iteration, "
     "channels, assigned_users"
+)
+ATTEMPT: Final = (
+    "step_id, iteration, attempt, seq, failed_at, retry_at, duration_ms, error_message, error_info"
+)
+STATUS_CHANGE: Final = "seq, status, changed_at"
+COMPENSATION: Final = (
+    "step_id, iteration, seq, compensated_at, output_data, error_info, duration_ms"
 )
 JSON_COLUMNS: Final = frozenset(
     {
@@ -32,6 +47,7 @@ JSON_COLUMNS: Final = frozenset(
         "human_input",
         "channels",
         "assigned_users",
+        "definition",
     }
 )
 

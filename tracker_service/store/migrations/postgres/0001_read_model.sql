@@ -38,9 +38,17 @@ CREATE TABLE pipeline_executions (
 -- the third index costs few updates their place in the page.
 CREATE INDEX pipeline_executions_newest ON pipeline_executions (started_at DESC, execution_id DESC);
 CREATE INDEX pipeline_executions_of_pipeline
-    ON pipeline_executions (pipeline_id, started_at DESC, execution_id DESC);
+    ON pipeline_executions (pipeline_id, status, started_at DESC, execution_id DESC);
 CREATE INDEX pipeline_executions_by_status
     ON pipeline_executions (status, started_at DESC, execution_id DESC);
+-- Of ended executions, entered once: by end, by duration, and which ended since a position.
+CREATE INDEX pipeline_executions_by_end
+    ON pipeline_executions (completed_at DESC, execution_id DESC) WHERE completed_at IS NOT NULL;
+CREATE INDEX pipeline_executions_by_duration
+    ON pipeline_executions (execution_time_ms DESC, execution_id DESC)
+    WHERE execution_time_ms IS NOT NULL;
+CREATE INDEX pipeline_executions_ended_since
+    ON pipeline_executions (partition, log_offset) WHERE completed_at IS NOT NULL;
 CREATE INDEX pipeline_executions_by_command
     ON pipeline_executions (command_id) WHERE command_id IS NOT NULL;
 CREATE INDEX pipeline_executions_forks

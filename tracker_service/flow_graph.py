@@ -1,0 +1,130 @@
+"""The flow of an execution as a graph: what its definition declares, coloured by what happened.
+
+Paths have the indices that events use. Whether a path was taken is told as far as the visits show
+it: true, false, or None where a step has several ways in and the rows don't say which was used.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from contracts.definition import PathDefinition, PipelineDefinition, StepDefinition
+
+NOT_REACHED: Final = "not_reached"
+
+Visits = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A path of the flow; `branch` is the outcome of a condition step that it belongs to."""
+
+    index: int
+    from_step: str
+    to_step: str
+    condition: Any = None
+    branch: bool | None = None
+
+
+def graph(definition: Mapping[str, Any] | None, visits: Iterable[Mapping[str, Any]]) -> Any:
+    """Return nodes and edges with their states; without a definition the visited steps alone."""
+    by_step: dict[str, list[Mapping[str, Any]]] = {}
+    for visit in visits:
+        by_step.setdefault(visit["step_id"], []).append(visit)
+    if definition is None:
+        shown = [_node(step_id, None, seen) for step_id, seen in by_step.items()]
+        return {"start_at": None, "nodes": shown, "edges": []}
+    shaped = PipelineDefinition.model_validate(definition)
+    edges = edges_of(shaped)
+    steps = {step.id for step in shaped.steps}
+    return {
+        "start_at": shaped.flow.start_at,
+        "nodes": [_node(step.id, step, by_step.get(step.id, ())) for step in shaped.steps],
+        "edges": [
+            {
+                "index": edge.index,
+                "from_step": edge.from_step,
+                "to_step": edge.to_step,
+                "ends": edge.to_step not in steps,
+                "condition": edge.condition,
+                "branch": edge.branch,
+                "taken": _taken(edge, edges, by_step),
+            }
+            for edge in edges
+        ],
+    }
+
+
+def edges_of(shaped: PipelineDefinition) -> list[Edge]:
+    """Return the paths in the order of their indices, those of condition steps included."""
+    edges = [_declared(index, path) for index, path in enumerate(shaped.flow.paths)]
+    for step in shaped.steps:
+        if step.type == "condition" and step.condition is not None:
+            _branch(step, edges)
+    return edges
+
+
+def _declared(index: int, path: PathDefinition) -> Edge:
+    from_step, to_step = path.from_step or path.from_, path.to_step or path.to
+    return Edge(index, from_step or "", to_step or "", path.condition)
+
+
+def _branch(step: StepDefinition, edges: list[Edge]) -> None:
+    """Give a condition step's paths to its outcomes, and add those its `then` and `else` name."""
+    otherwise = _ends(step.else_)
+    own = [edge for edge in edges if edge.from_step == step.id]
+    for edge in own:
+        edges[edge.index] = Edge(
+            edge.index, edge.from_step, edge.to_step, edge.condition, edge.to_step not in otherwise
+        )
+    reached = {edge.to_step for edge in own}
+    for ends, branch in ((_ends(step.then), True), (otherwise, False)):
+        for to_step in ends:
+            if to_step not in reached:
+                edges.append(Edge(len(edges), step.id, to_step, None, branch))
+
+
+def _ends(named: str | list[str] | None) -> list[str]:
+    return [] if named is None else [named] if isinstance(named, str) else named
+
+
+def _node(
+    step_id: str, step: StepDefinition | None, seen: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    newest = seen[-1] if seen else None
+    return {
+        "step_id": step_id,
+        "step_name": (step.name if step else None) or (newest["step_name"] if newest else step_id),
+        "step_type": step.type if step else (newest["step_type"] if newest else "task"),
+        "step_class": (step.step_class or step.class_) if step else None,
+        "state": newest["status"] if newest else NOT_REACHED,
+        "visits": len(seen),
+        "attempt": newest["attempt"] if newest else 0,
+        "started_at": newest["started_at"] if newest else None,
+        "completed_at": newest["completed_at"] if newest else None,
+        "error_message": newest["error_message"] if newest else None,
+    }
+
+
+def _taken(edge: Edge, edges: Sequence[Edge], visits: Visits) -> bool | None:
+    if not _has_passed(edge.from_step, visits):
+        return False
+    always = edge.condition is None and edge.branch is None
+    if always and _ended(edge.from_step, "completed", visits):
+        return True
+    arrived = visits.get(edge.to_step, ())
+    if all(visit["status"] == "skipped" for visit in arrived):
+        # Nothing of it yet, or for certain nothing.
+        return False if arrived or always else None
+    ways_in = [
+        one for one in edges if one.to_step == edge.to_step and _has_passed(one.from_step, visits)
+    ]
+    return True if len(ways_in) == 1 else None
+
+
+def _has_passed(step_id: str, visits: Visits) -> bool:
+    return _ended(step_id, "completed", visits) or _ended(step_id, "failed", visits)
+
+
+def _ended(step_id: str, status: str, visits: Visits) -> bool:
+    return any(visit["status"] == status for visit in visits.get(step_id, ()))

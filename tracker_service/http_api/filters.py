@@ -1,0 +1,150 @@
+"""What a list of executions can be narrowed by, read from the query and held to bounds."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+from fastapi import Depends, Query, Request
+from pydantic import AwareDatetime
+
+from contracts.records import ExecutionStatus
+from tracker_service.http_api.cursors import read_cursor
+from tracker_service.http_api.problems import BadQuestion
+from tracker_service.store.questions import (
+    DEFAULT_PAGE_ROWS,
+    MAX_PAGE_ROWS,
+    ExecutionFilter,
+    Sort,
+)
+
+MAX_TEXT_CHARS: Final = 200
+MAX_CURSOR_CHARS: Final = 1_000
+MAX_METADATA_KEYS: Final = 10
+MAX_DURATION_MS: Final = 1e12  # About 32 years.
+PLAIN_TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
+_METADATA: Final = "metadata."
+_METADATA_KEY: Final = re.compile(r"[A-Za-z0-9_.:@/-]{1,100}")
+
+Text = Query(max_length=MAX_TEXT_CHARS, pattern=PLAIN_TEXT)
+DurationMs = Query(ge=0, le=MAX_DURATION_MS, allow_inf_nan=False)
+
+
+class Order(StrEnum):
+    """Which way a list goes."""
+
+    DESC = "desc"
+    ASC = "asc"
+
+
+def ranges(
+    started_after: Annotated[AwareDatetime | None, Query(description="At or after.")] = None,
+    started_before: AwareDatetime | None = None,
+    min_duration_ms: Annotated[float | None, DurationMs] = None,
+    max_duration_ms: Annotated[float | None, DurationMs] = None,
+) -> ExecutionFilter:
+    """Return the filter of what lies between two values."""
+    return ExecutionFilter(
+        started_from=_utc("started_after", started_after),
+        started_before=_utc("started_before", started_before),
+        min_duration_ms=min_duration_ms,
+        max_duration_ms=max_duration_ms,
+    )
+
+
+def narrowed(
+    request: Request,
+    within: Annotated[ExecutionFilter, Depends(ranges)],
+    status: Annotated[
+        list[ExecutionStatus], Query(max_length=len(ExecutionStatus), description="Any of these.")
+    ] = [],  # noqa: B006 - FastAPI copies it
+    pipeline_id: Annotated[str | None, Text] = None,
+    error: Annotated[str | None, Text] = None,
+    waiting: Annotated[bool | None, Query(description="For a person's answer.")] = None,
+) -> ExecutionFilter:
+    """Return the filter of a list or a count; `metadata.<key>=<text>` narrows it further."""
+    return replace(
+        within,
+        statuses=tuple(dict.fromkeys(one.value for one in status)),
+        pipeline_id=pipeline_id,
+        error_text=error or None,
+        metadata=_metadata(request),
+        waiting=waiting,
+    )
+
+
+Narrowed = Annotated[ExecutionFilter, Depends(narrowed)]
+
+
+def paged(
+    wanted: Narrowed,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE_ROWS)] = DEFAULT_PAGE_ROWS,
+    sort: Annotated[Sort, Query(description="The last two: ended executions only.")] = (
+        Sort.STARTED_AT
+    ),
+    order: Order = Order.DESC,
+    brief: Annotated[bool, Query(description="Without input, output and parameters.")] = False,
+) -> ExecutionFilter:
+    """Return the filter of a page in its order."""
+    return replace(
+        wanted,
+        limit=limit,
+        sort=sort,
+        descending=order is Order.DESC,
+        brief=brief,
+    )
+
+
+Cursor = Annotated[
+    str | None, Query(max_length=MAX_CURSOR_CHARS, description="next_cursor of a page.")
+]
+
+
+def on_page(wanted: ExecutionFilter, cursor: str | None) -> ExecutionFilter:
+    """Return the filter of the page a cursor leads to."""
+    if cursor is None:
+        return wanted
+    return replace(wanted, after=read_cursor(cursor, wanted.sort, descending=wanted.descending))
+
+
+def beyond_the_past(wanted: ExecutionFilter) -> dict[str, object]:
+    """Return by name what a list about the past can't be narrowed or ordered by, None if not."""
+    return {
+        "several statuses": wanted.statuses[1:],
+        "started_after": wanted.started_from,
+        "started_before": wanted.started_before,
+        "min_duration_ms": wanted.min_duration_ms,
+        "max_duration_ms": wanted.max_duration_ms,
+        "error": wanted.error_text,
+        "metadata": wanted.metadata,
+        "waiting": wanted.waiting,
+        "sort": None if wanted.sort is Sort.STARTED_AT else wanted.sort,
+        "order": None if wanted.descending else "asc",
+    }
+
+
+Paged = Annotated[ExecutionFilter, Depends(paged)]
+
+
+def _metadata(request: Request) -> tuple[tuple[str, str], ...]:
+    found = []
+    for name, text in request.query_params.multi_items():
+        if not name.startswith(_METADATA):
+            continue
+        key = name.removeprefix(_METADATA)
+        if _METADATA_KEY.fullmatch(key) is None:
+            raise BadQuestion(f"{name} names no metadata key; keys are letters, digits and _.:@/-.")
+        if len(text) > MAX_TEXT_CHARS or "\x00" in text:
+            raise BadQuestion(f"{name} takes at most {MAX_TEXT_CHARS} characters of plain text.")
+        found.append((key, text))
+    if len(found) > MAX_METADATA_KEYS:
+        raise BadQuestion(f"At most {MAX_METADATA_KEYS} metadata keys can be asked for at once.")
+    return tuple(found)
+
+
+def _utc(name: str, time: datetime | None) -> datetime | None:
+    try:
+        return None if time is None else time.astimezone(UTC)
+    except OverflowError as error:
+        raise BadQuestion(f"{name} is too far away; give a year from 2 to 9998.") from error

@@ -1,0 +1,62 @@
+"""What the routes of one API share: the rows, what masks them, and what is kept for a moment."""
+
+from typing import Annotated, Final
+
+from fastapi import Path
+
+from contracts.envelope import format_time
+from tracker_service.events_log import EventsLog
+from tracker_service.http_api.past import Past
+from tracker_service.http_api.problems import NotFound
+from tracker_service.http_api.tallies import Tallies
+from tracker_service.masking import NOTHING, Masks
+from tracker_service.store.questions import Row
+from tracker_service.store.reading import ReadModel
+
+MAX_ID_CHARS: Final = 200
+# Any id a record may be keyed by, but for control characters, which no URL carries well.
+ExecutionIdInPath = Annotated[
+    str, Path(min_length=1, max_length=MAX_ID_CHARS, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+
+
+class Parts:
+    """One API's parts; routes are made over them, those of the web page too."""
+
+    def __init__(self, model: ReadModel, topic: str, log: EventsLog | None = None) -> None:
+        self.model = model
+        self.topic = topic
+        self.log = log
+        self.masks = Masks(model)
+        self.past = Past(model, topic, log, self.masks)
+        self.tallies = Tallies(model)
+
+    async def execution(self, execution_id: str) -> Row:
+        """Return one execution's row as it is stored.
+
+        Raises:
+            NotFound: it has no row.
+        """
+        row = await self.model.execution(execution_id)
+        if row is None:
+            raise await self._not_found(execution_id)
+        return row
+
+    async def _not_found(self, execution_id: str) -> NotFound:
+        pruned_before = await self.model.pruned_before()
+        if pruned_before is None:
+            return NotFound(f"There is no execution {execution_id} in the rows.")
+        return NotFound(
+            f"There is no execution {execution_id} in the rows. It may have been pruned, as those "
+            f"that ended before {format_time(pruned_before)} were; `steplog rebuild` brings them "
+            "back from the log."
+        )
+
+    async def masked_interactions(self, rows: list[Row]) -> list[Row]:
+        """Return questions with the secrets of their executions' definitions masked."""
+        ids = sorted({row["execution_id"] for row in rows})
+        executions = await self.model.executions_by_id(ids) if ids else ()
+        masks = {
+            one["execution_id"]: await self.masks.of(one["definition_hash"]) for one in executions
+        }
+        return [masks.get(row["execution_id"], NOTHING).row(row) for row in rows]
