@@ -17,7 +17,7 @@ import structlog
 
 from contracts.epoch import EpochRule
 from tracker_service.pacing import Pacing
-from tracker_service.projections.batch import BatchFold, States
+from tracker_service.projections.batch import BatchFold, FoldFactory, States
 from tracker_service.projections.changes import Changes, Counts, SetAside
 from tracker_service.projections.errors import TrackerError
 from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
@@ -64,10 +64,13 @@ class Applied:
 class Projector:
     """Applies batches of any number of partitions; batches of one partition one after another."""
 
-    def __init__(self, store: Store, topic: str, pacing: Pacing) -> None:
+    def __init__(
+        self, store: Store, topic: str, pacing: Pacing, make_fold: FoldFactory = BatchFold
+    ) -> None:
         self._store = store
         self._topic = topic
         self._pacing = pacing
+        self._make_fold = make_fold
         self._partitions: dict[int, Partition] = {}
         self.applied = Applied()
         self.on_progress: Callable[[int, int], None] = lambda _partition, _next_offset: None
@@ -161,7 +164,7 @@ class Projector:
         await self._recall(known, headings)
         epoch = EpochRule(known.position.epoch)
         if rejected is None:
-            fold = BatchFold(partition, known.states, known.quarantined, epoch)
+            fold = self._make_fold(partition, known.states, known.quarantined, epoch)
             changes = fold.take_all(headings)
         else:
             changes = _refused_by_store(headings[0], known, rejected)

@@ -20,6 +20,7 @@ from steplog.cli import (
     lag,
     ls,
     prune,
+    rebuild,
     resume,
     retry,
     run,
@@ -62,6 +63,7 @@ app.command("show")(show.show)
 app.command("watch")(watch.watch)
 app.command("lag")(lag.lag)
 app.command("prune")(prune.prune)
+app.command("rebuild")(rebuild.rebuild)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(topics.app, name="topics")
 

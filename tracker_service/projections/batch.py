@@ -10,7 +10,7 @@ doesn't fit is set aside and every later record of that execution is parked behi
     seq >  last + 1  a hole: set aside, quarantine this execution only
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from contracts.epoch import EpochRule
 from tracker_service.projections.changes import Changes, RefusedCommand, SetAside
@@ -202,3 +202,8 @@ class BatchFold:
             heading.causation_id,
             payload,
         )
+
+
+# How a fold is made for a partition: states, quarantined executions, epoch in force. A port: the
+# past can be folded by another one than the live tracker's.
+FoldFactory = Callable[[int, States, set[str], EpochRule], BatchFold]

@@ -255,6 +255,19 @@ DEFINITIONS: Final = Table[Definition](
 )
 
 
+ALL_TABLES: Final[tuple[Table[Any], ...]] = (
+    EXECUTIONS,
+    VISITS,
+    FAILED_ATTEMPTS,
+    QUESTIONS,
+    STATUS_CHANGES,
+    COMPENSATIONS,
+    APPLIED_COMMANDS,
+    REFUSED_COMMANDS,
+    DEFINITIONS,
+)
+
+
 def side_rows(changes: Changes) -> list[tuple[Table[Any], list[Sequence[Any]]]]:
     """Return the rows besides executions and visits, per table that has any."""
     tables: tuple[tuple[Table[Any], Iterable[Any]], ...] = (

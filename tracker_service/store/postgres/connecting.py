@@ -32,7 +32,12 @@ class PlainConnection(asyncpg.Connection):
 
 
 async def open_pool(
-    url: str, *, max_connections: int, application: str, schema: str | None = None
+    url: str,
+    *,
+    max_connections: int,
+    application: str,
+    schema: str | None = None,
+    statement_timeout_s: float | None = STATEMENT_TIMEOUT_S,
 ) -> Pool:
     """Return a pool on the database.
 
@@ -59,7 +64,7 @@ async def open_pool(
                 min_size=0,
                 max_size=max_connections,
                 timeout=CONNECT_TIMEOUT_S,
-                command_timeout=STATEMENT_TIMEOUT_S,
+                command_timeout=statement_timeout_s,
                 server_settings=settings,
             )
             # The pool connects when asked; the first time is now, while a person looks on.

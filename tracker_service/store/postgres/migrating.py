@@ -23,7 +23,7 @@ async def migrate(pool: Pool) -> list[str]:
     try:
         with store_errors():
             async with pool.acquire() as connection, connection.transaction():
-                return await _migrate(connection)
+                return await migrate_in(connection)
     except StoreRefused:
         raise
     except StoreError as error:
@@ -49,7 +49,8 @@ async def check(pool: Pool) -> None:
         )
 
 
-async def _migrate(connection: Connection) -> list[str]:
+async def migrate_in(connection: Connection) -> list[str]:
+    """Apply what is pending in the caller's transaction, to the first schema on its path."""
     await _check_rights(connection)
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
     exists = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")

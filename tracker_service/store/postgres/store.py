@@ -139,6 +139,16 @@ class PostgresStore:
         return True
 
 
+async def live_positions(connection: Connection, topic: str) -> dict[int, Position]:
+    """Return the position of every partition that has one."""
+    rows = await connection.fetch(
+        "SELECT partition, next_offset, epoch, generation FROM projection_positions "
+        "WHERE topic = $1 ORDER BY partition",
+        topic,
+    )
+    return {row[0]: Position(row[1], row[2], row[3]) for row in rows}
+
+
 async def load(connection: Connection, execution_ids: list[str]) -> Loaded:
     """Return the states of executions and which of them are quarantined."""
     rows = await connection.fetch(sql.LOAD_EXECUTIONS, execution_ids)

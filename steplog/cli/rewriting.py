@@ -1,0 +1,43 @@
+"""What commands that fold the past again need to know: where the log is and where the rows are."""
+
+from pathlib import Path
+from typing import Any
+
+from steplog.addresses import find_addresses
+from steplog.cli.options import settings_with
+from steplog.cli.read_model import find_database_url
+from steplog.errors import BadInput
+from tracker_service.rebuild.order import RebuildOrder
+
+
+def rebuild_order(
+    data_dir: Path | None, *, into: str | None = None, **options: Any
+) -> RebuildOrder:
+    """Return the order of a rebuild.
+
+    Raises:
+        BadInput: the rows are not in PostgreSQL, or `into` is no name of a schema.
+    """
+    database_url = find_database_url(data_dir)
+    if not database_url.startswith(("postgres://", "postgresql://")):
+        raise BadInput(
+            "Only rows in PostgreSQL are rebuilt beside the live ones; of an embedded steplog "
+            "remove the rows' file, and they are made again from its log at the next start."
+        )
+    addresses = find_addresses(settings_with(data_dir))
+    if into is not None:
+        _check_name(into)
+        options |= {"schema": into, "swaps": False, "keeps": True}
+    return RebuildOrder(
+        addresses.kafka_bootstrap_servers,
+        database_url,
+        addresses.topics.events.name,
+        **options,
+    )
+
+
+def _check_name(into: str) -> None:
+    if not into.isidentifier() or not into.isascii() or into.startswith("pg_"):
+        raise BadInput(
+            f"--into {into!r} is no name for a schema; use letters, digits and underscores."
+        )

@@ -1,0 +1,1 @@
+"""The past folded again: on a real broker and a real PostgreSQL."""

@@ -1,0 +1,95 @@
+"""Rows made again from the log equal the live ones and take their place."""
+
+import asyncpg
+import pytest
+
+from tests.rebuild.world import World
+from tracker_service.rebuild.course import drop_old
+from tracker_service.rebuild.errors import RebuildRefused
+from tracker_service.store.postgres.shadow.ledger import take_lock
+
+pytestmark = [pytest.mark.broker, pytest.mark.database]
+
+
+async def test_a_rebuild_equals_the_live_rows_and_replaces_them(filled: World) -> None:
+    before = await filled.rows()
+
+    report = await filled.rebuild()
+
+    assert report.tally.total == 0
+    assert report.swapped
+    assert await filled.rows() == before
+    assert await filled.schemas() == [report.old_schema]
+    assert await filled.rows(str(report.old_schema)) == before
+
+
+async def test_a_worker_goes_on_from_the_rows_that_were_swapped_in(filled: World) -> None:
+    await filled.rebuild()
+    await filled.append_executions(2)  # The same ids again: repeats, which change nothing.
+    await filled.project()
+
+    report = await filled.rebuild()
+
+    assert report.tally.total == 0
+
+
+async def test_a_dry_run_reports_what_was_tampered_with_and_changes_nothing(
+    filled: World,
+) -> None:
+    tampered = await filled.tamper()
+    before = await filled.rows()
+
+    report = await filled.rebuild(swaps=False)
+
+    found = {example.kind: example.execution_id for example in report.examples}
+    assert found == tampered
+    changed = next(one for one in report.examples if one.kind == "changed")
+    assert changed.columns["completed_steps"] == ("99", "2")
+    assert changed.columns["output_data"] == ('{"forged": 1}', '{"done":true}')
+    assert report.tally.kinds[("step_executions", "only_in_log")] == 2
+    assert await filled.rows() == before
+    assert await filled.schemas() == []
+
+
+async def test_a_rebuild_mends_what_was_tampered_with(filled: World) -> None:
+    before = await filled.rows()
+    await filled.tamper()
+
+    report = await filled.rebuild()
+
+    assert report.tally.total == 4
+    assert await filled.rows() == before
+
+
+async def test_rows_can_be_built_into_a_schema_and_left_there(filled: World) -> None:
+    report = await filled.rebuild(schema="second", swaps=False, keeps=True)
+
+    assert report.kept_schema == "second"
+    assert await filled.rows("second") == await filled.rows()
+
+
+async def test_replaced_tables_stay_until_they_are_dropped(filled: World) -> None:
+    first, second = await filled.rebuild(), await filled.rebuild()
+
+    dropped = await drop_old(filled.url)
+
+    assert dropped == [first.old_schema, second.old_schema]
+    assert await filled.schemas() == []
+
+
+async def test_rows_that_were_lost_come_back(filled: World) -> None:
+    before = await filled.rows()
+    await filled.fetch("TRUNCATE pipeline_executions, step_executions")
+
+    await filled.rebuild()
+
+    assert await filled.rows() == before
+
+
+async def test_two_rebuilds_at_once_are_one_too_many(filled: World) -> None:
+    other = await asyncpg.connect(filled.url)
+    await take_lock(other)
+
+    with pytest.raises(RebuildRefused, match="Another rebuild"):
+        await filled.rebuild()
+    await other.close()

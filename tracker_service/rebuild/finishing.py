@@ -1,0 +1,226 @@
+"""The end of a rebuild: follow the live rows, compare, and swap while writers wait a moment.
+
+What is compared once stays compared: whatever either side writes afterwards comes from the log, so
+only executions named by records applied since are compared again, under the lock at last exactly.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from tracker_service.pacing import Pacing, StoppedWaiting
+from tracker_service.projections.headings import read_heading
+from tracker_service.projector import HoleInLog, Projector
+from tracker_service.rebuild.builder import fold_named
+from tracker_service.rebuild.errors import RebuildRefused
+from tracker_service.rebuild.order import MAX_EXAMPLES, RebuildOrder, Report
+from tracker_service.rebuild.reader import Span, SpanReader
+from tracker_service.store.errors import StoreUnavailable
+from tracker_service.store.port import Position
+from tracker_service.store.postgres.connecting import Connection, Pool
+from tracker_service.store.postgres.shadow import compare, ledger, schema, swap
+from tracker_service.store.postgres.store import PostgresStore, live_positions
+
+RUN_RECORDS = 1000
+# Rounds of following in which little must be left, before the log is said to grow too fast.
+MAX_ROUNDS = 12
+# Of the pause allowed, what the last round before it may take: the rest is for locks and renaming.
+ROUND_SHARE = 0.4
+MAX_SWAP_ATTEMPTS = 20
+MAX_READER_ATTEMPTS = 5
+ATTEMPT_DELAY_S = 0.1
+
+
+class Finish:
+    """Works on shadow tables whose past is complete."""
+
+    def __init__(
+        self,
+        order: RebuildOrder,
+        live_schema: str,
+        reader: SpanReader,
+        live: Pool,
+        guard: Connection,
+        report: Report,
+    ) -> None:
+        self._order = order
+        self._live_schema = live_schema
+        self._reader = reader
+        self._live = live
+        self._guard = guard
+        self._report = report
+        self._touched: set[str] = set()
+        self._compared = False
+        self._store = PostgresStore(order.database_url, max_connections=4, schema=order.schema)
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[None]:
+        """Open the shadow tables' own store for as long as this lasts."""
+        await self._store.open()
+        try:
+            self._projector = Projector(
+                self._store,
+                self._order.topic,
+                Pacing(lambda: True),
+                fold_named(self._order.fold),
+            )
+            yield
+        finally:
+            await self._store.close()
+
+    async def follow(self) -> None:
+        """Apply what the live rows have and the shadow rows don't, until a round is short.
+
+        Raises:
+            RebuildRefused: the live rows move on faster than this can follow.
+        """
+        allowed_s = self._order.max_pause_s * ROUND_SHARE
+        applied, took_s = 0, 0.0
+        for _ in range(MAX_ROUNDS):
+            began_s = time.monotonic()
+            applied = await self._round()
+            took_s = time.monotonic() - began_s
+            if took_s <= allowed_s:
+                return
+        raise RebuildRefused(
+            f"The log grows faster than this can follow: the last {applied} events took "
+            f"{took_s:.1f} s, after {MAX_ROUNDS} rounds. Run it again when there is less to do, or "
+            f"allow the tracker to pause for the rest with `--max-pause {2 * took_s + 1:.0f}`. "
+            "Nothing has been changed."
+        )
+
+    async def compare(self) -> None:
+        """Compare every row; then, as the live rows move on, what moved."""
+        await compare.compare_all(self._guard, self._live_schema, self._order.schema)
+        self._compared = True
+        await self.follow()
+
+    async def settle(self) -> None:
+        """End a rebuild that swaps nothing: judge at one moment, keep or drop the tables."""
+        for attempt in range(MAX_SWAP_ATTEMPTS):
+            try:
+                async with swap.writers_paused(self._guard, self._live_schema):
+                    await self._judge(await live_positions(self._guard, self._order.topic))
+                break
+            except StoreUnavailable:
+                await self._wait(attempt)
+        async with self._live.acquire() as connection:
+            if self._order.keeps:
+                self._report.kept_schema = self._order.schema
+            else:
+                await schema.drop(connection, self._order.schema)
+
+    async def swap(self) -> None:
+        """Swap; from here on the live tables are the ones built here."""
+        await swap.copy_rights(self._guard, self._live_schema, self._order.schema)
+        for attempt in range(MAX_SWAP_ATTEMPTS):
+            try:
+                if await self._swap_once():
+                    return
+            except StoreUnavailable:
+                if attempt + 1 == MAX_SWAP_ATTEMPTS:
+                    raise
+            await self._wait(attempt)
+        raise RebuildRefused(
+            "Somebody reads the live tables in queries too long to wait for; end them (see "
+            "pg_stat_activity), or allow a longer pause with `--max-pause`, and run this again: "
+            "it goes on from here. Nothing has been changed."
+        )
+
+    async def _swap_once(self) -> bool:
+        old = f"{schema.OLD_PREFIX}{datetime.now(UTC):%Y%m%dt%H%M%S%f}"
+        async with _undone_unless_true(self._guard, self._live_schema) as outcome:
+            began_s = time.monotonic()
+            positions = await live_positions(self._guard, self._order.topic)
+            await self._check_decisions(positions)
+            await self._judge(positions)
+            if not await self._hold_readers(began_s):
+                return False
+            await swap.swap(
+                self._guard, self._order.topic, self._live_schema, self._order.schema, old
+            )
+            outcome.append(True)
+        self._report.pause_ms = (time.monotonic() - began_s) * 1000
+        self._report.swapped, self._report.old_schema = True, old
+        return True
+
+    async def _hold_readers(self, began_s: float) -> bool:
+        for _ in range(MAX_READER_ATTEMPTS):
+            if await swap.hold_readers(self._guard, self._live_schema):
+                return True
+            if time.monotonic() - began_s > self._order.max_pause_s:
+                return False
+            await asyncio.sleep(ATTEMPT_DELAY_S)
+        return False
+
+    async def _judge(self, positions: Mapping[int, Position]) -> None:
+        """Bring the shadow rows to exactly these positions and count what differs then."""
+        await self._apply_up_to(positions)
+        await self._compare_touched()
+        self._report.tally = await compare.tally(self._guard, self._order.schema)
+        self._report.examples = await compare.examples(
+            self._guard, self._live_schema, self._order.schema, MAX_EXAMPLES
+        )
+        self._report.rows = await self._guard.fetchval(compare.counted_rows(self._order.schema))
+
+    async def _check_decisions(self, positions: Mapping[int, Position]) -> None:
+        async with self._store.pool.acquire() as connection:
+            targets = await ledger.targets(connection)
+        if any(positions[p].generation != target.generation for p, target in targets.items()):
+            raise RebuildRefused(
+                "Dead letters were retried or skipped, or rows repaired, while this ran; run it "
+                "again to take that in. Nothing has been changed."
+            )
+
+    async def _round(self) -> int:
+        applied = await self._apply_up_to(await live_positions(self._guard, self._order.topic))
+        await self._compare_touched()
+        return applied
+
+    async def _compare_touched(self) -> None:
+        if self._compared:
+            touched, self._touched = sorted(self._touched), set()
+            await compare.compare_some(self._guard, self._live_schema, self._order.schema, touched)
+
+    async def _apply_up_to(self, positions: Mapping[int, Position]) -> int:
+        known = await self._store.positions(self._order.topic, list(positions))
+        applied = 0
+        for partition, position in positions.items():
+            begin = known[partition].next_offset
+            span = Span(self._order.topic, partition, begin, position.next_offset)
+            async for run in self._reader.runs(span, RUN_RECORDS):
+                await self._apply(partition, run)
+                applied += len(run)
+        return applied
+
+    async def _apply(self, partition: int, run: object) -> None:
+        records = list(run)  # type: ignore[call-overload]
+        if self._compared:
+            names = (read_heading(record).execution_id for record in records)
+            self._touched.update(name for name in names if name is not None)
+        try:
+            await self._projector.apply(partition, records)
+        except (StoppedWaiting, HoleInLog) as error:
+            raise RebuildRefused(f"{error} Nothing has been changed; run this again.") from error
+
+    async def _wait(self, attempt: int) -> None:
+        await asyncio.sleep(ATTEMPT_DELAY_S * (attempt + 1))
+        await self.follow()
+
+
+@asynccontextmanager
+async def _undone_unless_true(guard: Connection, live: str) -> AsyncIterator[list[bool]]:
+    outcome: list[bool] = []
+    try:
+        async with swap.writers_paused(guard, live):
+            yield outcome
+            if not outcome:
+                raise _GiveBack
+    except _GiveBack:
+        pass
+
+
+class _GiveBack(Exception):
+    """Roll back and let go of all locks."""

@@ -1,0 +1,158 @@
+"""Shadow rows against live rows, set by set: what differs is written down with its columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tracker_service.store.columns import Table
+from tracker_service.store.postgres.connecting import Connection
+from tracker_service.store.tables import ALL_TABLES, DEFINITIONS, EXECUTIONS
+
+CHANGED: Final = "changed"
+ONLY_LOG: Final = "only_in_log"
+ONLY_LIVE: Final = "only_in_rows"
+# Which partition brings a definition first is chance, so the rest of its row is.
+_BY_CHANCE: Final = {DEFINITIONS.name: {"first_seen_at", "pipeline_id", "pipeline_name"}}
+_COLUMNS = """
+SELECT attname, atttypid = ANY('{json,jsonb}'::regtype[]) FROM pg_attribute
+WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+ORDER BY attnum
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One row that differs: its key, and per column what is live and what the log says."""
+
+    table: str
+    execution_id: str | None
+    key: tuple[str, ...]
+    kind: str
+    columns: dict[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many rows differ, by table and kind, and changed ones by table and column."""
+
+    kinds: dict[tuple[str, str], int]
+    columns: dict[tuple[str, str], int]
+
+    @property
+    def total(self) -> int:
+        """All rows that differ."""
+        return sum(self.kinds.values())
+
+
+async def compare_all(connection: Connection, live: str, shadow: str) -> None:
+    """Compare every row of every table and write down those that differ."""
+    await connection.execute(f'TRUNCATE "{shadow}".differences')
+    for table in ALL_TABLES:
+        await _compare(connection, table, live, shadow, None)
+
+
+async def compare_some(
+    connection: Connection, live: str, shadow: str, execution_ids: Sequence[str]
+) -> None:
+    """Compare the rows of some executions again, and those of no execution."""
+    ids = list(execution_ids)
+    await connection.execute(
+        f'DELETE FROM "{shadow}".differences '
+        "WHERE execution_id = ANY($1::text[]) OR execution_id IS NULL",
+        ids,
+    )
+    for table in ALL_TABLES:
+        await _compare(connection, table, live, shadow, ids)
+
+
+async def tally(connection: Connection, shadow: str) -> Tally:
+    """Count what differs."""
+    kinds = await connection.fetch(
+        f'SELECT table_name, kind, count(*) FROM "{shadow}".differences GROUP BY 1, 2 ORDER BY 1, 2'
+    )
+    columns = await connection.fetch(
+        f'SELECT table_name, c, count(*) FROM "{shadow}".differences, unnest(columns) AS c '
+        f"WHERE kind = '{CHANGED}' GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    return Tally(
+        {(row[0], row[1]): row[2] for row in kinds},
+        {(row[0], row[1]): row[2] for row in columns},
+    )
+
+
+async def examples(connection: Connection, live: str, shadow: str, limit: int) -> list[Difference]:
+    """Return some of the rows that differ, changed ones first, with both values."""
+    rows = await connection.fetch(
+        f'SELECT table_name, execution_id, row_key, kind, columns FROM "{shadow}".differences '
+        f"ORDER BY kind <> '{CHANGED}', execution_id, table_name, row_key LIMIT $1",
+        limit,
+    )
+    tables = {table.name: table for table in ALL_TABLES}
+    found = []
+    for name, execution_id, key, kind, columns in rows:
+        values = await _values(connection, tables[name], (live, shadow), key, columns)
+        found.append(Difference(name, execution_id, tuple(key), kind, values))
+    return found
+
+
+async def _values(
+    connection: Connection,
+    table: Table[Any],
+    schemas: tuple[str, str],
+    key: Sequence[str],
+    columns: Sequence[str],
+) -> dict[str, tuple[Any, Any]]:
+    if not columns:
+        return {}
+    names = ", ".join(f"{name}::text" for name in columns)
+    place = " AND ".join(f"{name}::text = ${n}" for n, name in enumerate(table.keys, 1))
+    pair = []
+    for schema in schemas:
+        row = await connection.fetchrow(
+            f'SELECT {names} FROM "{schema}".{table.name} WHERE {place}',
+            *key,
+        )
+        pair.append(row or (None,) * len(columns))
+    return {name: (pair[0][n], pair[1][n]) for n, name in enumerate(columns)}
+
+
+async def _compare(
+    connection: Connection, table: Table[Any], live: str, shadow: str, ids: list[str] | None
+) -> None:
+    keys = table.keys
+    rows = await connection.fetch(_COLUMNS, f'"{shadow}".{table.name}')
+    columns = [
+        (name, "::text" if is_json else "")
+        for name, is_json in rows
+        if name not in keys and name not in _BY_CHANCE.get(table.name, ())
+    ]
+    owner = "execution_id" if table is not DEFINITIONS else None
+    some = "" if ids is None or owner is None else f" WHERE {owner} = ANY($1::text[])"
+    l_row = ", ".join(f"l.{name}{cast}" for name, cast in columns)
+    s_row = ", ".join(f"s.{name}{cast}" for name, cast in columns)
+    tests = ", ".join(
+        f"CASE WHEN l.{name}{cast} IS DISTINCT FROM s.{name}{cast} THEN '{name}' END"
+        for name, cast in columns
+    )
+    key_texts = ", ".join(f"COALESCE(l.{name}, s.{name})::text" for name in keys)
+    owner_text = "NULL" if owner is None else f"COALESCE(l.{owner}, s.{owner})"
+    on = " AND ".join(f"l.{name} = s.{name}" for name in keys)
+    await connection.execute(
+        f'INSERT INTO "{shadow}".differences '
+        f"SELECT '{table.name}', {owner_text}, ARRAY[{key_texts}], "
+        f"CASE WHEN l.{keys[0]} IS NULL THEN '{ONLY_LOG}' "
+        f"WHEN s.{keys[0]} IS NULL THEN '{ONLY_LIVE}' ELSE '{CHANGED}' END, "
+        f"CASE WHEN l.{keys[0]} IS NULL OR s.{keys[0]} IS NULL THEN '{{}}' "
+        f"ELSE array_remove(ARRAY[{tests}], NULL) END "
+        f'FROM (SELECT * FROM "{live}".{table.name}{some}) AS l '
+        f'FULL JOIN (SELECT * FROM "{shadow}".{table.name}{some}) AS s ON {on} '
+        f"WHERE l.{keys[0]} IS NULL OR s.{keys[0]} IS NULL "
+        f"OR ({l_row}) IS DISTINCT FROM ({s_row})",
+        *([] if not some else [ids]),
+    )
+
+
+def counted_rows(schema: str) -> str:
+    """Return a query for the number of executions and visits in a schema."""
+    names = (EXECUTIONS.name, "step_executions")
+    return "SELECT " + " + ".join(f'(SELECT count(*) FROM "{schema}".{n})' for n in names)
