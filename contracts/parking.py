@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from contracts.events import EVENT_CLASS_BY_TYPE, Event
 from contracts.payload import JsonObject, encode_payload
+from contracts.upcasting import bring_forward
 
 PARKED_TYPE = "steplog.execution.parked.v1"
 UNPARKED_TYPE = "steplog.execution.unparked.v1"
@@ -35,7 +36,8 @@ class ParkedFact(BaseModel):
     @property
     def event(self) -> Event:
         """Return the event as the log's readers see it."""
-        return EVENT_CLASS_BY_TYPE[self.type].model_validate(self.data)
+        record_type, data = bring_forward(self.type, self.data)
+        return EVENT_CLASS_BY_TYPE[record_type].model_validate(data)
 
 
 class ParkedExecution(BaseModel):

@@ -3,6 +3,7 @@
 import pytest
 from pydantic_core import from_json
 
+from contracts import upcasting
 from contracts.errors import ContractError, UndecodableRecord
 from contracts.upcasting import Chain, check_chain, upcast
 
@@ -34,3 +35,9 @@ def test_an_old_payload_that_is_no_object_is_undecodable(data: bytes) -> None:
 def test_a_chain_that_returns_to_itself_is_refused() -> None:
     with pytest.raises(ContractError, match="returns to"):
         check_chain({"a": ("b", dict), "b": ("a", dict)})
+
+
+@pytest.mark.parametrize("old", upcasting.CHAIN)
+def test_an_old_payload_that_is_not_what_its_version_says_is_undecodable(old: str) -> None:
+    with pytest.raises(UndecodableRecord, match="not that of"):
+        upcast(old, b'{"something": "else"}')
