@@ -124,6 +124,20 @@ def compile_definition(definition: JsonObject, allowlist: Allowlist) -> Blueprin
     return _blueprint(definition, read, _class_factories(read))
 
 
+def compile_flow(definition: JsonObject, allowlist: Allowlist) -> Blueprint:
+    """Compile a definition without its step classes: to follow flows, not to run steps.
+
+    Condition functions are loaded, from modules on the allowlist.
+
+    Raises:
+        DefinitionRefused: as of `compile_definition`.
+    """
+    steps = definition.get("steps")
+    declared = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    made = {str(step.get("id")) for step in declared}
+    return _blueprint(definition, read_definition(definition, allowlist, made), {})
+
+
 def compile_steps(steps: Sequence[Step], definition: JsonObject, allowlist: Allowlist) -> Blueprint:
     """Compile a definition whose steps are objects already; they are copied for each execution.
 
