@@ -5,7 +5,7 @@ conditions decide where the flow goes from there. The first difference is the an
 recorded results say nothing any more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -147,15 +147,6 @@ class _Rehearsal:
         return Divergence(
             "not_reached", step_id, iteration, message="The flow would not come to it."
         )
-
-
-def summary(differences: Mapping[str, Divergence | None]) -> dict[str, int]:
-    """Return how many executions go the same way, and how many differ by kind."""
-    counts: dict[str, int] = {"same": 0}
-    for difference in differences.values():
-        kind = "same" if difference is None else difference.kind
-        counts[kind] = counts.get(kind, 0) + 1
-    return counts
 
 
 def _key(event: ev.StepEvent) -> VisitKey:

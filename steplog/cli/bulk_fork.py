@@ -11,13 +11,13 @@ from rich.progress import track
 from contracts.records import ExecutionRecord, ExecutionStatus, StepStatus
 from steplog.addresses import find_addresses
 from steplog.cli.console import err, out, plain_table, print_json
+from steplog.cli.over import Over, executions_over
 from steplog.cli.submitting import applied_in_time
 from steplog.client import Steplog
 from steplog.errors import CommandWasRefused, ExecutionDidNotComplete
 from steplog.sending import Submitted
 from steplog.settings import SteplogSettings
 
-PAGE_EXECUTIONS = 200
 CANARY_TIMEOUT_S = 3600.0
 
 
@@ -66,22 +66,11 @@ async def fork_failed(settings: SteplogSettings, wanted: BulkFork, *, as_json: b
 
 
 async def _points(steplog: Steplog, wanted: BulkFork) -> AsyncIterator[ForkPoint]:
-    found, cursor = 0, None
-    while found < wanted.limit:
-        page = await steplog.read.executions(
-            status=ExecutionStatus.FAILED, pipeline_id=wanted.pipeline, limit=PAGE_EXECUTIONS,
-            cursor=cursor,
-        )  # fmt: skip
-        for execution in page.items:
-            if execution.started_at < wanted.since or found == wanted.limit:
-                return
-            point = await _point(steplog, execution, wanted.from_step)
-            if point is not None:
-                found += 1
-                yield point
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+    over = Over(wanted.pipeline, ExecutionStatus.FAILED, wanted.since, wanted.limit)
+    async for execution in executions_over(steplog.read, over):
+        point = await _point(steplog, execution, wanted.from_step)
+        if point is not None:
+            yield point
 
 
 async def _point(

@@ -1,7 +1,8 @@
 """`steplog`: every command, and how each ends.
 
 Exit codes: 0 done; 1 refused or failed, with one sentence on stderr; 2 the execution that was
-waited for failed or was cancelled; 64 the command line can't be understood; 130 interrupted.
+waited for failed or was cancelled; 3 a comparison found differences; 64 the command line can't be
+understood; 130 interrupted.
 """
 
 import logging
@@ -21,6 +22,7 @@ from steplog.cli import (
     ls,
     prune,
     rebuild,
+    replay_definition,
     resume,
     retry,
     run,
@@ -58,6 +60,7 @@ app.command("cancel")(cancel.cancel)
 app.command("resume")(resume.resume)
 app.command("retry")(retry.retry)
 app.command("fork")(fork.fork)
+app.command("replay-definition")(replay_definition.replay_definition)
 app.command("ls")(ls.ls)
 app.command("show")(show.show)
 app.command("watch")(watch.watch)

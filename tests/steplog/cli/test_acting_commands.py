@@ -16,6 +16,7 @@ from tests.steplog.local.waiting import wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.broker, pytest.mark.database]
 Run = Callable[..., Ended]
 READY_TIMEOUT_S = 60.0
+ORDER = "examples/order_fulfilment/pipeline.json"
 STEPS = "tests.steplog.cli.plain_steps"
 
 
@@ -94,6 +95,27 @@ def test_failed_executions_are_forked_in_bulk_after_a_canary(run: Run, tmp_path:
         assert run("watch", one["execution_id"]).exit_code == 0
 
 
+def test_a_changed_definition_is_tried_on_what_is_recorded(run: Run, tmp_path: Path) -> None:
+    for name in ("Ada", "Bo"):
+        run("run", "asking", "--input", json.dumps({"name": name}), "--id", name)
+        asked(run, "resume", name, "--input", '{"baked": true}')
+        assert run("watch", name).exit_code == 0
+    changed = chain("Ask", "Greet")
+    changed["flow"]["paths"][0]["condition"] = {
+        "type": "expression", "source": "name", "operator": "==", "value": "Ada",
+    }  # fmt: skip
+    file = tmp_path / "changed.json"
+    file.write_text(json.dumps(changed))
+
+    told = run("replay-definition", str(file), "--over", "pipeline=asking since=1h")
+    as_json = run("replay-definition", str(file), "--json")
+
+    assert (told.exit_code, as_json.exit_code) == (3, 3)
+    assert "1 executions go the same way, 1 would differ, 0 can't be told." in told.out
+    assert json.loads(as_json.out)["different"]["Bo"]["recorded"] == ["greet"]
+    assert run("replay-definition", str(tmp_path / "asking.json")).exit_code == 0
+
+
 def test_a_question_is_answered_or_cancelled(run: Run) -> None:
     for execution_id in ("a-1", "a-2"):
         run("run", "asking", "--id", execution_id, "--input", '{"name": "Bo"}')
@@ -114,9 +136,14 @@ def test_a_question_is_answered_or_cancelled(run: Run) -> None:
         (("fork", "e-1", "--failed"), "--since"),
         (("fork", "e-1", "--from", "a", "--input", "[]"), "no JSON object"),
         (("fork", "--failed", "--since", "soon"), "30m, 2h, 7d"),
+        (("replay-definition", ORDER, "--over", "status=lost"), "status=STATUS"),
+        (("replay-definition", ORDER, "--over", "recent"), "'recent' is no filter"),
+        (("replay-definition", ORDER, "--over", "limit=0"), "limit=1000"),
     ],
 )
-def test_a_fork_that_names_too_little_is_refused(arguments: tuple[str, ...], said: str) -> None:
+def test_words_that_mean_nothing_are_refused_with_examples(
+    arguments: tuple[str, ...], said: str
+) -> None:
     ended = steplog(*arguments, env={"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
 
     assert is_one_sentence(ended)
