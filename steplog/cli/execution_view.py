@@ -25,11 +25,28 @@ def print_execution(answer: Mapping[str, Any]) -> None:
     steps = [StepRecord.model_validate(item) for item in answer["steps"]]
     out.print(f"[bold]{escape(execution.execution_id)}[/]  {styled_status(execution.status)}")
     out.print(_facts(execution), soft_wrap=True)
+    print_past(answer)
     out.print()
     out.print(_steps(steps))
     if answer["freshness"]["gap"]:
         freshness = answer["freshness"]
         out.print(f"[yellow]{freshness['gap']} events behind, {freshness['lag_s']:.1f} s.[/]")
+
+
+def print_past(answer: Mapping[str, Any]) -> None:
+    """Print which moment an answer is about and what it can't know, if it is about the past."""
+    past = answer.get("past")
+    if past is None:
+        return
+    if past["as_of"] is not None:
+        when = f"As of {past['as_of']}"
+    else:
+        when = f"After event {past['at_seq']}"
+    out.print(f"[bold]{when}[/], told from the {past['told_from']}", soft_wrap=True)
+    if past.get("settled") is False:
+        out.print("[yellow]Not every event up to then is applied yet.[/]")
+    if past["note"] is not None:
+        out.print(f"[yellow]{escape(past['note'])}[/]", soft_wrap=True)
 
 
 def _facts(execution: ExecutionRecord) -> Table:

@@ -18,6 +18,8 @@ from steplog.cli.console import (
     short_moment,
     styled_status,
 )
+from steplog.cli.execution_view import print_past
+from steplog.cli.moments import AsOf, as_of_parameter
 from steplog.cli.options import AsJson, DataDir, settings_with
 from steplog.read_api import ExecutionPage, ReadApi
 
@@ -33,17 +35,25 @@ def ls(
     cursor: Annotated[
         str | None, typer.Option(help="Where to go on, from the end of a page.")
     ] = None,
+    as_of: AsOf = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """List executions, newest first."""
+    """List executions, newest first; with --as-of as they stood then."""
     url = api_url(settings_with(data_dir))
-    filters = {"status": status, "pipeline_id": pipeline, "limit": limit, "cursor": cursor}
+    filters = {
+        "status": status,
+        "pipeline_id": pipeline,
+        "limit": limit,
+        "cursor": cursor,
+        "as_of": as_of_parameter(as_of),
+    }
     page = asyncio.run(_read(url, filters))
     if as_json:
         print_json(dict(page.answer))
         return
-    if not page.items:
+    print_past(page.answer)
+    if not page.items and as_of is None:
         out.print("No executions. Start one with [bold]steplog run FILE[/].")
         return
     out.print(_table(page))

@@ -17,6 +17,7 @@ from steplog.cli import (
     check,
     dead_letters,
     down,
+    events,
     fork,
     lag,
     ls,
@@ -63,6 +64,7 @@ app.command("fork")(fork.fork)
 app.command("replay-definition")(replay_definition.replay_definition)
 app.command("ls")(ls.ls)
 app.command("show")(show.show)
+app.command("events")(events.events)
 app.command("watch")(watch.watch)
 app.command("lag")(lag.lag)
 app.command("prune")(prune.prune)
