@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from contracts.payload import JsonValue
 from contracts.records import ExecutionRecord, StepRecord
@@ -29,28 +29,28 @@ class BlockingSteplog:
 
     @classmethod
     @contextmanager
-    def connect(cls, addresses: Addresses | None = None) -> Iterator["BlockingSteplog"]:
+    def connect(cls, addresses: Addresses | None = None) -> Iterator[Self]:
         """Connect; without addresses to what the environment or the local stack here says."""
         with cls.over(Steplog.connect(addresses)) as steplog:
             yield steplog
 
     @classmethod
     @contextmanager
-    def over(cls, opening: AbstractAsyncContextManager[Steplog]) -> Iterator["BlockingSteplog"]:
+    def over(cls, opening: AbstractAsyncContextManager[Steplog]) -> Iterator[Self]:
         """Drive whatever client the context opens, such as an embedded one."""
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="steplog-client", daemon=True)
-        thread.start()
-        try:
-            steplog = _on(loop, opening.__aenter__())
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            thread = threading.Thread(target=loop.run_forever, name="steplog", daemon=True)
+            thread.start()
             try:
-                yield cls(steplog, loop)
+                steplog = _on(loop, opening.__aenter__())
+                try:
+                    yield cls(steplog, loop)
+                finally:
+                    _on(loop, opening.__aexit__(None, None, None))
             finally:
-                _on(loop, opening.__aexit__(None, None, None))
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join()
 
     def run(
         self,

@@ -29,6 +29,7 @@ from steplog.cli import (
     run,
     show,
     status,
+    top,
     topics,
     up,
     watch,
@@ -66,6 +67,7 @@ app.command("ls")(ls.ls)
 app.command("show")(show.show)
 app.command("events")(events.events)
 app.command("watch")(watch.watch)
+app.command("top")(top.top)
 app.command("lag")(lag.lag)
 app.command("prune")(prune.prune)
 app.command("rebuild")(rebuild.rebuild)
