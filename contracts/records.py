@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.data_ref import References
 from contracts.payload import JsonObject, JsonValue
 
 
@@ -45,7 +46,11 @@ FINAL_STEP_STATUSES = frozenset(
 
 
 class RowRecord(BaseModel):
-    """A row as people read it; unknown keys of a newer tracker are ignored."""
+    """A row as people read it; unknown keys of a newer tracker are ignored.
+
+    `references` names, by JSON pointer into the record, the values that are kept in the payload
+    store; the record has null in their place (`contracts.data_ref`).
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -74,6 +79,7 @@ class ExecutionRecord(RowRecord):
     seq: int = 0  # Last event applied.
     position: str | None = None  # "partition:offset" of that event.
     incomplete: bool = False  # An event of this execution is set aside; the row may be behind.
+    references: References | None = None
 
 
 class StepRecord(RowRecord):
@@ -96,6 +102,7 @@ class StepRecord(RowRecord):
     iteration: int = 1
     attempt: int = 1
     seq: int = 0  # Of the event that opened the visit: the order in which steps began.
+    references: References | None = None
 
 
 class InteractionRecord(RowRecord):
@@ -115,3 +122,4 @@ class InteractionRecord(RowRecord):
     created_at: datetime
     expires_at: datetime | None = None
     completed_at: datetime | None = None
+    references: References | None = None

@@ -98,7 +98,7 @@ async def _from_log(log: EventsLog, row: Row, when: When) -> StoodThen:
             f"number {when.at_seq}."
         )
     return StoodThen(
-        execution_record(found.state),
+        execution_record(found.state, found.changes),
         step_records(found.changes),
         interaction_records(found.changes),
         "log",

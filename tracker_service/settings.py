@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     partitions: int | None = Field(default=None, ge=1)
     tracker_group: str | None = None
 
+    # Where the executor stores what is too large for an event; the API reads it there.
+    payload_store: str | None = None
+
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8400, ge=0, le=65535)
 

@@ -26,13 +26,15 @@ def plain(value: Any) -> Any:
         return msgspec.json.decode(value)
     if isinstance(value, msgspec.Struct):
         return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
     return value
 
 
 def agrees(seen: Any, written: Any) -> bool:
     """Whether a lens's value says what the event's does, as far as the lens looks."""
     if isinstance(seen, dict) and isinstance(written, dict):
-        return all(agrees(value, written[name]) for name, value in seen.items())
+        return all(agrees(value, written.get(name)) for name, value in seen.items())
     if isinstance(written, str) and isinstance(seen, datetime):
         return seen == datetime.fromisoformat(written)
     return bool(seen == written)

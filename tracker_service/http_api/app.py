@@ -15,21 +15,31 @@ from tracker_service.http_api import (
     health,
     histories,
     interactions,
+    payloads,
     problems,
     statistics,
 )
 from tracker_service.http_api.parts import Parts
+from tracker_service.payload_reader import NoReader, PayloadReader
 from tracker_service.store.reading import ReadModel
 
 GZIP_FROM_BYTES: Final = 2_000
 GZIP_LEVEL: Final = 3  # JSON of rows shrinks to a fifth already; more costs CPU and gains little.
-_ROUTES: Final = (executions, histories, events, statistics, commands, interactions, health)
+_ROUTES: Final = (
+    executions, histories, payloads, events, statistics, commands, interactions, health
+)  # fmt: skip
 
 
-def make_app(model: ReadModel, topic: str, log: EventsLog | None = None) -> FastAPI:
+def make_app(
+    model: ReadModel,
+    topic: str,
+    log: EventsLog | None = None,
+    reader: PayloadReader | None = None,
+) -> FastAPI:
     """Return the application; it closes the read model when it ends.
 
-    Without a log it can't show events, and tells of the past what the rows know.
+    Without a log it can't show events, and tells of the past what the rows know; without a
+    reader it can't hand out values that are stored apart.
     """
 
     @asynccontextmanager
@@ -37,9 +47,10 @@ def make_app(model: ReadModel, topic: str, log: EventsLog | None = None) -> Fast
         yield
         await model.close()
 
-    parts = Parts(model, topic, log)
+    parts = Parts(model, topic, log, reader or NoReader())
     app = FastAPI(title="steplog", version="1", lifespan=lifespan)
     problems.install(app)
+    payloads.install(app)
     app.state.parts = parts
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
     for module in _ROUTES:

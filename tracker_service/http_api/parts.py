@@ -10,6 +10,7 @@ from tracker_service.http_api.past import Past
 from tracker_service.http_api.problems import NotFound
 from tracker_service.http_api.tallies import Tallies
 from tracker_service.masking import NOTHING, Masks
+from tracker_service.payload_reader import PayloadReader
 from tracker_service.store.questions import Row
 from tracker_service.store.reading import ReadModel
 
@@ -23,8 +24,11 @@ ExecutionIdInPath = Annotated[
 class Parts:
     """One API's parts; routes are made over them, those of the web page too."""
 
-    def __init__(self, model: ReadModel, topic: str, log: EventsLog | None = None) -> None:
+    def __init__(
+        self, model: ReadModel, topic: str, log: EventsLog | None, reader: PayloadReader
+    ) -> None:
         self.model = model
+        self.reader = reader
         self.topic = topic
         self.log = log
         self.masks = Masks(model)

@@ -7,6 +7,7 @@ import uvicorn
 
 from tracker_service.bootstrap import make_events_log, make_read_model
 from tracker_service.http_api.app import make_app
+from tracker_service.payload_reader import make_reader
 from tracker_service.projections.errors import TrackerError
 from tracker_service.settings import Settings
 
@@ -33,7 +34,12 @@ async def _serve(settings: Settings) -> None:
     model = make_read_model(settings)
     await model.open()
     config = uvicorn.Config(
-        make_app(model, settings.events_topic, make_events_log(settings)),
+        make_app(
+            model,
+            settings.events_topic,
+            make_events_log(settings),
+            make_reader(settings.payload_store),
+        ),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,

@@ -106,6 +106,18 @@ class Definition(Struct, gc=False, frozen=True):
     first_seen_at: datetime
 
 
+class StoredPayload(Struct, gc=False, frozen=True):
+    """A value of a record that is kept in the payload store; `pointer` says which."""
+
+    execution_id: str
+    step_id: str  # Empty for the execution's own record.
+    iteration: int
+    pointer: str
+    uri: str
+    sha256: str
+    size_bytes: int
+
+
 class SetAside(Struct, gc=False, frozen=True):
     """A record that was not applied: poison itself, or parked behind one of its execution."""
 
@@ -140,6 +152,7 @@ class Changes(Struct):
     applied_commands: dict[str, AppliedCommand] = field(default_factory=dict)
     refused_commands: dict[str, RefusedCommand] = field(default_factory=dict)
     definitions: dict[str, Definition] = field(default_factory=dict)
+    stored_payloads: list[StoredPayload] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
 
@@ -155,6 +168,7 @@ class Changes(Struct):
             or self.applied_commands
             or self.refused_commands
             or self.definitions
+            or self.stored_payloads
             or self.set_aside
         )
 

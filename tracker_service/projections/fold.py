@@ -27,6 +27,7 @@ from tracker_service.projections.state import (
     ExecutionState,
 )
 from tracker_service.projections.step_fold import STEP_FOLDS, fold_step, withdraw
+from tracker_service.projections.stored import note_stored
 
 
 def begin(fact: Fact, changes: Changes) -> ExecutionState:
@@ -51,6 +52,8 @@ def begin(fact: Fact, changes: Changes) -> ExecutionState:
     )
     state.beginning = _beginning(fact, started, changes)
     changes.executions[fact.execution_id] = state
+    if started.references is not None:
+        note_stored(changes, started.references, fact.execution_id)
     return state
 
 
@@ -72,6 +75,8 @@ def _fold_execution(state: ExecutionState, fact: Fact, changes: Changes) -> None
     payload = fact.payload
     if isinstance(payload, lens.ExecutionCompletedLens):
         state.output_data = json_text(payload.output)
+        if payload.references is not None:
+            note_stored(changes, payload.references, state.execution_id)
         _end(state, fact, EXECUTION_COMPLETED, payload.duration_ms, changes)
     elif isinstance(payload, lens.ExecutionFailedLens):
         state.error_message = column_text(error_of(payload.error).message)

@@ -25,6 +25,17 @@ class OriginLens(Struct, gc=False, frozen=True):
     at_seq: int
 
 
+class DataRefLens(Struct, gc=False, frozen=True):
+    """See `contracts.data_ref.DataRef`."""
+
+    uri: str
+    sha256: str
+    size_bytes: int
+
+
+References = dict[str, DataRefLens]
+
+
 class ExecutionStartedLens(Struct, gc=False, frozen=True):
     """See `contracts.events.ExecutionStarted`."""
 
@@ -40,6 +51,7 @@ class ExecutionStartedLens(Struct, gc=False, frozen=True):
     command_id: str | None = None
     origin: OriginLens | None = None
     parent_execution_id: str | None = None
+    references: References | None = None
 
 
 class StepScheduledLens(Struct, gc=False, frozen=True):
@@ -60,6 +72,7 @@ class StepStartedLens(Struct, gc=False, frozen=True):
     step_name: str = ""
     step_type: str = "task"
     input: Raw = NULL
+    references: References | None = None
 
 
 class StepAttemptFailedLens(Struct, gc=False, frozen=True):
@@ -82,6 +95,7 @@ class StepCompletedLens(Struct, gc=False, frozen=True):
     output: Raw = NULL
     duration_ms: float = 0.0
     error: Raw = NULL
+    references: References | None = None
 
 
 class StepFailedLens(Struct, gc=False, frozen=True):
@@ -93,6 +107,7 @@ class StepFailedLens(Struct, gc=False, frozen=True):
     attempt: int = 1
     output: Raw = NULL
     duration_ms: float = 0.0
+    references: References | None = None
 
 
 class StepSkippedLens(Struct, gc=False, frozen=True):
@@ -129,6 +144,7 @@ class StepWaitingLens(Struct, gc=False, frozen=True):
     assigned_users: Raw = NULL
     output: Raw = NULL
     expires_at: datetime | None = None
+    references: References | None = None
 
 
 class StepResumedLens(Struct, gc=False, frozen=True):
@@ -141,6 +157,7 @@ class StepResumedLens(Struct, gc=False, frozen=True):
     human_input: Raw = NULL
     responded_by: str | None = None
     timed_out: bool = False
+    references: References | None = None
 
 
 class StepCompensatedLens(Struct, gc=False, frozen=True):
@@ -159,6 +176,7 @@ class ExecutionCompletedLens(Struct, gc=False, frozen=True):
 
     output: Raw = NULL
     duration_ms: float = 0.0
+    references: References | None = None
 
 
 class ExecutionFailedLens(Struct, gc=False, frozen=True):

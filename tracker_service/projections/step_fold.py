@@ -1,6 +1,6 @@
 """One step event onto one visit of an execution."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Raw
@@ -27,6 +27,7 @@ from tracker_service.projections.state import (
     ExecutionState,
     Visit,
 )
+from tracker_service.projections.stored import ASKED, RECORD_FIELDS, note_stored
 
 
 def fold_step(state: ExecutionState, fact: Fact, changes: Changes) -> None:
@@ -110,6 +111,16 @@ def _keep_output(visit: Visit, raw: Raw) -> None:
         visit.output_data = json_text(raw)
 
 
+def _note_stored(
+    visit: Visit,
+    references: lens.References | None,
+    changes: Changes,
+    fields: Mapping[str, str] = RECORD_FIELDS,
+) -> None:
+    if references is not None:
+        note_stored(changes, references, visit.execution_id, visit.step_id, visit.iteration, fields)
+
+
 def _cancel_question(visit: Visit, fact: Fact, changes: Changes) -> None:
     if visit.status == STEP_WAITING and visit.interaction_id is not None:
         changes.answers.append(Answer(visit.interaction_id, "cancelled", fact.time))
@@ -124,7 +135,7 @@ def _scheduled(_state: ExecutionState, visit: Visit, _fact: Fact, _changes: Chan
     visit.status = STEP_PENDING
 
 
-def _started(state: ExecutionState, visit: Visit, fact: Fact, _changes: Changes) -> None:
+def _started(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
     payload: lens.StepStartedLens = fact.payload  # type: ignore[assignment]
     state.waiting_visits -= visit.status == STEP_WAITING
     visit.status = STEP_RUNNING
@@ -136,6 +147,7 @@ def _started(state: ExecutionState, visit: Visit, fact: Fact, _changes: Changes)
     # Null from the second attempt on: the input is unchanged.
     if payload.attempt == 1 or payload.input != lens.NULL:
         visit.input_data = json_text(payload.input)
+        _note_stored(visit, payload.references, changes)
 
 
 def _attempt_failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
@@ -159,6 +171,7 @@ def _attempt_failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Ch
 def _completed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
     payload: lens.StepCompletedLens = fact.payload  # type: ignore[assignment]
     visit.output_data = json_text(payload.output)
+    _note_stored(visit, payload.references, changes)
     if payload.error != lens.NULL:  # What the fallback answered.
         _note_error(visit, payload.error)
     close_visit(state, visit, STEP_COMPLETED, fact, changes)
@@ -167,6 +180,7 @@ def _completed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes
 def _failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
     payload: lens.StepFailedLens = fact.payload  # type: ignore[assignment]
     _keep_output(visit, payload.output)
+    _note_stored(visit, payload.references, changes)
     _note_error(visit, payload.error)
     close_visit(state, visit, STEP_FAILED, fact, changes)
 
@@ -191,6 +205,7 @@ def _waiting(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
     state.waiting_visits += visit.status != STEP_WAITING
     visit.status = STEP_WAITING
     visit.interaction_id = column_text(payload.interaction_id)
+    _note_stored(visit, payload.references, changes, ASKED)
     _keep_output(visit, payload.output)
     changes.questions.append(
         Question(
@@ -215,6 +230,7 @@ def _resumed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
     payload: lens.StepResumedLens = fact.payload  # type: ignore[assignment]
     state.waiting_visits -= visit.status == STEP_WAITING
     visit.status = STEP_RUNNING
+    _note_stored(visit, payload.references, changes)
     changes.answers.append(
         Answer(
             column_text(payload.interaction_id),

@@ -20,6 +20,7 @@ class Dialect:
     metadata_key: Callable[[str], str]  # key -> the argument that stands for it
     place_in: Callable[[str, str], str]  # text, part -> 1-based place, 0 if it is not there
     epoch_s: Callable[[str], str]  # time -> whole seconds since 1970
+    references: str  # Rows of stored_payloads -> an object by pointer, or null for none
 
 
 POSTGRES = Dialect(
@@ -29,6 +30,8 @@ POSTGRES = Dialect(
     metadata_key=lambda key: key,
     place_in=lambda text, part: f"strpos({text}, {part}::text)",
     epoch_s=lambda time: f"floor(extract(epoch FROM {time}))::bigint",
+    references="json_object_agg(pointer, json_build_object("
+    "'uri', uri, 'sha256', sha256, 'size_bytes', size_bytes))",
 )
 SQLITE = Dialect(
     metadata_text=lambda column, key: (
@@ -38,6 +41,8 @@ SQLITE = Dialect(
     metadata_key=lambda key: f'$."{key}"',
     place_in=lambda text, part: f"instr({text}, {part})",
     epoch_s=lambda time: f"unixepoch({time})",
+    references="NULLIF(json_group_object(pointer, json_object("
+    "'uri', uri, 'sha256', sha256, 'size_bytes', size_bytes)), '{}')",
 )
 
 

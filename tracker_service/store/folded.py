@@ -7,9 +7,11 @@ from msgspec import Raw
 
 from tracker_service.projections.changes import Answer, Changes
 from tracker_service.projections.state import ExecutionState, Visit
+from tracker_service.projections.stored import NO_STEP
 from tracker_service.store import record_sql
 from tracker_service.store.columns import Table
 from tracker_service.store.reading import Row
+from tracker_service.store.stored_payloads import references
 from tracker_service.store.tables import EXECUTIONS, QUESTIONS, VISITS
 
 _PENDING: Final = {
@@ -20,18 +22,23 @@ _PENDING: Final = {
 }
 
 
-def execution_record(state: ExecutionState) -> Row:
+def execution_record(state: ExecutionState, changes: Changes) -> Row:
     """Return the record of an execution."""
     found = _columns(EXECUTIONS, state)
     found["position"] = f"{state.partition}:{state.offset}"
     found["first_position"] = f"{state.partition}:{state.first_offset}"
-    return _record(found, record_sql.EXECUTION)
+    record = _record(found, record_sql.EXECUTION)
+    kept = references(changes.stored_payloads, state.execution_id, NO_STEP, 0)
+    return record | {"references": kept}
 
 
 def step_records(changes: Changes) -> list[Row]:
     """Return the records of the visits, in the order they began."""
     visits = sorted(changes.visits.values(), key=lambda visit: visit.seq)
-    return [_record(_visit(visit), record_sql.STEP) for visit in visits]
+    return [
+        _record(_visit(visit), record_sql.STEP) | {"references": _kept(visit, changes)}
+        for visit in visits
+    ]
 
 
 def interaction_records(changes: Changes) -> list[Row]:
@@ -44,7 +51,19 @@ def interaction_records(changes: Changes) -> list[Row]:
         if found is not None and found["status"] == "pending":
             found.update(_answered(answer))
     in_order = sorted(asked.values(), key=lambda row: (row["created_at"], row["interaction_id"]))
-    return [_record(row, record_sql.INTERACTION) for row in in_order]
+    return [
+        _record(row, record_sql.INTERACTION)
+        | {
+            "references": references(
+                changes.stored_payloads, row["execution_id"], row["step_id"], row["iteration"]
+            )
+        }
+        for row in in_order
+    ]
+
+
+def _kept(visit: Visit, changes: Changes) -> Raw | None:
+    return references(changes.stored_payloads, visit.execution_id, visit.step_id, visit.iteration)
 
 
 def _visit(visit: Visit) -> Row:

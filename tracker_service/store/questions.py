@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from contracts.data_ref import DataRef
+
 Row = dict[str, Any]
 
 MAX_PAGE_ROWS: Final = 500
@@ -110,6 +112,22 @@ class Changed:
 
     rows: Sequence[Row] = field(default_factory=tuple)
     complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """A value in the payload store, and where records of one execution have it."""
+
+    reference: DataRef
+    places: tuple[str, ...]  # JSON pointers into records.
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> "StoredValue | None":
+        """Return what rows of one value say, or None if there are none."""
+        if not rows:
+            return None
+        fields = {name: value for name, value in rows[0].items() if name != "pointer"}
+        return cls(DataRef(**fields), tuple(sorted(row["pointer"] for row in rows)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from tracker_service.store.questions import (
     Row,
     Sort,
     Statistics,
+    StoredValue,
     Window,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "Row",
     "Sort",
     "Statistics",
+    "StoredValue",
     "Window",
 ]
 
@@ -108,6 +110,9 @@ class ReadModel(Protocol):
 
     async def command(self, command_id: str) -> CommandOutcome:
         """Return what became of a command."""
+
+    async def stored_payload(self, execution_id: str, sha256: str) -> StoredValue | None:
+        """Return where a value that records of the execution refer to is, or None."""
 
     async def statistics(self) -> Row:
         """Return counts by status and the mean duration of completed executions."""

@@ -35,6 +35,21 @@ STATUS_CHANGE: Final = "seq, status, changed_at"
 COMPENSATION: Final = (
     "step_id, iteration, seq, compensated_at, output_data, error_info, duration_ms"
 )
+_KEYS: Final = {
+    "pipeline_executions": (EXECUTION, ("execution_id",), " AND p.step_id = ''"),
+    "step_executions": (STEP, ("execution_id", "step_id", "iteration"), ""),
+    "interactions": (INTERACTION, ("execution_id", "step_id", "iteration"), ""),
+}
+
+
+def with_references(table: str, object_of_rows: str) -> str:
+    """Return the select list of a table's records, and which of their values are stored apart."""
+    columns, keys, more = _KEYS[table]
+    rows = " AND ".join(f"p.{key} = {table}.{key}" for key in keys) + more
+    stored = f"SELECT {object_of_rows} FROM stored_payloads AS p WHERE {rows}"  # noqa: S608
+    return f'{columns}, ({stored}) AS "references"'
+
+
 JSON_COLUMNS: Final = frozenset(
     {
         "input_data",
@@ -48,6 +63,7 @@ JSON_COLUMNS: Final = frozenset(
         "channels",
         "assigned_users",
         "definition",
+        "references",
     }
 )
 

@@ -28,6 +28,7 @@ from tracker_service.store.questions import (
     Row,
     Sort,
     Statistics,
+    StoredValue,
     Window,
 )
 from tracker_service.store.reading import MAX_RELATIVES, MAX_STEP_ROWS
@@ -117,7 +118,7 @@ class SqlReadModel(ABC):
     async def execution(self, execution_id: str) -> Row | None:
         """Return one execution."""
         return await self._one(
-            f"SELECT {record_sql.EXECUTION} FROM pipeline_executions "  # noqa: S608 - constants
+            f"SELECT {self._columns('pipeline_executions')} FROM pipeline_executions "  # noqa: S608
             "WHERE execution_id = $1",
             execution_id,
         )
@@ -137,7 +138,7 @@ class SqlReadModel(ABC):
     ) -> Sequence[Row]:
         """Return an execution's visits in the order they began."""
         return await self._fetch(
-            f"SELECT {record_sql.STEP} FROM step_executions "  # noqa: S608 - constants
+            f"SELECT {self._columns('step_executions')} FROM step_executions "  # noqa: S608
             "WHERE execution_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
             execution_id,
             after_seq,
@@ -188,7 +189,7 @@ class SqlReadModel(ABC):
         if execution_id is not None:
             conditions.append(f"execution_id = {values.add(execution_id)}")
         return await self._fetch(
-            f"SELECT {record_sql.INTERACTION} FROM interactions "  # noqa: S608 - constants
+            f"SELECT {self._columns('interactions')} FROM interactions "  # noqa: S608 - constants
             f"WHERE {' AND '.join(conditions)} "
             f"ORDER BY created_at, interaction_id LIMIT {values.add(limit)}",
             *values,
@@ -197,7 +198,7 @@ class SqlReadModel(ABC):
     async def interaction(self, interaction_id: str) -> Row | None:
         """Return one question to a person."""
         return await self._one(
-            f"SELECT {record_sql.INTERACTION} FROM interactions "  # noqa: S608 - constants
+            f"SELECT {self._columns('interactions')} FROM interactions "  # noqa: S608 - constants
             "WHERE interaction_id = $1",
             interaction_id,
         )
@@ -208,6 +209,16 @@ class SqlReadModel(ABC):
         return CommandOutcome(command_id, "unknown") if row is None else CommandOutcome(
             command_id, **row
         )  # fmt: skip
+
+    async def stored_payload(self, execution_id: str, sha256: str) -> StoredValue | None:
+        """Return where a value that records of the execution refer to is."""
+        rows = await self._fetch(
+            "SELECT DISTINCT pointer, uri, sha256, size_bytes FROM stored_payloads "
+            "WHERE execution_id = $1 AND sha256 = $2",
+            execution_id,
+            sha256,
+        )
+        return StoredValue.of(rows)
 
     async def statistics(self) -> Row:
         """Return counts by status and the mean duration of completed executions."""
@@ -252,6 +263,9 @@ class SqlReadModel(ABC):
         counted = await self._ask(statistics_sql.looked_at(window, limit))
         found = int(counted[0]["found"])
         return Statistics(rows, min(found, limit), found <= limit)
+
+    def _columns(self, table: str) -> str:
+        return record_sql.with_references(table, self.dialect.references)
 
     async def _of_execution(self, table: str, columns: str, execution_id: str) -> Sequence[Row]:
         return await self._fetch(

@@ -23,6 +23,7 @@ from tracker_service.projections.state import (
     Visit,
 )
 from tracker_service.store.columns import Table, columns
+from tracker_service.store.stored_payloads import STORED_PAYLOADS
 
 
 def _execution_row(state: ExecutionState) -> tuple[Any, ...]:
@@ -278,6 +279,7 @@ def side_rows(changes: Changes) -> list[tuple[Table[Any], list[Sequence[Any]]]]:
         (COMPENSATIONS, changes.compensations),
         (APPLIED_COMMANDS, changes.applied_commands.values()),
         (REFUSED_COMMANDS, changes.refused_commands.values()),
+        (STORED_PAYLOADS, changes.stored_payloads),
     )
     rows = ((table, [table.row(result) for result in results]) for table, results in tables)
     return [(table, found) for table, found in rows if found]

@@ -107,6 +107,19 @@ CREATE TABLE step_compensations (
     PRIMARY KEY (execution_id, step_id, iteration)
 );
 
+-- Values kept in the payload store: which of a record's, by JSON pointer, and where. step_id is
+-- empty for the execution's own record.
+CREATE TABLE stored_payloads (
+    execution_id text COLLATE "C" NOT NULL,
+    step_id text COLLATE "C" NOT NULL,
+    iteration integer NOT NULL,
+    pointer text COLLATE "C" NOT NULL,
+    uri text NOT NULL,
+    sha256 text NOT NULL,
+    size_bytes bigint NOT NULL,
+    PRIMARY KEY (execution_id, step_id, iteration, pointer)
+);
+
 CREATE TABLE interactions (
     interaction_id text COLLATE "C" PRIMARY KEY,
     execution_id text COLLATE "C" NOT NULL,

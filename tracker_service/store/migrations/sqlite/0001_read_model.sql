@@ -106,6 +106,19 @@ CREATE TABLE step_compensations (
     PRIMARY KEY (execution_id, step_id, iteration)
 );
 
+-- Values kept in the payload store: which of a record's, by JSON pointer, and where. step_id is
+-- empty for the execution's own record.
+CREATE TABLE stored_payloads (
+    execution_id text NOT NULL,
+    step_id text NOT NULL,
+    iteration integer NOT NULL,
+    pointer text NOT NULL,
+    uri text NOT NULL,
+    sha256 text NOT NULL,
+    size_bytes integer NOT NULL,
+    PRIMARY KEY (execution_id, step_id, iteration, pointer)
+);
+
 CREATE TABLE interactions (
     interaction_id text PRIMARY KEY,
     execution_id text NOT NULL,
