@@ -1,7 +1,6 @@
 """The executor's composition root: settings in, a running service out."""
 
 import asyncio
-import importlib
 import signal
 from functools import partial
 from pathlib import Path
@@ -19,8 +18,7 @@ from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.loading import Allowlist
 from executor_service.loop_watch import LoopWatch
 from executor_service.payloads import Payloads
-from executor_service.registry import ServiceRegistry
-from executor_service.service_errors import BadSetting
+from executor_service.service_loading import load_services
 from executor_service.settings import ExecutorSettings
 from executor_service.slots import ExecutionSlots
 from executor_service.workplace import Workplace
@@ -74,7 +72,7 @@ def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Workpl
         catalogue=DefinitionCatalogue(Allowlist(settings.allowed_modules), folder),
         slots=ExecutionSlots(settings.max_executions_in_flight),
         clock=SystemClock(),
-        services=_services(settings.services),
+        services=load_services(settings.services),
         set_aside=source.set_aside,
         payloads=_payloads(settings),
         partition_of=partial(partition_of, partitions=settings.partitions),
@@ -84,23 +82,6 @@ def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Workpl
 def _payloads(settings: ExecutorSettings) -> Payloads:
     store = FsspecStore(settings.payload_store) if settings.payload_store else None
     return Payloads(store, settings.max_inline_bytes)
-
-
-def _services(entry: str | None) -> ServiceRegistry:
-    """Call the configured factory; it is the operator's own setting, never data of the network."""
-    if entry is None:
-        return ServiceRegistry()
-    module_name, _, function_name = entry.partition(":")
-    try:
-        registry = getattr(importlib.import_module(module_name), function_name)()
-    except (ImportError, AttributeError) as error:
-        raise BadSetting(
-            f"STEPLOG_SERVICES={entry!r} can't be loaded: {error}; "
-            "give it as package.module:function."
-        ) from error
-    if not isinstance(registry, ServiceRegistry):
-        raise BadSetting(f"STEPLOG_SERVICES={entry!r} does not return a ServiceRegistry.")
-    return registry
 
 
 def _stop_signal() -> asyncio.Event:

@@ -10,6 +10,8 @@ from steplog.errors import BadInput
 
 DEFAULT_DATA_DIR = Path(".steplog")
 DEFAULT_API_PORT = 8400
+# Of embedded mode, in the data folder.
+DEFAULT_DATA_FILE = "steplog.db"
 
 
 class SteplogSettings(BaseSettings):
@@ -31,6 +33,8 @@ class SteplogSettings(BaseSettings):
     # What the executor may import; unset, `steplog check` allows every module.
     step_modules: str = ""
     data_dir: Path = DEFAULT_DATA_DIR
+    # Embedded mode: the one file that everything is in. Unset, the pair is meant.
+    data_file: Path | None = None
     api_host: str = "127.0.0.1"
     # Unset: the default port if it is free, else any free one.
     api_port: int | None = Field(default=None, ge=1, le=65535)

@@ -9,9 +9,9 @@ from typing import Any
 from rich.progress import track
 
 from contracts.records import ExecutionRecord, ExecutionStatus, StepStatus
-from steplog.addresses import find_addresses
 from steplog.cli.console import err, out, plain_table, print_json
 from steplog.cli.over import Over, executions_over
+from steplog.cli.sources import open_client
 from steplog.cli.submitting import applied_in_time
 from steplog.client import Steplog
 from steplog.errors import CommandWasRefused, ExecutionDidNotComplete
@@ -50,7 +50,7 @@ async def fork_failed(settings: SteplogSettings, wanted: BulkFork, *, as_json: b
         ExecutionDidNotComplete: one of the canaries did not; the rest is left alone.
         CommandWasRefused: the executor refused some; the others are on their way.
     """
-    async with Steplog.connect(find_addresses(settings)) as steplog:
+    async with open_client(settings) as steplog:
         points = [point async for point in _points(steplog, wanted)]
         if wanted.dry_run:
             _tell(points, [], as_json=as_json)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.submitting import ExecutionId, submit
 
 
@@ -13,10 +13,12 @@ def cancel(
     reason: Annotated[str, typer.Option(help="Why; kept in the history.")] = "",
     as_json: AsJson = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Stop an execution before its next step; running async steps are cancelled."""
     submit(
-        settings_with(data_dir),
+        settings_with(data_dir, embedded=embedded, data=data),
         lambda steplog: steplog.cancel(execution_id, reason),
         "Execution {id} is cancelled.",
         as_json=as_json,

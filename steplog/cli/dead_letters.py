@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -11,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from steplog.cli.console import moment, out, print_json
-from steplog.cli.options import AsJson, DataDir
+from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.read_model import open_letters
+from steplog.settings import SteplogSettings
 from tracker_service import quarantine
 from tracker_service.store.letters import (
     APPLIED,
@@ -38,10 +38,14 @@ def list_letters(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MAX_LISTED)] = 100,
     as_json: AsJson = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """List records set aside, oldest first."""
+    settings = settings_with(data_dir, embedded=embedded, data=data)
     found = _with_letters(
-        data_dir, lambda letters: letters.letters(unresolved=not include_resolved, limit=limit)
+        settings,
+        lambda letters: letters.letters(unresolved=not include_resolved, limit=limit),
     )
     if as_json:
         print_json([_as_json(letter) for letter in found])
@@ -52,9 +56,16 @@ def list_letters(
 
 
 @app.command()
-def show(number: Number, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+def show(
+    number: Number,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
+) -> None:
     """Show one record with its headers and value as they came."""
-    letter = _with_letters(data_dir, lambda letters: letters.letter(number))
+    settings = settings_with(data_dir, embedded=embedded, data=data)
+    letter = _with_letters(settings, lambda letters: letters.letter(number))
     if as_json:
         print_json(_as_json(letter))
         return
@@ -66,10 +77,18 @@ def show(number: Number, as_json: AsJson = False, data_dir: DataDir = None) -> N
 
 
 @app.command()
-def retry(number: Number, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+def retry(
+    number: Number,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
+) -> None:
     """Apply a record, and what is parked behind it, once its cause is gone."""
+    settings = settings_with(data_dir, embedded=embedded, data=data)
     _tell(
-        _with_letters(data_dir, lambda letters: quarantine.retry(letters, number)), as_json=as_json
+        _with_letters(settings, lambda letters: quarantine.retry(letters, number)),
+        as_json=as_json,
     )
 
 
@@ -79,20 +98,24 @@ def skip(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Go on without a record; its execution's row stays marked incomplete."""
     if not yes:
         typer.confirm(f"Go on without dead letter {number} for good?", abort=True)
+    settings = settings_with(data_dir, embedded=embedded, data=data)
     _tell(
-        _with_letters(data_dir, lambda letters: quarantine.skip(letters, number)), as_json=as_json
+        _with_letters(settings, lambda letters: quarantine.skip(letters, number)),
+        as_json=as_json,
     )
 
 
 def _with_letters(
-    data_dir: Path | None, work: Callable[[DeadLetters], Awaitable[ResultT]]
+    settings: SteplogSettings, work: Callable[[DeadLetters], Awaitable[ResultT]]
 ) -> ResultT:
     async def run() -> ResultT:
-        async with open_letters(data_dir) as letters:
+        async with open_letters(settings) as letters:
             return await work(letters)
 
     return asyncio.run(run())

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from steplog.cli.bulk_fork import BulkFork, fork_failed
-from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.reading import value_of
 from steplog.cli.since import moment_before_now
 from steplog.cli.submitting import submit
@@ -45,6 +45,8 @@ def fork(
     dry_run: DryRun = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Begin new executions from recorded points of others.
 
@@ -52,7 +54,7 @@ def fork(
     run anew. The origin stays as it is.
     """
     input_patch = _patch(patch)
-    settings = settings_with(data_dir)
+    settings = settings_with(data_dir, embedded=embedded, data=data)
     if failed:
         if execution_id is not None or since is None:
             raise BadInput("Give --failed with --since and without an ID, or an ID with --from.")

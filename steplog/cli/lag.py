@@ -6,17 +6,23 @@ from typing import Any
 
 import typer
 
-from steplog.addresses import api_url
 from steplog.cli.console import out, plain_table, print_json
-from steplog.cli.options import AsJson, DataDir, settings_with
-from steplog.read_api import ReadApi
+from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
+from steplog.cli.sources import open_read
+from steplog.settings import SteplogSettings
 
 EXIT_AWAY = 1
 
 
-def lag(as_json: AsJson = False, data_dir: DataDir = None) -> None:
+def lag(
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
+) -> None:
     """Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at it."""
-    freshness = asyncio.run(_read(api_url(settings_with(data_dir))))
+    settings = settings_with(data_dir, embedded=embedded, data=data)
+    freshness = asyncio.run(_read(settings))
     if as_json:
         print_json(freshness)
     else:
@@ -25,12 +31,9 @@ def lag(as_json: AsJson = False, data_dir: DataDir = None) -> None:
         raise typer.Exit(EXIT_AWAY)
 
 
-async def _read(url: str) -> dict[str, Any]:
-    read = ReadApi(url)
-    try:
+async def _read(settings: SteplogSettings) -> dict[str, Any]:
+    async with open_read(settings) as read:
         answer = await read.get("/readyz")
-    finally:
-        await read.close()
     return {"tracker": answer["tracker"], **answer["freshness"]}
 
 

@@ -9,7 +9,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.records import ExecutionRecord, ExecutionStatus
-from steplog.addresses import api_url
 from steplog.cli.console import (
     duration,
     out,
@@ -20,8 +19,10 @@ from steplog.cli.console import (
 )
 from steplog.cli.execution_view import print_past
 from steplog.cli.moments import AsOf, as_of_parameter
-from steplog.cli.options import AsJson, DataDir, settings_with
-from steplog.read_api import ExecutionPage, ReadApi
+from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
+from steplog.cli.sources import open_read
+from steplog.read_api import ExecutionPage
+from steplog.settings import SteplogSettings
 
 MAX_PAGE = 200
 
@@ -38,9 +39,11 @@ def ls(
     as_of: AsOf = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """List executions, newest first; with --as-of as they stood then."""
-    url = api_url(settings_with(data_dir))
+    settings = settings_with(data_dir, embedded=embedded, data=data)
     filters = {
         "status": status,
         "pipeline_id": pipeline,
@@ -48,7 +51,7 @@ def ls(
         "cursor": cursor,
         "as_of": as_of_parameter(as_of),
     }
-    page = asyncio.run(_read(url, filters))
+    page = asyncio.run(_read(settings, filters))
     if as_json:
         print_json(dict(page.answer))
         return
@@ -61,12 +64,9 @@ def ls(
         out.print(f"[dim]More: --cursor {page.next_cursor}[/]", soft_wrap=True)
 
 
-async def _read(url: str, filters: dict[str, str | int | None]) -> ExecutionPage:
-    read = ReadApi(url)
-    try:
+async def _read(settings: SteplogSettings, filters: dict[str, str | int | None]) -> ExecutionPage:
+    async with open_read(settings) as read:
         return await read.executions(**filters)
-    finally:
-        await read.close()
 
 
 def _table(page: ExecutionPage) -> Table:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from steplog.settings import SteplogSettings, load_settings
+from steplog.settings import DEFAULT_DATA_FILE, SteplogSettings, load_settings
 
 DataDir = Annotated[
     Path | None,
@@ -15,11 +15,33 @@ DataDir = Annotated[
         show_default=False,
     ),
 ]
+EmbeddedMode = Annotated[
+    bool, typer.Option("--embedded", help="Embedded mode: one process, one SQLite file, no broker.")
+]
+DataFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        help="File of embedded mode (or STEPLOG_DATA_FILE; default: ./.steplog/steplog.db).",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-def settings_with(data_dir: Path | None = None, api_port: int | None = None) -> SteplogSettings:
+def settings_with(
+    data_dir: Path | None = None,
+    api_port: int | None = None,
+    *,
+    embedded: bool = False,
+    data: Path | None = None,
+) -> SteplogSettings:
     """Return the settings of the environment, with what the command line says on top."""
-    given = {"data_dir": data_dir, "api_port": api_port}
+    given = {"data_dir": data_dir, "api_port": api_port, "data_file": data}
     changed = {name: value for name, value in given.items() if value is not None}
-    return load_settings().model_copy(update=changed)
+    settings = load_settings().model_copy(update=changed)
+    if embedded and settings.data_file is None:
+        file = settings.data_dir / DEFAULT_DATA_FILE
+        return settings.model_copy(update={"data_file": file})
+    return settings

@@ -2,14 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from steplog.cli.console import out
-from steplog.cli.options import DataDir
+from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.read_model import open_store
+from steplog.settings import SteplogSettings
 from tracker_service.store.pruning import prune_in_batches
 
 
@@ -18,17 +18,20 @@ def prune(
         float, typer.Option("--older-than", min=0, help="Days since an execution ended.")
     ],
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Remove the rows of executions that ended long ago; `steplog rebuild` brings them back."""
     before = datetime.now(UTC) - timedelta(days=older_than_days)
-    removed = asyncio.run(_prune(before, data_dir))
+    settings = settings_with(data_dir, embedded=embedded, data=data)
+    removed = asyncio.run(_prune(before, settings))
     out.print(f"{removed} executions removed from the rows; the log keeps them.")
 
 
-async def _prune(before: datetime, data_dir: Path | None) -> int:
+async def _prune(before: datetime, settings: SteplogSettings) -> int:
     removed = 0
     with out.status("looking for what ended") as status:
-        async with open_store(data_dir) as store:
+        async with open_store(settings) as store:
             async for removed in prune_in_batches(store, before):
                 status.update(f"{removed} executions removed")
     return removed

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-from steplog.cli.options import settings_with
+from steplog.cli.sources import refuse_missing
 from steplog.errors import StackBusy
 from steplog.local.data_folder import DataFolder
+from steplog.settings import SteplogSettings
 from tracker_service.store.letters import DeadLetters
 from tracker_service.store.opening import dead_letters_of, store_for
 from tracker_service.store.port import Store
@@ -14,13 +14,12 @@ from tracker_service.store.port import Store
 CONNECTIONS = 2
 
 
-def find_database_url(data_dir: Path | None) -> str:
+def find_database_url(settings: SteplogSettings) -> str:
     """Return the database's URL.
 
     Raises:
         StackBusy: none is set and no stack runs on the data folder.
     """
-    settings = settings_with(data_dir)
     if settings.database_url is not None:
         return settings.database_url
     folder = DataFolder(settings.data_dir)
@@ -34,9 +33,14 @@ def find_database_url(data_dir: Path | None) -> str:
 
 
 @asynccontextmanager
-async def open_store(data_dir: Path | None) -> AsyncIterator[Store]:
-    """Yield the writing side of the read model."""
-    store = store_for(find_database_url(data_dir), max_connections=CONNECTIONS)
+async def open_store(settings: SteplogSettings) -> AsyncIterator[Store]:
+    """Yield the writing side of the read model: of a file of embedded mode, or of the pair."""
+    if settings.data_file is None:
+        url = find_database_url(settings)
+    else:
+        refuse_missing(settings.data_file)
+        url = f"sqlite:///{settings.data_file}"
+    store = store_for(url, max_connections=CONNECTIONS)
     await store.open()
     try:
         yield store
@@ -45,7 +49,7 @@ async def open_store(data_dir: Path | None) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def open_letters(data_dir: Path | None) -> AsyncIterator[DeadLetters]:
+async def open_letters(settings: SteplogSettings) -> AsyncIterator[DeadLetters]:
     """Yield the dead letters of the read model."""
-    async with open_store(data_dir) as store:
+    async with open_store(settings) as store:
         yield dead_letters_of(store)

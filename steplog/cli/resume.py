@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.reading import value_of
 from steplog.cli.submitting import ExecutionId, submit
 
@@ -20,11 +20,13 @@ def resume(
     ] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Answer a step that waits for a person."""
     human_input = value_of(answer)
     submit(
-        settings_with(data_dir),
+        settings_with(data_dir, embedded=embedded, data=data),
         lambda steplog: steplog.resume(execution_id, human_input, step),
         "Execution {id} goes on with the answer.",
         as_json=as_json,

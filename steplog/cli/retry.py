@@ -1,16 +1,22 @@
 """`steplog retry`: go on where a failed execution stopped."""
 
-from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.submitting import ExecutionId, submit
 
 
-def retry(execution_id: ExecutionId, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+def retry(
+    execution_id: ExecutionId,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
+) -> None:
     """Begin a new execution that goes on where a failed or cancelled one stopped.
 
     What had ended is taken over; the failed execution stays as it is.
     """
     submit(
-        settings_with(data_dir),
+        settings_with(data_dir, embedded=embedded, data=data),
         lambda steplog: steplog.retry(execution_id),
         "Execution {id} goes on from there.",
         as_json=as_json,

@@ -18,7 +18,7 @@ def rebuild_order(
     Raises:
         BadInput: the rows are not in PostgreSQL, or `into` is no name of a schema.
     """
-    database_url = find_database_url(data_dir)
+    database_url = find_database_url(settings_with(data_dir))
     if not database_url.startswith(("postgres://", "postgresql://")):
         raise BadInput(
             "Only rows in PostgreSQL are rebuilt beside the live ones; of an embedded steplog "

@@ -2,22 +2,22 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 import typer
 from rich.status import Status
 
 from contracts.records import ExecutionRecord, ExecutionStatus
-from steplog.addresses import find_addresses
 from steplog.cli.console import err, out, print_json
 from steplog.cli.execution_view import print_execution
-from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.reading import pipeline_of, value_of
 from steplog.cli.show import read_execution
+from steplog.cli.sources import open_client
 from steplog.client import Steplog
 from steplog.errors import ExecutionDidNotComplete
 from steplog.sending import Submitted
-from steplog.settings import SteplogSettings
 
 
 def run(
@@ -37,26 +37,30 @@ def run(
     ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Run a pipeline.
 
     Without --wait the command is in the log when this returns, and what became of it is seen with
-    `steplog show`.
+    `steplog show`. With --embedded and --wait it runs in this process, on one SQLite file.
     """
     asked = pipeline_of(pipeline)
     given = value_of(input)
-    asyncio.run(_run(settings_with(data_dir), asked, given, execution_id, wait, as_json))
+    settings = settings_with(data_dir, embedded=embedded, data=data)
+    place = open_client(settings, runs=wait)
+    asyncio.run(_run(place, asked, given, execution_id, wait, as_json))
 
 
 async def _run(
-    settings: SteplogSettings,
+    place: AbstractAsyncContextManager[Steplog],
     pipeline: str | Mapping[str, Any],
     given: Any,
     execution_id: str | None,
     wait: bool,
     as_json: bool,
 ) -> None:
-    async with Steplog.connect(find_addresses(settings)) as steplog:
+    async with place as steplog:
         submitted = await steplog.run(pipeline, given, execution_id=execution_id)
         if not wait:
             _tell_submitted(submitted, as_json)

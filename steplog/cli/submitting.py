@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from steplog.addresses import find_addresses
 from steplog.cli.console import out, print_json
+from steplog.cli.sources import open_client
 from steplog.client import Steplog
 from steplog.sending import Submitted
 from steplog.settings import SteplogSettings
@@ -47,7 +47,7 @@ def submit(settings: SteplogSettings, ask: Asking, done: str, *, as_json: bool) 
 
 
 async def _submit(settings: SteplogSettings, ask: Asking) -> tuple[Submitted, bool]:
-    async with Steplog.connect(find_addresses(settings)) as steplog:
+    async with open_client(settings) as steplog:
         submitted = await ask(steplog)
         return submitted, await applied_in_time(steplog, submitted)
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from steplog.cli.console import out
-from steplog.cli.options import DataDir, settings_with
+from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.stack_display import StackDisplay, print_addresses
-from steplog.errors import ServerNotStarted
+from steplog.errors import BadInput, ServerNotStarted
 from steplog.local.data_folder import DataFolder
 from steplog.local.interrupts import interrupt_on_stop_signals
 from steplog.local.stack import Stack
@@ -32,13 +32,24 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return once it runs; `steplog down` stops it.")
     ] = False,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Start Kafka, PostgreSQL, the executor, the tracker and the API on this machine.
 
     Addresses given by KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL are used as they are; else servers
     run in containers if a Docker engine answers, else as child processes. Ctrl-C stops everything.
+
+    With --embedded there is no broker and no database server: one process serves one SQLite file.
     """
-    settings = settings_with(data_dir, api_port)
+    settings = settings_with(data_dir, api_port, embedded=embedded, data=data)
+    if settings.data_file is not None:
+        from steplog.cli.embedded_up import up_embedded  # noqa: PLC0415 - slow to import
+
+        if detach:
+            raise BadInput("--embedded runs in this process; leave --detach out.")
+        up_embedded(settings.data_file, settings)
+        return
     if detach:
         _run_detached(settings)
     else:

@@ -11,12 +11,11 @@ from rich.text import Text
 from rich.tree import Tree
 
 from contracts.records import ExecutionStatus, StepRecord, StepStatus
-from steplog.addresses import api_url
 from steplog.cli.console import STATUS_STYLES, duration, out, styled_status
-from steplog.cli.options import DataDir, settings_with
+from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
+from steplog.cli.sources import open_read
 from steplog.cli.submitting import ExecutionId
 from steplog.errors import ExecutionDidNotComplete
-from steplog.read_api import ReadApi
 from steplog.settings import SteplogSettings
 from steplog.watching import Glimpse, glimpses
 
@@ -38,9 +37,11 @@ def watch(
         typer.Option("--plain", help="A line for each change, as where output is no terminal."),
     ] = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Watch an execution until it has ended; exits with 2 if it failed or was cancelled."""
-    settings = settings_with(data_dir)
+    settings = settings_with(data_dir, embedded=embedded, data=data)
     live = out.is_terminal and not plain
     last = asyncio.run(
         _watch_live(settings, execution_id) if live else _tell(settings, execution_id)
@@ -52,20 +53,16 @@ def watch(
 
 
 async def _watch_live(settings: SteplogSettings, execution_id: str) -> Glimpse:
-    read = ReadApi(api_url(settings))
-    try:
+    async with open_read(settings) as read:
         with Live(console=out, auto_refresh=False) as display:
             async for glimpse in glimpses(read, execution_id):
                 display.update(tree(glimpse), refresh=True)
         return glimpse
-    finally:
-        await read.close()
 
 
 async def _tell(settings: SteplogSettings, execution_id: str) -> Glimpse:
-    read = ReadApi(api_url(settings))
     told: dict[tuple[str, int], str] = {}
-    try:
+    async with open_read(settings) as read:
         async for glimpse in glimpses(read, execution_id):
             for step in glimpse.steps:
                 if told.get((step.step_id, step.iteration)) != step.status:
@@ -73,8 +70,6 @@ async def _tell(settings: SteplogSettings, execution_id: str) -> Glimpse:
                     out.print(_line(step))
         out.print(f"{escape(execution_id)} {styled_status(glimpse.execution.status)}")
         return glimpse
-    finally:
-        await read.close()
 
 
 def tree(glimpse: Glimpse) -> RenderableType:

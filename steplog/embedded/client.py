@@ -2,25 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import httpx
-
 from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord
 from executor_service import ServiceRegistry
+from steplog.blocking import BlockingSteplog
 from steplog.client import Steplog
 from steplog.embedded.node import Node, running_node
+from steplog.embedded.reading import in_process
 from steplog.embedded.sender import EmbeddedSender
 from steplog.embedded.settings import DEFAULT_IN_FLIGHT, EmbeddedSettings
 from steplog.errors import CommandWasRefused
 from steplog.read_api import ReadApi
 from steplog.sending import Submitted
-from tracker_service.http_api.app import make_app
-
-# The API's answers without a network between: the very same application.
-_URL = "http://embedded"
 
 ResultT = TypeVar("ResultT")
 
@@ -55,10 +51,16 @@ class Embedded(Steplog):
         )
         async with AsyncExitStack() as stack:
             node = await stack.enter_async_context(running_node(settings))
-            transport = httpx.ASGITransport(make_app(node.model, node.topic))
-            read = ReadApi(_URL, transport)
+            read = in_process(node.model, node.topic)
             stack.push_async_callback(read.close)
             yield cls(node, read)
+
+    @classmethod
+    def blocking(
+        cls, path: Path | str, *, step_modules: Sequence[str] | None = None
+    ) -> AbstractContextManager[BlockingSteplog]:
+        """Open the file for code without an event loop; executions go on in a thread."""
+        return BlockingSteplog.over(cls.open(path, step_modules=step_modules))
 
     async def applied(self, submitted: Submitted) -> None:
         """Return once a command shows in the rows; raises `CommandWasRefused`."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from contracts.codec import encode_command
 from contracts.commands import Command
 from contracts.envelope import SentCommand
+from executor_service.adapters.embedded_event_log import PARTITIONS
 from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.event_log import MAX_RECORD_BYTES
 from steplog.errors import BadInput
@@ -39,4 +40,4 @@ class EmbeddedSender:
 
     async def partitions(self) -> int:
         """Return 1: a file has no partitions."""
-        return 1
+        return PARTITIONS

@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from contracts.topics import Topics, topics_for
 from executor_service import ServiceRegistry
 from executor_service.adapters.embedded_event_log import PARTITIONS
+from executor_service.service_loading import load_services
+from executor_service.settings import ExecutorSettings
+from steplog.errors import BadInput
 
 # Beyond this many the rest waits in the log: more at once would only share one processor.
 DEFAULT_IN_FLIGHT = 256
@@ -34,3 +39,26 @@ class EmbeddedSettings:
     def topics(self) -> Topics:
         """Return the topics by the names they have in answers and rows."""
         return topics_for(partitions=PARTITIONS)
+
+
+def settings_of_environment(path: Path) -> EmbeddedSettings:
+    """Return what the executor's own variables say, for a file.
+
+    Raises:
+        BadInput: one of them can't be used.
+    """
+    try:
+        told = ExecutorSettings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]).upper()
+        raise BadInput(f"The setting STEPLOG_{name} is wrong: {first['msg']}.") from error
+    limit_is_set = "max_executions_in_flight" in told.model_fields_set
+    return EmbeddedSettings(
+        path,
+        told.allowed_modules,
+        Path(told.pipelines_dir) if told.pipelines_dir else None,
+        load_services(told.services),
+        told.max_executions_in_flight if limit_is_set else DEFAULT_IN_FLIGHT,
+        told.shutdown_grace_s,
+    )

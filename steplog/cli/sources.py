@@ -1,0 +1,49 @@
+"""Where commands go and answers come from: the pair somewhere, or a file of embedded mode."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from steplog.addresses import api_url, find_addresses
+from steplog.client import Steplog
+from steplog.errors import BadInput
+from steplog.read_api import ReadApi
+from steplog.settings import SteplogSettings
+
+
+@asynccontextmanager
+async def open_read(settings: SteplogSettings) -> AsyncIterator[ReadApi]:
+    """Yield the API that answers for the file of embedded mode, or else for the pair."""
+    if settings.data_file is not None:
+        refuse_missing(settings.data_file)
+        # Here, so that no other command pays for loading what only embedded mode needs.
+        from steplog.embedded.reading import open_embedded_read  # noqa: PLC0415
+
+        async with open_embedded_read(settings.data_file) as embedded_read:
+            yield embedded_read
+        return
+    read = ReadApi(api_url(settings))
+    try:
+        yield read
+    finally:
+        await read.close()
+
+
+def open_client(
+    settings: SteplogSettings, *, runs: bool = True
+) -> AbstractAsyncContextManager[Steplog]:
+    """Return a client to enter; in embedded mode what is in the file runs meanwhile, if `runs`."""
+    if settings.data_file is not None:
+        from steplog.cli.embedded_run import embedded_client  # noqa: PLC0415
+
+        return embedded_client(settings.data_file, settings, runs=runs)
+    return Steplog.connect(find_addresses(settings))
+
+
+def refuse_missing(file: Path) -> None:
+    """Raise `BadInput` where there is no file."""
+    if not file.is_file():
+        raise BadInput(
+            f"There is no file {file}; `steplog up --embedded` or `steplog run FILE --embedded` "
+            "makes one, or name another with --data."
+        )

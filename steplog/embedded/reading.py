@@ -1,0 +1,62 @@
+"""Answers from a file of embedded mode, whoever has it open.
+
+Its server answers while one runs on it. Where nothing has the file open, what the log holds is
+applied to the rows first, so that an answer never misses what is recorded.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from executor_service.adapters.embedded_file import EmbeddedFile
+from executor_service.adapters.embedded_lock import EmbeddedLock
+from steplog.embedded.settings import EmbeddedSettings
+from steplog.embedded.tail import EventTail
+from steplog.read_api import ReadApi
+from tracker_service.http_api.app import make_app
+from tracker_service.store.sqlite import SqliteReadModel, SqliteStore
+from tracker_service.tailing import TailingTracker
+
+# The API's answers without a network between: the very same application.
+IN_PROCESS_URL = "http://embedded"
+
+
+def in_process(model: SqliteReadModel, topic: str) -> ReadApi:
+    """Return the API over a read model of this process."""
+    return ReadApi(IN_PROCESS_URL, httpx.ASGITransport(make_app(model, topic)))
+
+
+@asynccontextmanager
+async def open_embedded_read(path: Path) -> AsyncIterator[ReadApi]:
+    """Yield an API that answers for the file.
+
+    Raises:
+        FileRefused: it can't be used.
+    """
+    holder = EmbeddedLock(path).holder()
+    async with AsyncExitStack() as stack:
+        if holder is not None and holder.api_url is not None:
+            read = ReadApi(holder.api_url)
+        else:
+            if holder is None:
+                await caught_up(path)
+            model = SqliteReadModel(path)
+            await model.open()
+            stack.push_async_callback(model.close)
+            read = in_process(model, EmbeddedSettings(path).topics.events.name)
+        stack.push_async_callback(read.close)
+        yield read
+
+
+async def caught_up(path: Path) -> None:
+    """Return once the rows hold everything the log holds; nothing may have the file open."""
+    async with AsyncExitStack() as stack:
+        file = await stack.enter_async_context(EmbeddedFile(path))
+        store = SqliteStore(path, turn=file.turn)
+        await store.open()
+        stack.push_async_callback(store.close)
+        tracker = TailingTracker(store, EmbeddedSettings(path).topics.events.name, EventTail(file))
+        await tracker.start()
+        await tracker.catch_up()
