@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Mapping
 
 from tracker_service.events_log import EventsLog
+from tracker_service.kafka_commands import KafkaCommands
 from tracker_service.kafka_events_log import KafkaEventsLog
 from tracker_service.log_reader import check_bounds, read_bounds
 from tracker_service.projections.errors import TrackerError
@@ -49,6 +50,11 @@ def make_read_model(settings: Settings) -> ReadModel:
 def make_events_log(settings: Settings) -> EventsLog:
     """Return the log that histories are read from."""
     return KafkaEventsLog(settings.kafka_bootstrap_servers, settings.events_topic)
+
+
+def make_commands(settings: Settings) -> KafkaCommands:
+    """Return the log that commands of the API go to; it connects with the first one."""
+    return KafkaCommands(settings.kafka_bootstrap_servers, settings.commands_topic)
 
 
 async def prepare(settings: Settings, store: Store) -> None:

@@ -61,6 +61,11 @@ class Settings(BaseSettings):
         return topics_for(self.topic_namespace).events.name
 
     @property
+    def commands_topic(self) -> str:
+        """Name of the topic that commands of the API go to."""
+        return topics_for(self.topic_namespace).commands.name
+
+    @property
     def consumer_group(self) -> str:
         """The Kafka consumer group of the workers."""
         return self.tracker_group or f"{self.topic_namespace}.tracker"

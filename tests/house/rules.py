@@ -22,6 +22,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "tracker_service/transport.py",
         "tracker_service/log_reader.py",
         "tracker_service/rebuild/reader.py",
+        "tracker_service/kafka_commands.py",
         "tracker_service/kafka_events_log.py",
         "steplog/command_sender.py",
         "steplog/topics.py",

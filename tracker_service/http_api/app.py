@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
+from tracker_service.command_sink import CommandSink
 from tracker_service.events_log import EventsLog
 from tracker_service.http_api import (
     commands,
@@ -17,6 +18,7 @@ from tracker_service.http_api import (
     interactions,
     payloads,
     problems,
+    requests,
     statistics,
 )
 from tracker_service.http_api.parts import Parts
@@ -26,8 +28,16 @@ from tracker_service.store.reading import ReadModel
 GZIP_FROM_BYTES: Final = 2_000
 GZIP_LEVEL: Final = 3  # JSON of rows shrinks to a fifth already; more costs CPU and gains little.
 _ROUTES: Final = (
-    executions, histories, payloads, events, statistics, commands, interactions, health
-)  # fmt: skip
+    executions,
+    histories,
+    payloads,
+    events,
+    statistics,
+    requests,
+    commands,
+    interactions,
+    health,
+)
 
 
 def make_app(
@@ -35,11 +45,12 @@ def make_app(
     topic: str,
     log: EventsLog | None = None,
     reader: PayloadReader | None = None,
+    commands: CommandSink | None = None,
 ) -> FastAPI:
     """Return the application; it closes the read model when it ends.
 
-    Without a log it can't show events, and tells of the past what the rows know; without a
-    reader it can't hand out values that are stored apart.
+    Without a log it can't show events, and tells of the past what the rows know; without a reader
+    it can't hand out values that are stored apart; without a sink it takes no commands.
     """
 
     @asynccontextmanager
@@ -47,7 +58,7 @@ def make_app(
         yield
         await model.close()
 
-    parts = Parts(model, topic, log, reader or NoReader())
+    parts = Parts(model, topic, log, reader or NoReader(), commands)
     app = FastAPI(title="steplog", version="1", lifespan=lifespan)
     problems.install(app)
     payloads.install(app)

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import Path
 
 from contracts.envelope import format_time
+from tracker_service.command_sink import CommandSink
 from tracker_service.events_log import EventsLog
 from tracker_service.http_api.past import Past
 from tracker_service.http_api.problems import NotFound
@@ -25,12 +26,18 @@ class Parts:
     """One API's parts; routes are made over them, those of the web page too."""
 
     def __init__(
-        self, model: ReadModel, topic: str, log: EventsLog | None, reader: PayloadReader
+        self,
+        model: ReadModel,
+        topic: str,
+        log: EventsLog | None,
+        reader: PayloadReader,
+        commands: CommandSink | None = None,
     ) -> None:
         self.model = model
         self.reader = reader
         self.topic = topic
         self.log = log
+        self.commands = commands
         self.masks = Masks(model)
         self.past = Past(model, topic, log, self.masks)
         self.tallies = Tallies(model)

@@ -1,17 +1,24 @@
 """Errors as problem details (RFC 9457), with `detail` the sentence for people."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from tracker_service.events_log import LogRemoved, LogUnreachable
+from contracts.errors import SteplogError
+from tracker_service.events_log import LogRemoved
 from tracker_service.http_api.answers import Unchanged
+from tracker_service.http_api.caller import NotAllowed
 from tracker_service.past import NotThereYet, OnlyFromLog
 from tracker_service.projections.errors import TrackerError
 from tracker_service.store.errors import RowsRejected, StoreError
+from tracker_service.store.letters import NoSuchLetter
+
+RETRY_AFTER_S: Final = "1"
 
 
 class NotFound(TrackerError):
@@ -22,56 +29,65 @@ class BadQuestion(TrackerError):
     """A parameter can't be used as it is."""
 
 
-def problem(status: int, detail: str) -> Response:
+class TooLarge(TrackerError):
+    """A body or a command is larger than what is taken."""
+
+
+class Refused(TrackerError):
+    """The executor refused a command; the text is its own, the code for programs."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def problem(status: int, detail: str, **more: str) -> Response:
     """Return a problem document."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
+        **more,
     }
-    return Response(msgspec.json.encode(body), status, media_type="application/problem+json")
+    headers = {"Retry-After": RETRY_AFTER_S} if status == 503 else None
+    return Response(
+        msgspec.json.encode(body), status, headers, media_type="application/problem+json"
+    )
+
+
+# By class, the nearest ancestor counts; whatever else is wrong is a matter of now: 503.
+_STATUS_OF: Final[Mapping[type[BaseException], int]] = {
+    BadQuestion: 422,
+    RowsRejected: 422,
+    NotAllowed: 403,
+    NotFound: 404,
+    NoSuchLetter: 404,
+    NotThereYet: 404,
+    Refused: 409,
+    LogRemoved: 410,
+    OnlyFromLog: 410,
+    TooLarge: 413,
+}
+
+
+def of_error(error: SteplogError) -> Response:
+    """Return the problem document of an error with a sentence for people."""
+    known = (_STATUS_OF[kind] for kind in type(error).__mro__ if kind in _STATUS_OF)
+    more = {"code": error.code} if isinstance(error, Refused) else {}
+    return problem(next(known, 503), _sentence(error), **more)
 
 
 def install(app: FastAPI) -> None:
     """Make every error of the app a problem document."""
 
-    @app.exception_handler(NotFound)
-    async def _not_found(_request: Request, error: NotFound) -> Response:
-        return problem(404, str(error))
-
-    @app.exception_handler(BadQuestion)
-    async def _bad_question(_request: Request, error: BadQuestion) -> Response:
-        return problem(422, str(error))
-
-    @app.exception_handler(NotThereYet)
-    async def _not_there_yet(_request: Request, error: NotThereYet) -> Response:
-        return problem(404, str(error))
-
-    @app.exception_handler(LogRemoved)
-    @app.exception_handler(OnlyFromLog)
-    async def _gone(_request: Request, error: TrackerError) -> Response:
-        return problem(410, str(error))
-
-    @app.exception_handler(LogUnreachable)
-    async def _log_away(_request: Request, error: LogUnreachable) -> Response:
-        response = problem(503, str(error))
-        response.headers["Retry-After"] = "1"
-        return response
+    @app.exception_handler(SteplogError)
+    async def _known(_request: Request, error: SteplogError) -> Response:
+        return of_error(error)
 
     @app.exception_handler(Unchanged)
     async def _unchanged(_request: Request, told: Unchanged) -> Response:
         return Response(status_code=304, headers=told.headers)
-
-    @app.exception_handler(RowsRejected)
-    async def _rejected(_request: Request, error: RowsRejected) -> Response:
-        return problem(422, f"A parameter holds what the database can't take: {error}")
-
-    @app.exception_handler(StoreError)
-    async def _store_away(_request: Request, error: StoreError) -> Response:
-        response = problem(503, f"The read model can't answer at the moment: {error}")
-        response.headers["Retry-After"] = "1"
-        return response
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> Response:
@@ -80,4 +96,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, str(error.detail))
+        response = problem(error.status_code, str(error.detail))
+        response.headers.update(error.headers or {})
+        return response
+
+
+def _sentence(error: SteplogError) -> str:
+    if isinstance(error, RowsRejected):
+        return f"A parameter holds what the database can't take: {error}"
+    if isinstance(error, StoreError):
+        return f"The read model can't answer at the moment: {error}"
+    return str(error)

@@ -5,7 +5,7 @@ import socket
 
 import uvicorn
 
-from tracker_service.bootstrap import make_events_log, make_read_model
+from tracker_service.bootstrap import make_commands, make_events_log, make_read_model
 from tracker_service.http_api.app import make_app
 from tracker_service.payload_reader import make_reader
 from tracker_service.projections.errors import TrackerError
@@ -33,18 +33,23 @@ async def _serve(settings: Settings) -> None:
     listening = _listen(settings.api_host, settings.api_port)
     model = make_read_model(settings)
     await model.open()
+    commands = make_commands(settings)
     config = uvicorn.Config(
         make_app(
             model,
             settings.events_topic,
             make_events_log(settings),
             make_reader(settings.payload_store),
+            commands,
         ),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    await uvicorn.Server(config).serve([listening])
+    try:
+        await uvicorn.Server(config).serve([listening])
+    finally:
+        await commands.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,64 @@
+"""Where the API puts commands: the log, whichever it is. The executor is never asked."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+from contracts.codec import encode_command
+from contracts.commands import Command
+from contracts.envelope import Record, SentCommand
+from contracts.partitioning import MAX_ID_TRIES, NEW_ID_CHARS, partition_of
+from tracker_service.projections.errors import TrackerError
+
+SOURCE: Final = "steplog-api"
+_COMMAND_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/idempotency-keys")
+_EXECUTION_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/executions")
+
+
+class CommandNotSent(TrackerError):
+    """The log did not acknowledge the command; it may be in it anyway."""
+
+
+class CommandSink(Protocol):
+    """A log that takes commands."""
+
+    async def send(self, command: Command, command_id: str) -> object:
+        """Append one command durably; the same command id twice has the effect of once.
+
+        Raises:
+            SteplogError: it was not acknowledged, or is more than the log takes.
+        """
+
+    async def partitions(self) -> int:
+        """Return how many partitions executions are spread over."""
+
+
+def record_of(command: Command, command_id: str) -> Record:
+    """Return the record of a command sent now."""
+    return encode_command(SentCommand(command_id, SOURCE, datetime.now(UTC), command))
+
+
+def command_id_for(caller: str, operation: str, key: str | None) -> str:
+    """Return a command's id: with an idempotency key always the same for caller and operation."""
+    if key is None:
+        return str(uuid.uuid4())
+    return str(uuid.uuid5(_COMMAND_NAMESPACE, "\n".join((caller, operation, key))))
+
+
+def execution_id_for(command_id: str) -> str:
+    """Return the id of the execution a command begins, made from the command's own."""
+    return _execution_id(command_id, 0)
+
+
+def execution_id_beside(origin_execution_id: str, command_id: str, partitions: int) -> str:
+    """Return such an id in the origin's partition, whose owner alone can read its history."""
+    wanted = partition_of(origin_execution_id, partitions)
+    for number in range(MAX_ID_TRIES):
+        execution_id = _execution_id(command_id, number)
+        if partition_of(execution_id, partitions) == wanted:
+            return execution_id
+    raise AssertionError(f"no id found for partition {wanted} of {partitions}")
+
+
+def _execution_id(command_id: str, number: int) -> str:
+    return uuid.uuid5(_EXECUTION_NAMESPACE, f"{command_id}\n{number}").hex[-NEW_ID_CHARS:]

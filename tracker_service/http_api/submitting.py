@@ -1,0 +1,146 @@
+"""From a request to a command in the log: who asked, its ids, its size, and what became of it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import Depends, Header, Query, Response
+from pydantic import BaseModel, Field, ValidationError
+
+from contracts.commands import Command
+from contracts.payload import encode_payload
+from tracker_service.command_sink import CommandNotSent, CommandSink, command_id_for
+from tracker_service.http_api import shapes
+from tracker_service.http_api.answers import answer
+from tracker_service.http_api.asking import PartsOfApp
+from tracker_service.http_api.caller import Caller, Operator
+from tracker_service.http_api.parts import Parts
+from tracker_service.http_api.problems import BadQuestion, Refused, TooLarge
+from tracker_service.http_api.waiting import MAX_WAIT_MS, Awaited, wait
+
+# What a record of the commands topic may hold, its headers left room for.
+MAX_COMMAND_BYTES: Final = 990_000
+CommandT = TypeVar("CommandT", bound=Command)
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The same key makes the same command: sending it again has the effect of once.",
+    ),
+]
+OutcomeWithin = Annotated[
+    int,
+    Query(
+        alias="timeout_ms",
+        ge=0,
+        le=MAX_WAIT_MS,
+        description="Wait so long to learn whether the executor takes it; 0: answer at once.",
+    ),
+]
+
+
+class Submitted(shapes.Answer):
+    """A command that is in the log."""
+
+    command_id: str
+    execution_id: str = Field(description="The execution it concerns, or begins.")
+    status: str = Field(description="accepted, or applied if that was waited for.")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One request for a command, by a caller who may send it."""
+
+    parts: Parts
+    caller: Caller
+    key: str | None
+    outcome_within_ms: int
+
+    @property
+    def sink(self) -> CommandSink:
+        """The log; raises `CommandNotSent` where this API has none."""
+        if self.parts.commands is None:
+            raise CommandNotSent("This API takes no commands; ask one that does.")
+        return self.parts.commands
+
+    def command_id(self, operation: str) -> str:
+        """Return the id of the command for an operation such as `cancel e-1`."""
+        return command_id_for(self.caller.name or "", operation, self.key)
+
+    def made(self, kind: type[CommandT], **given: Any) -> CommandT:
+        """Return a command that tells who asked for it.
+
+        Raises:
+            BadQuestion: a value has no form the command can take.
+        """
+        try:
+            return kind.model_validate({"requested_by": self.caller.name, **given})
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise BadQuestion(f"{place} can't be used: {first['msg']}.") from error
+
+    async def send(self, command: Command, command_id: str) -> None:
+        """Put a command into the log.
+
+        Raises:
+            TooLarge: the log takes no command of that size.
+            CommandNotSent: it was not acknowledged.
+        """
+        size = len(encode_payload(command))
+        if size > MAX_COMMAND_BYTES:
+            raise TooLarge(
+                f"The command has {size} bytes and the log takes {MAX_COMMAND_BYTES}; give a "
+                "reference instead of the data."
+            )
+        await self.sink.send(command, command_id)
+
+    async def answered(self, command: Command, command_id: str) -> Response:
+        """Send a command and answer 202 with where to look.
+
+        Raises:
+            Refused: its outcome was waited for and the executor refused it.
+        """
+        await self.send(command, command_id)
+        status = await self.outcome(command_id)
+        parts = self.parts
+        body = {
+            "command_id": command_id,
+            "execution_id": command.execution_id,
+            "status": "accepted" if status == "unknown" else status,
+        }
+        response = answer(body, await parts.model.freshness(parts.topic))
+        response.status_code = 202
+        response.headers["Location"] = f"/api/executions/{command.execution_id}"
+        response.headers["Steplog-Command-Id"] = command_id
+        return response
+
+    async def outcome(self, command_id: str) -> str:
+        """Return what became of a command within the time it is waited for."""
+        if not self.outcome_within_ms:
+            return "unknown"
+        parts = self.parts
+        first = Awaited(command_id, timeout_ms=self.outcome_within_ms)
+        await wait(parts.model, parts.topic, first)
+        outcome = await parts.model.command(command_id)
+        if outcome.status == "refused":
+            raise Refused(outcome.code or "refused", outcome.message or "The command was refused.")
+        return outcome.status
+
+
+def _submission(
+    parts: PartsOfApp, caller: Operator, key: IdempotencyKey = None, within: OutcomeWithin = 0
+) -> Submission:
+    return Submission(parts, caller, key, within)
+
+
+Submitting = Annotated[Submission, Depends(_submission)]
+
+
+class Body(BaseModel):
+    """The body of a command; a key it does not know is refused rather than passed over."""
+
+    model_config = {"extra": "forbid"}
