@@ -72,6 +72,7 @@ class ExecutionStarted(Event):
     command_id: str | None = None
     origin: Origin | None = None
     parent_execution_id: str | None = None
+    requested_by: str | None = None  # Who sent the command, as far as its sender knew.
 
 
 class StepEvent(Event):
@@ -236,6 +237,7 @@ class CommandRefused(Event):
     command_type: str
     code: str  # For programs, such as `duplicate_execution` or `bad_definition`.
     message: str  # For people: one sentence with the remedy.
+    requested_by: str | None = None
 
 
 class PartitionClaimed(Event):

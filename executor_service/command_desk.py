@@ -191,10 +191,14 @@ class CommandDesk:
         command_id: str,
     ) -> list[Event]:
         if isinstance(command, RetryExecution):
-            return retried(origin, command.execution_id, command_id)
-        assert origin.started.definition is not None
-        blueprint = self._workplace.catalogue.inline(origin.started.definition)
-        return forked(origin, blueprint, command, command_id)
+            events = retried(origin, command.execution_id, command_id)
+        else:
+            assert origin.started.definition is not None
+            blueprint = self._workplace.catalogue.inline(origin.started.definition)
+            events = forked(origin, blueprint, command, command_id)
+        # Who asked for the origin did not ask for this.
+        started = events[0].model_copy(update={"requested_by": command.requested_by})
+        return [started, *events[1:]]
 
     def _run(self, sent: SentCommand, command: RunPipeline, offset: int) -> LiveExecution:
         execution_id = command.execution_id

@@ -43,6 +43,7 @@ class Refusals:
     async def refuse(self, sent: SentCommand, offset: int, error: SteplogError) -> None:
         """Record that a command changes nothing, and why."""
         refused = _refused(sent.command_id, sent.command.command_type, error)
+        refused = refused.model_copy(update={"requested_by": sent.command.requested_by})
         await self._record(sent.command.execution_id, refused, offset)
 
     async def refuse_unreadable(self, record: ReceivedRecord, error: ContractError) -> bool:

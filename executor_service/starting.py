@@ -29,7 +29,7 @@ def started_event(
         command_id=sent.command_id,
         parent_execution_id=command.parent_execution_id,
     )
-    return blueprint, started
+    return blueprint, started.model_copy(update={"requested_by": command.requested_by})
 
 
 def _definition(catalogue: DefinitionCatalogue, command: RunPipeline) -> JsonObject:
