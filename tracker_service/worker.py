@@ -38,6 +38,9 @@ HEARTBEAT_S = 1.0
 STREAM_BUFFER_BATCHES = 4
 # Offsets are committed for lag tools only.
 COMMIT_INTERVAL_S = 5.0
+# A broker that has just started may not know its topics yet: the worker is then given nothing, and
+# looks again only when its view of the topics is this old (Faust's own: 5 min).
+METADATA_MAX_AGE_MS = 5_000
 WATCH_INTERVAL_S = 1.0
 GC_THRESHOLDS = (100_000, 50, 50)
 
@@ -95,6 +98,7 @@ def make_app(settings: Settings, loop: Any) -> Any:
         stream_wait_empty=True,
         stream_buffer_maxsize=STREAM_BUFFER_BATCHES,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         broker_commit_interval=COMMIT_INTERVAL_S,
         broker_session_timeout=settings.tracker_session_timeout_s,
         broker_rebalance_timeout=settings.tracker_rebalance_timeout_s,

@@ -18,6 +18,9 @@ from executor_service.low_water_mark import ResumePoint, resume_point
 
 # Polling goes on while partitions are paused, so long steps never cost the membership.
 MAX_POLL_INTERVAL_MS = 60_000
+# A broker that has just started may not know its topics yet. Who leads the group then hands out
+# nothing, and looks again only when its view of the topics is this old (the client's own: 5 min).
+METADATA_MAX_AGE_MS = 5_000
 _NO_OFFSET = -1
 
 _log = structlog.get_logger(__name__)
@@ -61,6 +64,7 @@ class KafkaCommandSource:
             session_timeout_ms=session_timeout_ms,
             heartbeat_interval_ms=session_timeout_ms // 4,
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             # Keeps partitions where they are when members come and go: a moved one reruns steps.
             partition_assignment_strategy=(StickyPartitionAssignor,),
         )
