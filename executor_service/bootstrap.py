@@ -13,7 +13,7 @@ from executor_service.adapters.kafka_command_source import KafkaCommandSource
 from executor_service.adapters.kafka_event_log import KafkaEventLog
 from executor_service.adapters.kafka_topics import check_topics
 from executor_service.adapters.system_clock import SystemClock
-from executor_service.command_consumer import CommandConsumer
+from executor_service.command_consumer import HANDOVER_GRACE_S, CommandConsumer
 from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.loading import Allowlist
 from executor_service.loop_watch import LoopWatch
@@ -50,6 +50,8 @@ async def serve(settings: ExecutorSettings) -> None:
             parked,
             workplace,
             commit_interval_s=settings.commit_interval_s,
+            # Well within what the group grants a member for coming back.
+            handover_grace_s=min(HANDOVER_GRACE_S, settings.session_timeout_ms / 3_000),
             ready_file=Path(settings.ready_file) if settings.ready_file else None,
         )
         await source.start(consumer)

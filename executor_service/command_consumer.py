@@ -24,6 +24,10 @@ MAX_POLL_RECORDS = 500
 # While every slot is taken: how long until the membership is shown to be alive again.
 FULL_WAIT_S = 1.0
 RETRY_DELAY_S = 1.0
+# When partitions may move: how long running steps may take to end before the group goes on, and how
+# long no other starts while it is undecided.
+HANDOVER_GRACE_S = 2.0
+MAX_PAUSE_S = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +43,7 @@ class CommandConsumer:
         workplace: Workplace,
         *,
         commit_interval_s: float,
+        handover_grace_s: float = HANDOVER_GRACE_S,
         ready_file: Path | None = None,
     ) -> None:
         self._source = source
@@ -46,19 +51,23 @@ class CommandConsumer:
         self._parked = parked
         self._workplace = workplace
         self._commit_interval_s = commit_interval_s
+        self._handover_grace_s = handover_grace_s
         self._ready_file = ready_file
         self._assigned: set[int] = set()
         self._owners: dict[int, PartitionOwner] = {}
         self._takings: dict[int, asyncio.Task[None]] = {}
         self._committed: dict[int, ResumePoint] = {}
         self._full = False
+        # Clear while the group decides: a commit then would make the client join once more.
+        self._decided = asyncio.Event()
+        self._decided.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Take and run commands until told to stop."""
         next_commit = 0.0
         while not stopping.is_set():
             await self._poll()
-            if time.monotonic() >= next_commit:
+            if time.monotonic() >= next_commit and self._decided.is_set():
                 await self._commit(self._owners)
                 self._show_ready()
                 next_commit = time.monotonic() + self._commit_interval_s
@@ -73,12 +82,17 @@ class CommandConsumer:
         await asyncio.gather(*(owner.release() for owner in owners))
 
     async def revoked(self, partitions: Iterable[int]) -> None:
-        """Commit while that still counts; the owners wait for what `assigned` brings."""
+        """Bring steps to an end and commit while that still counts; `assigned` ends the pause."""
+        owners = [self._owners[p] for p in partitions if p in self._owners]
+        await asyncio.gather(*(o.pause(self._handover_grace_s, MAX_PAUSE_S) for o in owners))
+        self._decided.clear()
         await self._commit(partitions)
 
     async def assigned(self, partitions: Iterable[int]) -> None:
         """Release what went elsewhere, keep what stayed, take over what is new."""
         self._assigned = set(partitions)
+        self._decided.set()
+        _log.info("partitions_assigned", partitions=sorted(self._assigned))
         for partition in (self._owners.keys() | self._takings.keys()) - self._assigned:
             await self._forget(partition)
         for partition in sorted(self._assigned):
@@ -86,6 +100,7 @@ class CommandConsumer:
             if owner is None:
                 self._take(partition)
             elif owner.live:
+                owner.go_on()
                 self._feed(partition, owner)
 
     def _feed(self, partition: int, owner: PartitionOwner) -> None:
@@ -109,6 +124,7 @@ class CommandConsumer:
                 workplace=self._workplace,
                 on_lost=self._lost,
             )
+            await self._decided.wait()
             try:
                 point = await self._source.resume_point(partition)
                 if await self._source.commit({partition: point}):

@@ -63,7 +63,8 @@ class InputRefused(ExecutorError):
 class CommandNotApplicable(ExecutorError):
     """A command that the execution's state does not allow; `code` is for programs.
 
-    Codes: `already_ended`, `not_waiting`, `step_required`, `already_answered`, `wait_expired`.
+    Codes: `already_ended`, `already_cancelled`, `not_waiting`, `step_required`,
+    `already_answered`, `wait_expired`.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -93,15 +93,10 @@ class Execution:
             self._progress.fold(decide.scheduled_start(self.state, not_before), now, cause)
         return await self._drive(cause)
 
-    def adopt(self, state: State) -> None:
-        """Take a state folded from recorded events; `go_on` runs on from it."""
-        state.execution_id = self.execution_id
-        self._progress.state = state
-
     async def go_on(self, state: State | None = None) -> Outcome:
         """Run on from a state folded from recorded events, or from where this one paused."""
         if state is not None and state is not self.state:
-            self.adopt(state)
+            self.state = state
         self._progress.take_up(self._clock.now())
         return await self._drive(None)
 
@@ -111,11 +106,12 @@ class Execution:
         """Ask for the execution to end as cancelled; where it is not running, `go_on` ends it.
 
         Raises:
-            CommandNotApplicable: `already_ended`.
+            CommandNotApplicable: `already_ended`, `already_cancelled`.
         """
         self._refuse_if_ended()
-        if self._cancel is None:
-            self._cancel = CancelRequest(reason, requested_by, cause)
+        if self._cancel is not None:
+            raise CommandNotApplicable("already_cancelled", f"{self.execution_id} is being ended.")
+        self._cancel = CancelRequest(reason, requested_by, cause)
         if self._inline is not None and not self._inline_cancelled:
             self._inline_cancelled = True
             self._inline.cancel()
@@ -149,6 +145,11 @@ class Execution:
     def state(self, state: State) -> None:
         state.execution_id = self.execution_id
         self._progress.state = state
+
+    @property
+    def runs_steps(self) -> bool:
+        """Whether the code of a step runs just now."""
+        return self._inline is not None or bool(self._tasks)
 
     @property
     def ended(self) -> bool:

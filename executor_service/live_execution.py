@@ -100,7 +100,7 @@ class LiveMaker:
             unfinished.execution_id, unfinished.command_id, blueprint, claim_check, facts
         )
         if folded:
-            live.execution.adopt(_folded(blueprint, unfinished))
+            live.execution.state = _folded(blueprint, unfinished)
         return live
 
 

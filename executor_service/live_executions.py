@@ -1,7 +1,7 @@
 """The executions of one partition: those that run in this process, and those set down."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -147,13 +147,10 @@ class LiveExecutions:
         if live.task is None:
             self._run(live, live.execution.go_on())
 
-    async def drain(self, grace_s: float) -> None:
-        """Let running steps finish and be recorded; nothing new starts."""
-        for live in self._live.values():
-            live.recorder.drain()
-        running = [live.task for live in self._live.values() if live.task is not None]
-        if running:
-            await asyncio.wait(running, timeout=grace_s)
+    @property
+    def in_memory(self) -> Collection[LiveExecution]:
+        """Every execution that is not parked; a view that follows what comes and goes."""
+        return self._live.values()
 
     async def drop_all(self) -> None:
         """Stop everything where it stands, recording nothing."""

@@ -15,6 +15,7 @@ from executor_service.claiming import claim
 from executor_service.command_desk import CommandDesk
 from executor_service.command_source import ReceivedRecord
 from executor_service.event_log import EventLog
+from executor_service.handing_over import come_to_rest, drain
 from executor_service.histories import Histories
 from executor_service.live_executions import LiveExecutions
 from executor_service.low_water_mark import LowWaterMark, ResumePoint
@@ -114,9 +115,22 @@ class PartitionOwner:
 
     async def drain(self, grace_s: float) -> None:
         """Let running steps finish for a while, start nothing new, then stop."""
-        if self._executions is not None:
-            await self._executions.drain(grace_s)
+        if self._executions is not None and self._writer is not None:
+            self._writer.starts.open()
+            await drain(self._executions.in_memory, grace_s)
         await self.release()
+
+    async def pause(self, grace_s: float, at_most_s: float) -> None:
+        """Start nothing more, for so long at most; return when running steps are recorded, or the
+        grace is over."""
+        if self._executions is not None and self._writer is not None and self.live:
+            self._writer.starts.hold(at_most_s)
+            await come_to_rest(self._executions.in_memory, self._writer, grace_s)
+
+    def go_on(self) -> None:
+        """End a pause: the partition stays here."""
+        if self._writer is not None:
+            self._writer.starts.open()
 
     async def release(self) -> None:
         """Drop everything at once; the log has what the next owner needs."""

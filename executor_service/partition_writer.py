@@ -14,6 +14,7 @@ from contracts.envelope import Record
 from contracts.events import PartitionClaimed
 from executor_service.errors import RecordingLost
 from executor_service.event_log import Appended, EventLog
+from executor_service.start_gate import StartGate
 
 _CLAIM_TYPE = PartitionClaimed.event_type.encode()
 
@@ -31,6 +32,7 @@ class PartitionWriter:
         self._waiters: list[asyncio.Future[None]] = []
         self._flushing: asyncio.Task[None] | None = None
         self._lost: RecordingLost | None = None
+        self.starts = StartGate()
         self.epoch = epoch
         self.next_offset = epoch + 1
 
@@ -58,6 +60,7 @@ class PartitionWriter:
         """Record nothing from now on; whoever waits or comes gets RecordingLost."""
         if self._lost is None:
             self._lost = RecordingLost(reason)
+        self.starts.open()  # Whoever waits there is told by its append.
         self._fail_waiters(self._lost)
 
     async def settle(self) -> None:

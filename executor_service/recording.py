@@ -5,7 +5,7 @@ from datetime import datetime
 
 from contracts.encoder import ExecutionEncoder
 from contracts.envelope import Record, format_time
-from contracts.events import Event, StepEvent, StepScheduled, StepStarted
+from contracts.events import Event, ExecutionStarted, StepEvent, StepScheduled, StepStarted
 from contracts.payload import encode_payload
 from executor_service.claim_check import ClaimCheck
 from executor_service.errors import RecordingLost
@@ -87,11 +87,26 @@ class ExecutionRecorder:
             HandedOver: the process is stopping; the facts are recorded, the next start is not.
             RecordingLost: another executor owns the partition.
         """
+        if self._writer.starts.held:
+            events = await self._held_back(events, cause)
         kept = _facts_first(events) if self._draining else events
         if kept:
             await self._append(kept, cause)
         if len(kept) < len(events):
             raise HandedOver("This executor is stopping; another one goes on with the execution.")
+
+    async def _held_back(self, events: Sequence[Event], cause: str | None) -> Sequence[Event]:
+        """Record what has happened; return the rest once it may be recorded.
+
+        A beginning waits whole: nothing of it has happened, and its command comes again.
+        """
+        begins = isinstance(events[0], ExecutionStarted)
+        facts = () if begins else _facts_first(events)
+        if facts:
+            await self._append(facts, cause)
+        if len(facts) < len(events):
+            await self._writer.starts.wait()
+        return events[len(facts) :]
 
     async def _append(self, events: Sequence[Event], cause: str | None) -> None:
         claims = self._claim_check

@@ -24,6 +24,7 @@ from tests.verification import gated_steps
 
 PARTITION = 0
 CAPACITY = 100
+FOR_EVER_S = 1e6
 
 
 @dataclass(eq=False)
@@ -63,6 +64,12 @@ class World:
         """The group moves the partition; the former owner does not know yet."""
         self.group_owner = number
         self._take_over(self.members[number])
+
+    async def pause(self, number: int) -> None:
+        """The group is about to decide: the owner starts nothing more until it has."""
+        owner = self.members[number].owner
+        if owner is not None:
+            await owner.pause(grace_s=0.0, at_most_s=FOR_EVER_S)
 
     async def notice(self, number: int) -> None:
         """An executor learns that the partition went elsewhere."""
@@ -109,6 +116,7 @@ class World:
             await settle()
             gated_steps.open_all()
             self.feed(self.group_owner)
+            self._take_over(self.members[self.group_owner])
             await self.renew()
             await settle()
             if self._progress() == before and not self.log.flights:
@@ -138,6 +146,7 @@ class World:
 
     def _take_over(self, member: Executor) -> None:
         if member.owner is not None:
+            member.owner.go_on()
             return  # It never noticed that the partition had been elsewhere.
         member.lost = False
         workplace = Workplace(

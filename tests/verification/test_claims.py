@@ -115,6 +115,11 @@ class ClaimMachine(RuleBasedStateMachine):
         self.go(self._give(number % self.executors))
 
     @rule(number=st.integers(0, 2))
+    def pause(self, number: int) -> None:
+        """The group asks an executor to come to rest."""
+        self.go(self.world.pause(number % self.executors))
+
+    @rule(number=st.integers(0, 2))
     def notice(self, number: int) -> None:
         """A former owner hears of it."""
         self.go(self.world.notice(number % self.executors))
@@ -217,7 +222,7 @@ def _too_early(self: LowWaterMark, next_event_offset: int) -> tuple[int, int]:
         (LowWaterMark, "_mark", _too_high),
         (LowWaterMark, "commit_point", _too_early),
     ],
-    ids=["no check of holes", "no epoch rule", "mark too high", "commit too early"],
+    ids=["no check of holes", "no epoch check", "mark too high", "commit too early"],
 )
 def test_the_search_finds_a_planted_bug(
     owner: type, name: str, bug: Callable[..., Any], monkeypatch: pytest.MonkeyPatch

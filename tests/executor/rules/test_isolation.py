@@ -140,6 +140,17 @@ async def test_24_an_ended_execution_can_not_be_cancelled() -> None:
     assert caught.value.code == "already_ended"
 
 
+async def test_24_a_second_cancel_is_refused_so_that_its_sender_is_answered() -> None:
+    recorded = Recorded(blueprint_of({"a": lambda d: {"status": "human_input_required"}}, []))
+    await recorded.run()
+    recorded.execution.cancel("stop")
+
+    with pytest.raises(CommandNotApplicable) as caught:
+        recorded.execution.cancel("stop, I said")
+
+    assert caught.value.code == "already_cancelled"
+
+
 async def test_24_cancelling_the_task_of_a_library_run_is_recorded_as_a_cancel() -> None:
     log = KeptEvents()
 

@@ -63,11 +63,12 @@ class Owning:
         self.slots = ExecutionSlots(CAPACITY)
         self.lost: list[int] = []
         self.partition_of: Callable[[str], int] = lambda _: PARTITION
+        self.workplace = self._workplace()
         self.owner = PartitionOwner(
             PARTITION,
             events=FakeEventLog(self.events),
             parked=FakeEventLog(self.parked),
-            workplace=self._workplace(),
+            workplace=self.workplace,
             on_lost=self.lost.append,
         )
 

@@ -1,0 +1,37 @@
+"""How executions come to rest: for good when the process stops, briefly when partitions move."""
+
+import asyncio
+from collections.abc import Collection
+
+from executor_service.live_execution import LiveExecution
+from executor_service.partition_writer import PartitionWriter
+
+REST_POLL_S = 0.01
+
+
+async def drain(executions: Collection[LiveExecution], grace_s: float) -> None:
+    """Let running steps finish and be recorded; nothing new starts."""
+    for live in executions:
+        live.recorder.drain()
+    running = [live.task for live in executions if live.task is not None]
+    if running:
+        await asyncio.wait(running, timeout=grace_s)
+
+
+async def come_to_rest(
+    executions: Collection[LiveExecution], writer: PartitionWriter, grace_s: float
+) -> None:
+    """Return once no step runs and what they did is recorded, or the grace is over.
+
+    The writer's gate is held, so a step that ends is followed by no other.
+    """
+    try:
+        async with asyncio.timeout(grace_s):
+            # Asked a few times in a rebalance; a hook at the end of steps would cost every step.
+            while any(live.execution.runs_steps for live in executions):  # noqa: ASYNC110
+                await asyncio.sleep(REST_POLL_S)
+            # Its execution's turn to hand the result to the writer.
+            await asyncio.sleep(REST_POLL_S)
+            await writer.settle()
+    except TimeoutError:
+        return  # What still runs is run again by the next owner, if there is one.

@@ -1,0 +1,100 @@
+"""What a group member does while the group decides who owns what."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+import pytest
+
+from executor_service.command_consumer import CommandConsumer
+from executor_service.command_source import ReceivedRecord
+from executor_service.low_water_mark import ResumePoint
+from tests.executor.service.fakes import FakeEventLog, SharedLog, settle
+from tests.executor.service.owning import PARTITION, Owning
+
+A_MOMENT_S = 0.02
+
+
+class FakeSource:
+    """A group that decides when the test says so; satisfies `CommandSource`."""
+
+    def __init__(self) -> None:
+        self.commits = 0
+
+    async def poll(
+        self, max_records: int, timeout_ms: int
+    ) -> Mapping[int, Sequence[ReceivedRecord]]:
+        """Nothing ever comes."""
+        await asyncio.sleep(0)
+        return {}
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        """Nothing is fetched anyway."""
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        """Nothing is fetched anyway."""
+
+    def seek(self, partition: int, offset: int) -> None:
+        """Nothing is fetched anyway."""
+
+    async def resume_point(self, partition: int) -> ResumePoint:
+        """Nothing was committed."""
+        return ResumePoint(0, 0, None)
+
+    async def commit(self, points: Mapping[int, ResumePoint]) -> bool:
+        """Count it."""
+        self.commits += 1
+        return True
+
+    async def set_aside(self, record: ReceivedRecord, reason: str) -> None:
+        """Nothing unreadable comes."""
+
+
+@pytest.fixture
+def source() -> FakeSource:
+    """Return a group of one."""
+    return FakeSource()
+
+
+@pytest.fixture
+def consumer(source: FakeSource) -> CommandConsumer:
+    """Return a member that commits as often as it can."""
+    return CommandConsumer(
+        source,
+        FakeEventLog(SharedLog()),
+        FakeEventLog(SharedLog()),
+        Owning().workplace,
+        commit_interval_s=1e-6,
+    )
+
+
+async def test_nothing_is_committed_between_revoke_and_assignment(
+    consumer: CommandConsumer, source: FakeSource
+) -> None:
+    """The client takes a refused commit for the loss of the membership it is just renewing."""
+    await consumer.assigned([PARTITION])
+    await settle()
+    stopping = asyncio.Event()
+    running = asyncio.create_task(consumer.run(stopping))
+    await consumer.revoked([PARTITION])
+    before = source.commits
+    await asyncio.sleep(A_MOMENT_S)
+    during = source.commits
+    stopping.set()
+    await running
+
+    assert before > 0
+    assert during == before
+
+
+async def test_a_partition_given_before_a_new_decision_is_claimed_after_it(
+    consumer: CommandConsumer, source: FakeSource
+) -> None:
+    await consumer.assigned([PARTITION])
+    await consumer.revoked([PARTITION])
+    await settle()
+    undecided = source.commits
+    await consumer.assigned([PARTITION])
+    await settle()
+
+    assert undecided == 0
+    assert source.commits == 1
