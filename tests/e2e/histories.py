@@ -1,30 +1,42 @@
 """What the events topic says, read whole and judged without the engine or the projection."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.codec import decode_event
-from contracts.envelope import RecordedEvent
+from contracts.envelope import NO_SEQ, RecordedEvent
 from contracts.epoch import EpochRule
 from contracts.events import (
     ENDINGS,
-    CommandRefused,
     ExecutionStarted,
-    PartitionClaimed,
     StepCompleted,
     StepFailed,
     StepStarted,
+    StepWaiting,
 )
 from contracts.topics import Topic
 
+# Step -> the groups of steps of which one must have ended before it starts.
+Needs = Mapping[str, tuple[tuple[str, ...], ...]]
 
-async def read_histories(bootstrap_servers: str, events: Topic) -> dict[str, list[RecordedEvent]]:
-    """Return each execution's events that readers take, in order of the log."""
+
+class Placed(NamedTuple):
+    """An event that readers take, and where in the topic it stands."""
+
+    partition: int
+    offset: int
+    recorded: RecordedEvent
+
+
+async def read_log(bootstrap_servers: str, events: Topic) -> list[Placed]:
+    """Return the events that readers take, partition by partition, in order of the log."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
     await consumer.start()
-    histories: dict[str, list[RecordedEvent]] = defaultdict(list)
+    placed: list[Placed] = []
     try:
         for partition in range(events.partitions):
             tp = TopicPartition(events.name, partition)
@@ -35,11 +47,24 @@ async def read_histories(bootstrap_servers: str, events: Topic) -> dict[str, lis
                 for message in (await consumer.getmany(tp, timeout_ms=500)).get(tp, []):
                     recorded = decode_event(message.value, message.headers)
                     epoch = recorded.envelope.writer_epoch
-                    taken = rule.admits(message.offset, recorded.event.event_type, epoch)
-                    if taken and not isinstance(recorded.event, PartitionClaimed | CommandRefused):
-                        histories[recorded.envelope.execution_id].append(recorded)
+                    if rule.admits(message.offset, recorded.event.event_type, epoch):
+                        placed.append(Placed(partition, message.offset, recorded))
     finally:
         await consumer.stop()
+    return placed
+
+
+async def read_histories(bootstrap_servers: str, events: Topic) -> dict[str, list[RecordedEvent]]:
+    """Return each execution's events that readers take, in order of the log."""
+    return by_execution(await read_log(bootstrap_servers, events))
+
+
+def by_execution(log: Iterable[Placed]) -> dict[str, list[RecordedEvent]]:
+    """Return each execution's events; claims and refusals belong to none."""
+    histories: dict[str, list[RecordedEvent]] = defaultdict(list)
+    for _, _, recorded in log:
+        if recorded.envelope.seq != NO_SEQ:
+            histories[recorded.envelope.execution_id].append(recorded)
     return histories
 
 
@@ -62,17 +87,23 @@ class Judgement:
 def judge(
     histories: dict[str, list[RecordedEvent]],
     expected: set[str],
-    needs: dict[str, tuple[tuple[str, ...], ...]],
+    needs: Needs,
+    parked: Set[str] = frozenset(),
 ) -> Judgement:
     """Return what is wrong.
 
     `needs` says for a step which others must be recorded as ended before it starts, as
-    alternatives: any one whole group is enough.
+    alternatives: any one whole group is enough. The executions in `parked` wait for good: their
+    last event says so, and they have no end.
     """
     judgement = Judgement()
     for execution_id in expected | set(histories):
         history = histories.get(execution_id, [])
         _judge_one(judgement, execution_id, history, needs)
+        ends = sum(isinstance(recorded.event, ENDINGS) for recorded in history)
+        waits = bool(history) and isinstance(history[-1].event, StepWaiting)
+        if not (waits and ends == 0 if execution_id in parked else ends == 1):
+            judgement.not_ended_once.append(execution_id)
     return judgement
 
 
@@ -80,13 +111,11 @@ def _judge_one(
     judgement: Judgement,
     execution_id: str,
     history: list[RecordedEvent],
-    needs: dict[str, tuple[tuple[str, ...], ...]],
+    needs: Needs,
 ) -> None:
     events = [recorded.event for recorded in history]
     if sum(isinstance(event, ExecutionStarted) for event in events) != 1:
         judgement.not_begun_once.append(execution_id)
-    if sum(isinstance(event, ENDINGS) for event in events) != 1:
-        judgement.not_ended_once.append(execution_id)
     seqs = [recorded.envelope.seq for recorded in history]
     if seqs != list(range(1, len(seqs) + 1)):
         judgement.broken_seq.append(execution_id)
@@ -95,7 +124,8 @@ def _judge_one(
     for event in events:
         if isinstance(event, StepStarted):
             groups = needs.get(event.step_id, ((),))
-            if not any(all(ended[step] for step in group) for group in groups):
+            enabled = any(all(ended[step] for step in group) for group in groups)
+            if not enabled or ended[event.step_id] < event.iteration - 1:
                 judgement.early_starts.append(f"{execution_id}/{event.step_id}")
         elif isinstance(event, StepCompleted | StepFailed):
             ended[event.step_id] += 1

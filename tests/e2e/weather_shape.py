@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ class Work(Step):
 
 
 def leave_a_line(idempotency_key: str) -> None:
-    """Note that a step's code ran, and in which process."""
+    """Note that a step's code ran, in which process, and when (epoch seconds)."""
     runs_file = os.environ.get(RUNS_FILE_VARIABLE)
     if runs_file:
         with Path(runs_file).open("a") as lines:
-            lines.write(f"{idempotency_key} {os.getpid()}\n")
+            lines.write(f"{idempotency_key} {os.getpid()} {time.time():.3f}\n")
 
 
 def weather_shape(seconds: float = 0.005) -> JsonObject:
