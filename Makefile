@@ -8,7 +8,7 @@ LOCKED_EXTRAS := --extra local --extra parquet --extra examples --extra test --e
 DEMO_DATA := .steplog/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench bench-engine bench-tracker chaos mutation lock clean
+.PHONY: help venv demo test lint format bench bench-engine bench-recovery bench-tracker chaos mutation lock clean
 
 help:  ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-15s%s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ bench: $(STAMP)  ## The pair: executions a second, latency, CPU by process.
 
 chaos: $(STAMP)  ## Kill and freeze processes while executions run; then judge every one.
 	$(BIN)/python -m tests.e2e.chaos
+
+bench-recovery: $(STAMP)  ## From kill -9 to everything going on, flat in history; the executor's memory.
+	$(BIN)/python -m tests.benchmarks.recovery
 
 bench-engine: $(STAMP)  ## The engine alone: steps a second, fan-out.
 	$(BIN)/python -m tests.benchmarks.engine

@@ -1,0 +1,77 @@
+"""A topic that already holds a long history: ended executions, written as executors write them."""
+
+import asyncio
+from collections.abc import Iterator
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+
+from contracts.envelope import Record
+from contracts.topics import Topics
+from executor_service.low_water_mark import ResumePoint
+from tests.tracker.histories import History, claim
+
+STEPS = 1
+EVENTS_PER_EXECUTION = 2 + 2 * STEPS
+BATCH_EXECUTIONS = 500
+
+
+def _ended(stamp: str, partition: int, executions: int) -> Iterator[list[Record]]:
+    """Yield the records of so many ended executions, some hundred at a time; epoch 0 owns them."""
+    for first in range(0, executions, BATCH_EXECUTIONS):
+        some = range(first, min(first + BATCH_EXECUTIONS, executions))
+        histories = (History(f"{stamp}-{partition}-{n}", epoch=0).whole(STEPS) for n in some)
+        yield [record for history in histories for record in history]
+
+
+async def preload(producer: AIOKafkaProducer, topics: Topics, executions: int, stamp: str) -> None:
+    """Append so many ended executions, spread evenly over the partitions."""
+    each = executions // topics.events.partitions
+    for partition in range(topics.events.partitions):
+        await _append(producer, topics, partition, [claim(partition, owner=stamp)])
+        sending = None
+        for records in _ended(stamp, partition, each):
+            batch = await _append(producer, topics, partition, records)
+            if sending is not None:
+                await sending  # One in flight, one being made.
+            sending = batch
+        if sending is not None:
+            await sending
+
+
+async def _append(
+    producer: AIOKafkaProducer, topics: Topics, partition: int, records: list[Record]
+) -> "asyncio.Future[object]":
+    batch = producer.create_batch()
+    for record in records:
+        parts = {"key": record.key, "value": record.value, "headers": record.headers}
+        assert batch.append(timestamp=None, **parts) is not None, "a batch takes what is given"
+    sent: asyncio.Future[object] = await producer.send_batch(
+        batch, topics.events.name, partition=partition
+    )
+    return sent
+
+
+async def commit_the_end(bootstrap_servers: str, topics: Topics, group_id: str) -> None:
+    """Commit what a former owner would have: every command done, the mark at the end of the log."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers, group_id=group_id, enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        events = [TopicPartition(topics.events.name, p) for p in range(topics.events.partitions)]
+        ends = await consumer.end_offsets(events)
+        commands = [TopicPartition(topics.commands.name, tp.partition) for tp in events]
+        consumer.assign(commands)
+        points = {
+            command: ResumePoint(0, ends[event], epoch=0)
+            for command, event in zip(commands, events, strict=True)
+        }
+        await consumer.commit(
+            {
+                tp: OffsetAndMetadata(point.command_offset, point.metadata())
+                for tp, point in points.items()
+            }
+        )
+    finally:
+        await consumer.stop()
