@@ -10,7 +10,6 @@ is appended, everybody who waits is told, and the process has to end; the next o
 """
 
 import asyncio
-import json
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from contracts.envelope import Headers, Record
+from contracts.envelope import Record
 from executor_service.adapters.embedded_lock import EmbeddedLock
+from executor_service.adapters.embedded_reader import EmbeddedReader, headers_text
 from executor_service.adapters.embedded_recent import RecentRecords, StoredRecord
 from executor_service.adapters.embedded_schema import TOPICS, connect
 from executor_service.embedded_errors import FileFailed, FileRefused
@@ -29,7 +29,6 @@ from executor_service.low_water_mark import ResumePoint
 # one by one that waiting would cost more than the work.
 ROWS_PER_STATEMENT = 100
 READ_RECORDS = 1_000
-_COLUMNS = 4
 
 ResultT = TypeVar("ResultT")
 _COMMIT_POINT = """
@@ -54,18 +53,17 @@ class EmbeddedFile:
         self._ready: list[_Write] = []
         self._point: ResumePoint | None = None
         self._writing: asyncio.Task[None] | None = None
-        self._writer_thread = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
-        self._reader_thread = ThreadPoolExecutor(1, thread_name_prefix="log-reader")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
         self._writer: sqlite3.Connection
-        self._reader: sqlite3.Connection
+        self.reader = EmbeddedReader(path)
 
     async def __aenter__(self) -> "EmbeddedFile":
         """Take the file, or raise `FileRefused` with what a person can do."""
         self.lock.take()
         try:
-            self._writer = await self._on(self._writer_thread, lambda: connect(self.path))
-            self._reader = await self._on(self._reader_thread, lambda: connect(self.path))
-            self._ends = await self._on(self._reader_thread, self._read_ends)
+            self._writer = await self._in_thread(lambda: connect(self.path))
+            await self.reader.__aenter__()
+            self._ends = await self.reader.ends()
         except BaseException:
             self.lock.release()
             raise
@@ -74,10 +72,9 @@ class EmbeddedFile:
     async def __aexit__(self, *_: object) -> None:
         if self._writing is not None:
             await asyncio.wait([self._writing])
-        await self._on(self._reader_thread, self._reader.close)
-        await self._on(self._writer_thread, self._writer.close)
-        self._reader_thread.shutdown()
-        self._writer_thread.shutdown()
+        await self.reader.__aexit__()
+        await self._in_thread(self._writer.close)
+        self._thread.shutdown()
         self.lock.release()
 
     def end(self, topic: str) -> int:
@@ -99,9 +96,7 @@ class EmbeddedFile:
 
     async def committed(self) -> ResumePoint:
         """Return what was last committed, or the very beginning."""
-        query = "SELECT command_offset, mark, epoch FROM log_committed"
-        row = await self._on(self._reader_thread, lambda: self._reader.execute(query).fetchone())
-        return ResumePoint(0, 0, None) if row is None else ResumePoint(*row)
+        return await self.reader.committed()
 
     async def read(
         self, topic: str, start: int, count: int = READ_RECORDS
@@ -113,7 +108,7 @@ class EmbeddedFile:
         recent = self._recent[topic].read(start, end - start)
         if recent is not None:
             return recent
-        return await self._on(self._reader_thread, lambda: self._select(topic, start, end))
+        return await self.reader.records(topic, start, end)
 
     async def grown(self, topic: str, beyond: int) -> None:
         """Return once the topic has a record at offset `beyond`.
@@ -146,7 +141,7 @@ class EmbeddedFile:
         point, self._point = self._point, None
         ends, rows = self._numbered(writes)
         try:
-            await self._on(self._writer_thread, lambda: self._transact(rows, point))
+            await self._in_thread(lambda: self._transact(rows, point))
         except Exception as error:  # Whatever it was, nobody may wait for ever.
             self._fail(writes, error)
             return
@@ -210,20 +205,8 @@ class EmbeddedFile:
         self._grown[topic].set()
         self._grown[topic] = asyncio.Event()
 
-    def _select(self, topic: str, start: int, end: int) -> list[StoredRecord]:
-        query = (
-            f"SELECT log_offset, record_key, record_value, headers FROM log_{topic} "  # noqa: S608
-            "WHERE log_offset >= ? AND log_offset < ? ORDER BY log_offset"
-        )
-        rows = self._reader.execute(query, (start, end)).fetchall()
-        return [StoredRecord(row[0], row[1], row[2], read_headers(row[3])) for row in rows]
-
-    def _read_ends(self) -> dict[str, int]:
-        query = "SELECT COALESCE(max(log_offset) + 1, 0) FROM log_{}"
-        return {topic: self._reader.execute(query.format(topic)).fetchone()[0] for topic in TOPICS}
-
-    async def _on(self, thread: ThreadPoolExecutor, work: Callable[[], ResultT]) -> ResultT:
-        return await asyncio.get_running_loop().run_in_executor(thread, work)
+    async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
 class _Write:
@@ -250,13 +233,3 @@ def _insert(topic: str, records: Sequence[StoredRecord]) -> tuple[str, list[obje
     for offset, key, value, headers in records:
         values += (offset, key, value, headers_text(headers))
     return f"INSERT INTO log_{topic} VALUES {places}", values  # noqa: S608 - names of our own
-
-
-def headers_text(headers: Headers) -> str:
-    """Return headers as JSON that can be read and queried; any bytes come back as they were."""
-    return json.dumps([[name, value.decode("utf-8", "surrogateescape")] for name, value in headers])
-
-
-def read_headers(text: str) -> Headers:
-    """Return headers from their JSON."""
-    return [(name, value.encode("utf-8", "surrogateescape")) for name, value in json.loads(text)]

@@ -5,6 +5,7 @@ read model's tables lie beside these under migrations of their own.
 """
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from executor_service.embedded_errors import FileRefused
@@ -43,9 +44,35 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises:
         FileRefused: it is no steplog file, of another version, or can't be written.
     """
+
+    def prepare(connection: sqlite3.Connection) -> None:
+        _recognise(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        # Each commit is on the disk before it is acknowledged.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        _create(connection)
+
+    return _connected(path, "rwc", prepare)
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open a file that is there, to read what it holds, whoever appends to it meanwhile.
+
+    Raises:
+        FileRefused: it is no steplog file, or of another version.
+    """
+    return _connected(path, "ro", lambda connection: _recognise(connection, path))
+
+
+def _connected(
+    path: Path, mode: str, prepare: Callable[[sqlite3.Connection], None]
+) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
     try:
         connection = sqlite3.connect(
-            path,
+            uri,
+            uri=True,
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,
             check_same_thread=False,
@@ -54,12 +81,7 @@ def connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise refused(path, error) from error
     try:
-        _recognise(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        # Each commit is on the disk before it is acknowledged.
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        _create(connection)
+        prepare(connection)
     except sqlite3.Error as error:
         connection.close()
         raise refused(path, error) from error

@@ -12,10 +12,11 @@ from urllib.parse import quote
 import typer
 from rich.markup import escape
 
-from steplog.addresses import api_url
 from steplog.cli.console import err, out, plain_table, short_json
-from steplog.cli.options import DataDir, settings_with
+from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
+from steplog.cli.sources import open_read
 from steplog.read_api import Answer, ReadApi
+from steplog.settings import SteplogSettings
 
 Asked = Mapping[str, str | int]
 
@@ -39,26 +40,29 @@ def events(
         bool, typer.Option("--json", help="Print JSON Lines for programs, one event a line.")
     ] = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Show the recorded events of one execution, decoded, in the order of the log."""
-    url = api_url(settings_with(data_dir))
+    settings = settings_with(data_dir, embedded=embedded, data=data)
     asked = {"after_seq": after_seq, "stale": "true" if stale else "false", "limit": PAGE_EVENTS}
-    asyncio.run(_print(url, execution_id, asked, as_json=as_json))
+    asyncio.run(_print(settings, execution_id, asked, as_json=as_json))
 
 
-async def _print(url: str, execution_id: str, asked: Asked, *, as_json: bool) -> None:
-    read = ReadApi(url)
+async def _print(
+    settings: SteplogSettings, execution_id: str, asked: Asked, *, as_json: bool
+) -> None:
     shown, searched = 0, dict[str, Any]()
-    try:
-        async with aclosing(_pages(read, execution_id, asked)) as pages:
-            async for page in pages:
-                if as_json:
-                    _write_lines(page["items"])
-                elif page["items"]:
-                    _print_page(page["items"], first=shown == 0)
-                shown, searched = shown + len(page["items"]), page["searched"]
-    finally:
-        await read.close()
+    async with (
+        open_read(settings) as read,
+        aclosing(_pages(read, execution_id, asked)) as pages,
+    ):
+        async for page in pages:
+            if as_json:
+                _write_lines(page["items"])
+            elif page["items"]:
+                _print_page(page["items"], first=shown == 0)
+            shown, searched = shown + len(page["items"]), page["searched"]
     if not searched["in_rows"]:
         err.print(
             f"{escape(execution_id)} is not in the rows (not applied yet, or pruned), so partition "

@@ -14,13 +14,12 @@ from executor_service.engine.rehearsal import Divergence
 from executor_service.errors import DefinitionRefused
 from executor_service.loading import Allowlist
 from executor_service.rehearsing import Rehearsing
-from steplog.addresses import api_url
 from steplog.cli.console import err, out, plain_table, print_json
-from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.over import HELP, Over, executions_over, read_over
 from steplog.cli.reading import definition_in
+from steplog.cli.sources import open_read
 from steplog.errors import NotAnswered
-from steplog.read_api import ReadApi
 from steplog.recorded_events import recorded_events
 from steplog.settings import SteplogSettings
 
@@ -33,6 +32,8 @@ def replay_definition(
     over: Annotated[str, typer.Option(help=f"Which recorded executions: {HELP}")] = "",
     as_json: AsJson = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Lead recorded executions through a changed definition; exits with 3 if one would differ.
 
@@ -41,7 +42,7 @@ def replay_definition(
     """
     # The executor finds condition functions beside it, so they are looked for here too.
     sys.path.insert(0, str(Path.cwd()))
-    settings = settings_with(data_dir)
+    settings = settings_with(data_dir, embedded=embedded, data=data)
     rehearsing = Rehearsing(dict(definition_in(file)), _allowlist(settings))
     told = asyncio.run(_replay(settings, rehearsing, read_over(over)))
     if as_json:
@@ -98,8 +99,7 @@ class Told:
 
 async def _replay(settings: SteplogSettings, rehearsing: Rehearsing, over: Over) -> Told:
     told = Told()
-    read = ReadApi(api_url(settings))
-    try:
+    async with open_read(settings) as read:
         with err.status("Reading histories") as status:
             async for execution in executions_over(read, over):
                 execution_id = execution.execution_id
@@ -109,8 +109,6 @@ async def _replay(settings: SteplogSettings, rehearsing: Rehearsing, over: Over)
                 except (NotAnswered, DefinitionRefused) as error:
                     told.untold[execution_id] = str(error)
                 status.update(f"Reading histories: {told.same + len(told.different)}")
-    finally:
-        await read.close()
     return told
 
 

@@ -13,7 +13,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.records import ExecutionRecord
-from steplog.addresses import api_url
 from steplog.cli.console import (
     duration,
     out,
@@ -22,8 +21,10 @@ from steplog.cli.console import (
     short_moment,
     styled_status,
 )
-from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
+from steplog.cli.sources import open_read
 from steplog.read_api import ReadApi
+from steplog.settings import SteplogSettings
 
 SHOWN_EXECUTIONS = 20
 
@@ -35,16 +36,17 @@ def top(
     once: Annotated[bool, typer.Option("--once", help="Look once and leave.")] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Show what runs, how much of it, and how far the read model is behind; Ctrl-C leaves."""
-    url = api_url(settings_with(data_dir))
-    asyncio.run(_show(url, every_s, once=once or as_json, as_json=as_json))
+    settings = settings_with(data_dir, embedded=embedded, data=data)
+    asyncio.run(_show(settings, every_s, once=once or as_json, as_json=as_json))
 
 
-async def _show(url: str, every_s: float, *, once: bool, as_json: bool) -> None:
-    read = ReadApi(url)
+async def _show(settings: SteplogSettings, every_s: float, *, once: bool, as_json: bool) -> None:
     rate = EventRate()
-    try:
+    async with open_read(settings) as read:
         if once:
             answer = await _look(read)
             print_json(answer) if as_json else out.print(screen(answer, None))
@@ -54,8 +56,6 @@ async def _show(url: str, every_s: float, *, once: bool, as_json: bool) -> None:
                 answer = await _look(read)
                 display.update(screen(answer, rate.after(answer["freshness"])), refresh=True)
                 await asyncio.sleep(every_s)
-    finally:
-        await read.close()
 
 
 async def _look(read: ReadApi) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.loading import Allowlist
 from executor_service.slots import ExecutionSlots
 from executor_service.workplace import Workplace
+from steplog.embedded.history import EmbeddedHistory
 from steplog.embedded.settings import COMMIT_INTERVAL_S, EmbeddedSettings
 from steplog.embedded.tail import EventTail
 from tracker_service.store.sqlite import SqliteReadModel, SqliteStore
@@ -29,6 +30,7 @@ class Node:
         self.file = file
         self.tracker = TailingTracker(store, settings.topics.events.name, EventTail(file))
         self.model = SqliteReadModel(settings.path)
+        self.history = EmbeddedHistory(file.reader)
         self._source = EmbeddedCommandSource(file, topic_name=settings.topics.commands.name)
         self._workplace = _workplace(settings, self._source)
         self._consumer = CommandConsumer(

@@ -12,6 +12,8 @@ import httpx
 
 from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.adapters.embedded_lock import EmbeddedLock
+from executor_service.adapters.embedded_reader import EmbeddedReader
+from steplog.embedded.history import EmbeddedHistory
 from steplog.embedded.settings import EmbeddedSettings
 from steplog.embedded.tail import EventTail
 from steplog.read_api import ReadApi
@@ -23,9 +25,9 @@ from tracker_service.tailing import TailingTracker
 IN_PROCESS_URL = "http://embedded"
 
 
-def in_process(model: SqliteReadModel, topic: str) -> ReadApi:
-    """Return the API over a read model of this process."""
-    return ReadApi(IN_PROCESS_URL, httpx.ASGITransport(make_app(model, topic)))
+def in_process(model: SqliteReadModel, topic: str, history: EmbeddedHistory) -> ReadApi:
+    """Return the API over the rows and the events of a file."""
+    return ReadApi(IN_PROCESS_URL, httpx.ASGITransport(make_app(model, topic, history)))
 
 
 @asynccontextmanager
@@ -45,7 +47,9 @@ async def open_embedded_read(path: Path) -> AsyncIterator[ReadApi]:
             model = SqliteReadModel(path)
             await model.open()
             stack.push_async_callback(model.close)
-            read = in_process(model, EmbeddedSettings(path).topics.events.name)
+            reader = await stack.enter_async_context(EmbeddedReader(path))
+            topic = EmbeddedSettings(path).topics.events.name
+            read = in_process(model, topic, EmbeddedHistory(reader))
         stack.push_async_callback(read.close)
         yield read
 

@@ -73,7 +73,7 @@ async def serve(
 @asynccontextmanager
 async def _api(node: Node, listening: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
-        make_app(node.model, node.topic),
+        make_app(node.model, node.topic, node.history),
         log_config=None,
         access_log=False,
         # The node closes the read model, after the executor has stopped.

@@ -1,0 +1,32 @@
+"""The events of a file as questions about the past read them."""
+
+from collections.abc import AsyncGenerator, Sequence
+
+from executor_service.adapters.embedded_reader import EmbeddedReader
+from executor_service.adapters.embedded_recent import StoredRecord
+from tracker_service.events_log import LogBounds
+
+RUN_RECORDS = 2_000
+_PARTITION = 0
+
+
+class EmbeddedHistory:
+    """Satisfies `tracker_service.events_log.EventsLog`; nothing is ever removed from a file."""
+
+    def __init__(self, reader: EmbeddedReader) -> None:
+        self._reader = reader
+
+    async def bounds(self) -> LogBounds:
+        """Return where the partition begins and ends now."""
+        ends = await self._reader.ends()
+        return LogBounds({_PARTITION: 0}, {_PARTITION: ends["events"]})
+
+    async def read(
+        self, partition: int, start: int, end: int
+    ) -> AsyncGenerator[Sequence[StoredRecord], None]:
+        """Yield the records in [start, end) in runs, in offset order."""
+        assert partition == _PARTITION, "a file's topics have one partition"
+        for first in range(start, end, RUN_RECORDS):
+            run = await self._reader.records("events", first, min(first + RUN_RECORDS, end))
+            if run:
+                yield run
