@@ -69,8 +69,8 @@ class ClaimCheck:
                 parts[key] = canonical_json(member)
         await self._store_parts(value, parts, MAX_PARTS - known)
 
-    async def hollow(self, event: Event) -> Event:
-        """Return an event with its large values stored and referred to.
+    async def hollow(self, event: CarrierT) -> CarrierT:
+        """Return an event or command with its large values stored and referred to.
 
         Raises:
             PayloadNotStored: one of them could not be stored.
@@ -81,8 +81,8 @@ class ClaimCheck:
                 await self.take_in(value)
         return self.hollow_known(event)
 
-    def hollow_known(self, event: Event) -> Event:
-        """Return an event with references in place of the values that are stored already."""
+    def hollow_known(self, event: CarrierT) -> CarrierT:
+        """Return it with references in place of the values that are stored already."""
         found: References = {}
         for field in type(event).payload_fields:
             found |= self._places(field, getattr(event, field))

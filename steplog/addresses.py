@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from contracts.payload import MAX_INLINE_PAYLOAD_BYTES
 from contracts.topics import Topics, topics_for
 from steplog.errors import StackBusy
 from steplog.local.data_folder import DataFolder
@@ -16,6 +17,8 @@ class Addresses:
     kafka_bootstrap_servers: str
     api_url: str
     topics: Topics
+    payload_store: str | None = None  # None: what is too large for a record is refused.
+    max_inline_bytes: int = MAX_INLINE_PAYLOAD_BYTES
 
 
 def find_addresses(settings: SteplogSettings) -> Addresses:
@@ -26,11 +29,23 @@ def find_addresses(settings: SteplogSettings) -> Addresses:
     """
     state = _running_stack(settings)
     if settings.kafka_bootstrap_servers is not None:
-        return Addresses(settings.kafka_bootstrap_servers, api_url(settings), settings.topics)
+        return Addresses(
+            settings.kafka_bootstrap_servers,
+            api_url(settings),
+            settings.topics,
+            settings.payload_store,
+            settings.max_inline_bytes,
+        )
     if state is None or state.kafka_bootstrap_servers is None or state.api_url is None:
         raise _nothing_runs(settings)
     topics = topics_for(state.topic_namespace, state.partitions)
-    return Addresses(state.kafka_bootstrap_servers, settings.api_url or state.api_url, topics)
+    return Addresses(
+        state.kafka_bootstrap_servers,
+        settings.api_url or state.api_url,
+        topics,
+        settings.payload_store or state.payload_store,
+        settings.max_inline_bytes,
+    )
 
 
 def api_url(settings: SteplogSettings) -> str:

@@ -17,7 +17,7 @@ from contracts.payload import JsonValue
 from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord, StepRecord
 from steplog import asking
 from steplog.addresses import Addresses, find_addresses
-from steplog.command_sender import CommandSender
+from steplog.command_sender import CommandSender, payloads_of
 from steplog.errors import CommandWasRefused, NotAnswered, NotFound
 from steplog.read_api import ReadApi
 from steplog.sending import Sender, Submitted
@@ -43,7 +43,9 @@ class Steplog:
         """Connect; without addresses to what the environment or the local stack here says."""
         found = addresses or find_addresses(load_settings())
         async with AsyncExitStack() as stack:
-            sender = CommandSender(found.kafka_bootstrap_servers, found.topics.commands)
+            sender = CommandSender(
+                found.kafka_bootstrap_servers, found.topics.commands, payloads_of(found)
+            )
             await stack.enter_async_context(sender)
             read = ReadApi(found.api_url)
             stack.push_async_callback(read.close)

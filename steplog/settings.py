@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.payload import MAX_INLINE_PAYLOAD_BYTES
 from contracts.topics import DEFAULT_NAMESPACE, DEFAULT_PARTITIONS, Topics, topics_for
 from steplog.errors import BadInput
 
@@ -39,6 +40,9 @@ class SteplogSettings(BaseSettings):
     # Unset: the default port if it is free, else any free one.
     api_port: int | None = Field(default=None, ge=1, le=65535)
     api_url: str | None = None  # Of an API that somebody else runs.
+    # Where values too large for a record go; unset, the local stack's, if one runs here.
+    payload_store: str | None = None
+    max_inline_bytes: int = Field(default=MAX_INLINE_PAYLOAD_BYTES, ge=4_096, le=400_000)
 
     @property
     def topics(self) -> Topics:

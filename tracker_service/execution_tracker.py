@@ -12,6 +12,7 @@ import msgspec
 
 from contracts.envelope import format_time
 from contracts.records import ExecutionRecord, StepRecord
+from tracker_service.payload_reader import make_reader, with_values
 from tracker_service.store.opening import read_model_for
 from tracker_service.store.reading import (
     DEFAULT_PAGE_ROWS,
@@ -31,8 +32,10 @@ class ExecutionTracker:
     anything that has such a URL as `url`, such as a database manager.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, payload_store: str | None = None) -> None:
+        """`payload_store` is only needed to resolve values that are stored apart."""
         self._model = read_model_of(source)
+        self._reader = make_reader(payload_store)
 
     async def __aenter__(self) -> Self:
         await self._model.open()
@@ -46,14 +49,28 @@ class ExecutionTracker:
     ) -> None:
         await self._model.close()
 
-    async def get_execution(self, execution_id: str) -> Record | None:
-        """Return one execution's record, or None."""
-        row = await self._model.execution(execution_id)
-        return None if row is None else _record(row, ExecutionRecord)
+    async def get_execution(self, execution_id: str, *, resolve: bool = False) -> Record | None:
+        """Return one execution's record, or None; with `resolve` every stored value in its place.
 
-    async def get_execution_steps(self, execution_id: str) -> list[Record]:
-        """Return the records of an execution's visits to steps, in the order they began."""
-        return [_record(row, StepRecord) for row in await self._model.steps(execution_id)]
+        Raises:
+            NoPayloadStore, PayloadGone, PayloadTooLong, AlteredPayload: a value can't be had.
+        """
+        row = await self._model.execution(execution_id)
+        if row is None:
+            return None
+        record = _record(row, ExecutionRecord)
+        return await with_values(self._reader, record) if resolve else record
+
+    async def get_execution_steps(
+        self, execution_id: str, *, resolve: bool = False
+    ) -> list[Record]:
+        """Return the records of an execution's visits to steps, in the order they began; `resolve`
+        as in `get_execution`."""
+        rows = await self._model.steps(execution_id)
+        records = [_record(row, StepRecord) for row in rows]
+        return [
+            await with_values(self._reader, record) if resolve else record for record in records
+        ]
 
     async def get_recent_executions(
         self, limit: int = DEFAULT_PAGE_ROWS, pipeline_id: str | None = None

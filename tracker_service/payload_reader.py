@@ -5,11 +5,12 @@ A reference is looked for by its sha256 below the configured store and nowhere e
 """
 
 import asyncio
+import json
 from typing import Any, Final, Protocol
 
 import fsspec
 
-from contracts.data_ref import DataRef, object_name
+from contracts.data_ref import DataRef, filled, keys_of, object_name
 from tracker_service.projections.errors import TrackerError
 
 # The longest value that is handed out; a larger one is for whoever can read the store itself.
@@ -88,6 +89,27 @@ class FsspecReader:
         with self._files.open(path, "rb") as file:
             data: Any = file.read(reference.size_bytes + 1)
         return bytes(data)
+
+
+async def with_values(reader: PayloadReader, record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with every stored value of its own in its place.
+
+    Raises:
+        NoPayloadStore, PayloadGone, PayloadTooLong, AlteredPayload: as `PayloadReader.read`.
+    """
+    stored = {
+        place: DataRef(**found)
+        for place, found in (record.get("references") or {}).items()
+        if keys_of(place)[0] in record  # A question's are those of its interaction.
+    }
+    size_bytes = sum(reference.size_bytes for reference in stored.values())
+    if size_bytes > MAX_READ_BYTES:
+        raise PayloadTooLong(
+            f"The record's stored values have {size_bytes} bytes together and at most "
+            f"{MAX_READ_BYTES} are put into one; read them one by one."
+        )
+    read = {place: json.loads(await reader.read(found)) for place, found in stored.items()}
+    return filled(record, read) | {"references": None}
 
 
 def make_reader(url: str | None) -> PayloadReader:

@@ -9,10 +9,12 @@ from executor_service import ServiceRegistry
 from executor_service.adapters.embedded_command_source import EmbeddedCommandSource
 from executor_service.adapters.embedded_event_log import EmbeddedEventLog
 from executor_service.adapters.embedded_file import EmbeddedFile
+from executor_service.adapters.fsspec_store import FsspecStore
 from executor_service.adapters.system_clock import SystemClock
 from executor_service.command_consumer import CommandConsumer
 from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.loading import Allowlist
+from executor_service.payloads import Payloads
 from executor_service.slots import ExecutionSlots
 from executor_service.workplace import Workplace
 from steplog.embedded.history import EmbeddedHistory
@@ -119,6 +121,7 @@ def _workplace(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> Wor
         services=settings.services or ServiceRegistry(),
         set_aside=source.set_aside,
         partition_of=lambda _execution_id: 0,
+        payloads=Payloads(FsspecStore(settings.payload_url)),
     )
 
 

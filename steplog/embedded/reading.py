@@ -18,6 +18,7 @@ from steplog.embedded.settings import EmbeddedSettings
 from steplog.embedded.tail import EventTail
 from steplog.read_api import ReadApi
 from tracker_service.http_api.app import make_app
+from tracker_service.payload_reader import make_reader
 from tracker_service.store.sqlite import SqliteReadModel, SqliteStore
 from tracker_service.tailing import TailingTracker
 
@@ -25,9 +26,13 @@ from tracker_service.tailing import TailingTracker
 IN_PROCESS_URL = "http://embedded"
 
 
-def in_process(model: SqliteReadModel, topic: str, history: EmbeddedHistory) -> ReadApi:
-    """Return the API over the rows and the events of a file."""
-    return ReadApi(IN_PROCESS_URL, httpx.ASGITransport(make_app(model, topic, history)))
+def in_process(
+    model: SqliteReadModel, settings: EmbeddedSettings, history: EmbeddedHistory
+) -> ReadApi:
+    """Return the API over the rows, the events and the stored values of a file."""
+    topic, reader = settings.topics.events.name, make_reader(settings.payload_url)
+    app = make_app(model, topic, history, reader)
+    return ReadApi(IN_PROCESS_URL, httpx.ASGITransport(app))
 
 
 @asynccontextmanager
@@ -48,8 +53,7 @@ async def open_embedded_read(path: Path) -> AsyncIterator[ReadApi]:
             await model.open()
             stack.push_async_callback(model.close)
             reader = await stack.enter_async_context(EmbeddedReader(path))
-            topic = EmbeddedSettings(path).topics.events.name
-            read = in_process(model, topic, EmbeddedHistory(reader))
+            read = in_process(model, EmbeddedSettings(path), EmbeddedHistory(reader))
         stack.push_async_callback(read.close)
         yield read
 

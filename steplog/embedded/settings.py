@@ -34,6 +34,12 @@ class EmbeddedSettings:
     services: ServiceRegistry | None = None
     max_executions_in_flight: int = DEFAULT_IN_FLIGHT
     shutdown_grace_s: float = DEFAULT_GRACE_S
+    payload_store: str | None = None  # Of values too large for an event; a folder beside the file.
+
+    @property
+    def payload_url(self) -> str:
+        """Return where values too large for an event go."""
+        return self.payload_store or f"{self.path.absolute()}-payloads"
 
     @property
     def topics(self) -> Topics:

@@ -24,6 +24,7 @@ class DataFolder:
         self.root = root.expanduser().absolute()
         self.kafka = self.root / "kafka"
         self.postgres = self.root / "postgres"
+        self.payloads = self.root / "payloads"
         self.logs = self.root / "logs"
         self.run = self.root / "run"
         self._state = self.root / "stack.json"

@@ -31,6 +31,7 @@ class ServiceSettings:
     partitions: int
     api_host: str
     api_port: int
+    payload_store: str
 
     @property
     def api_url(self) -> str:
@@ -46,6 +47,7 @@ class ServiceSettings:
             "STEPLOG_PARTITIONS": str(self.partitions),
             "STEPLOG_API_HOST": self.api_host,
             "STEPLOG_API_PORT": str(self.api_port),
+            "STEPLOG_PAYLOAD_STORE": self.payload_store,
             "STEPLOG_READY_FILE": str(_ready_file(folder)),
             "STEPLOG_TRACKER_DATA_FOLDER": str(folder.root / "tracker"),
         }

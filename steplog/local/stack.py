@@ -76,6 +76,7 @@ class Stack:
             partitions=self._settings.partitions,
             api_host=self._settings.api_host,
             api_port=api_port,
+            payload_store=self._settings.payload_store or str(self._folder.payloads),
         )
         asyncio.run(apply_topics(kafka.address, tuple(self._settings.topics)))
         migrate(service_settings, self._folder)
@@ -83,6 +84,7 @@ class Stack:
             kafka_bootstrap_servers=kafka.address,
             database_url=postgres.address,
             api_url=service_settings.api_url,
+            payload_store=service_settings.payload_store,
         )
         self._supervisor.start(services(service_settings, self._folder))
         self._publish(ready=True)

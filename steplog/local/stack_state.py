@@ -47,6 +47,7 @@ class StackState(BaseModel):
     kafka_bootstrap_servers: str | None = None
     database_url: str | None = None
     api_url: str | None = None
+    payload_store: str | None = None
     processes: tuple[ProcessState, ...] = ()
 
     def process(self, name: str) -> ProcessState:

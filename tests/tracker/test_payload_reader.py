@@ -11,6 +11,7 @@ from contracts import events
 from contracts.data_ref import DataRef, object_name
 from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.tracker.histories import History, Log
+from tracker_service.execution_tracker import ExecutionTracker
 from tracker_service.http_api.app import make_app
 from tracker_service.payload_reader import (
     MAX_READ_BYTES,
@@ -135,6 +136,21 @@ async def test_a_store_that_does_not_answer_is_a_503(api: httpx.AsyncClient, kep
     answer = await api.get(f"/api/executions/e-1/payloads/{SHA256}")
 
     assert answer.status_code == 503
+
+
+async def test_the_tracker_puts_values_into_a_record_when_asked_to(
+    api: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'rows.db'}"
+    async with ExecutionTracker(url, str(tmp_path / "store")) as tracker:
+        plain = await tracker.get_execution("e-1")
+        resolved = await tracker.get_execution("e-1", resolve=True)
+
+    assert plain is not None
+    assert resolved is not None
+    assert (plain["output_data"], plain["references"].keys()) == (None, {"/output_data"})
+    assert resolved["output_data"] == ["x" * 100_000]
+    assert resolved["references"] is None
 
 
 async def test_what_is_too_long_is_not_read() -> None:
