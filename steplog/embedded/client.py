@@ -51,7 +51,7 @@ class Embedded(Steplog):
         )
         async with AsyncExitStack() as stack:
             node = await stack.enter_async_context(running_node(settings))
-            read = in_process(node.model, node.topic, node.history)
+            read = in_process(node.model, settings, node.history)
             stack.push_async_callback(read.close)
             yield cls(node, read)
 

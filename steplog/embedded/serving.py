@@ -17,6 +17,7 @@ from steplog.embedded.settings import EmbeddedSettings
 from steplog.errors import ServerNotStarted
 from steplog.local.interrupts import STOP_SIGNALS
 from tracker_service.http_api.app import make_app
+from tracker_service.payload_reader import make_reader
 
 API_STOP_TIMEOUT_S = 5
 BACKLOG_CONNECTIONS = 512
@@ -73,7 +74,9 @@ async def serve(
 @asynccontextmanager
 async def _api(node: Node, listening: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
-        make_app(node.model, node.topic, node.history),
+        make_app(
+            node.model, node.topic, node.history, make_reader(node.settings.payload_url)
+        ),
         log_config=None,
         access_log=False,
         # The node closes the read model, after the executor has stopped.
