@@ -74,9 +74,7 @@ async def serve(
 @asynccontextmanager
 async def _api(node: Node, listening: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
-        make_app(
-            node.model, node.topic, node.history, make_reader(node.settings.payload_url)
-        ),
+        make_app(node.model, node.topic, node.history, make_reader(node.settings.payload_url)),
         log_config=None,
         access_log=False,
         # The node closes the read model, after the executor has stopped.
