@@ -23,6 +23,8 @@ class PartitionFreshness:
     last_event_at: datetime | None
     observed_at: datetime | None
     caught_up_at: datetime | None
+    # Grows when rows changed without an event being applied: repaired, replaced.
+    generation: int = 0
 
     @property
     def gap(self) -> int:

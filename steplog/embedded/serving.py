@@ -13,10 +13,12 @@ import uvicorn
 from executor_service.adapters.embedded_lock import Holder
 from executor_service.loop_watch import LoopWatch
 from steplog.embedded.node import Node, running_node
+from steplog.embedded.sender import EmbeddedSender
 from steplog.embedded.settings import EmbeddedSettings
 from steplog.errors import ServerNotStarted
 from steplog.local.interrupts import STOP_SIGNALS
 from tracker_service.http_api.app import make_app
+from tracker_service.http_api.server import ApiServer
 from tracker_service.payload_reader import make_reader
 
 API_STOP_TIMEOUT_S = 5
@@ -28,7 +30,7 @@ GC_THRESHOLDS = (50_000, 20, 50)
 SWITCH_INTERVAL_S = 0.000_5
 
 
-class _Api(uvicorn.Server):
+class _Api(ApiServer):
     """The API beside the rest; signals are handled by whoever runs all of it."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -74,7 +76,13 @@ async def serve(
 @asynccontextmanager
 async def _api(node: Node, listening: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
-        make_app(node.model, node.topic, node.history, make_reader(node.settings.payload_url)),
+        make_app(
+            node.model,
+            node.topic,
+            node.history,
+            make_reader(node.settings.payload_url),
+            EmbeddedSender(node.file),
+        ),
         log_config=None,
         access_log=False,
         # The node closes the read model, after the executor has stopped.

@@ -20,6 +20,7 @@ from tracker_service.http_api import (
     problems,
     requests,
     statistics,
+    streams,
 )
 from tracker_service.http_api.parts import Parts
 from tracker_service.payload_reader import NoReader, PayloadReader
@@ -28,6 +29,7 @@ from tracker_service.store.reading import ReadModel
 GZIP_FROM_BYTES: Final = 2_000
 GZIP_LEVEL: Final = 3  # JSON of rows shrinks to a fifth already; more costs CPU and gains little.
 _ROUTES: Final = (
+    streams,  # Before executions: `stream` is no execution's id there.
     executions,
     histories,
     payloads,
@@ -56,6 +58,7 @@ def make_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        await parts.feed.close()
         await model.close()
 
     parts = Parts(model, topic, log, reader or NoReader(), commands)

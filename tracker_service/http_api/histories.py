@@ -15,11 +15,6 @@ from tracker_service.store.questions import Row
 from tracker_service.store.reading import ReadModel
 
 MAX_WAITS = 1_000
-_BAR = (
-    "step_execution_id", "step_id", "step_name", "step_type", "status", "started_at",
-    "completed_at", "execution_time_ms", "iteration", "attempt", "seq", "interaction_id",
-    "error_message",
-)  # fmt: skip
 _RELATIVE = (
     "execution_id", "pipeline_id", "pipeline_name", "status", "started_at", "completed_at",
     "fork_kind", "fork_step", "fork_seq", "forked_from", "parent_execution_id",
@@ -31,7 +26,7 @@ router = APIRouter(prefix="/api/executions/{execution_id}", tags=["histories"])
 @router.get("/graph", responses=shapes.answers(shapes.GraphAnswer, 404))
 async def get_graph(one: AskedIfChanged) -> Response:
     """Return the flow with the state of each step; `taken` is null where rows can't tell."""
-    visits = [record(visit) for visit in await one.parts.model.steps(one.execution_id)]
+    visits = [record(visit) for visit in await one.parts.model.bars(one.execution_id)]
     drawn = _graph(await _definition(one), visits)
     return one.answer({"execution_id": one.execution_id, "status": one.row["status"], **drawn})
 
@@ -44,7 +39,7 @@ async def get_timeline(one: AskedIfChanged) -> Response:
     body = {
         "execution_id": execution_id,
         **record(_picked(one.row, ("status", "started_at", "completed_at"))),
-        "visits": [record(_picked(visit, _BAR)) for visit in await model.steps(execution_id)],
+        "visits": [record(visit) for visit in await model.bars(execution_id)],
         "attempts": [
             record({**attempt, "error_info": None})
             for attempt in await model.attempts(execution_id)

@@ -7,6 +7,7 @@ from fastapi import Path
 from contracts.envelope import format_time
 from tracker_service.command_sink import CommandSink
 from tracker_service.events_log import EventsLog
+from tracker_service.http_api.change_feed import ChangeFeed
 from tracker_service.http_api.past import Past
 from tracker_service.http_api.problems import NotFound
 from tracker_service.http_api.tallies import Tallies
@@ -41,6 +42,7 @@ class Parts:
         self.masks = Masks(model)
         self.past = Past(model, topic, log, self.masks)
         self.tallies = Tallies(model)
+        self.feed = ChangeFeed(model, topic, self.masks)
 
     async def execution(self, execution_id: str) -> Row:
         """Return one execution's row as it is stored.

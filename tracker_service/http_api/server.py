@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import uvicorn
+from fastapi import FastAPI
 
 from tracker_service.bootstrap import make_commands, make_events_log, make_read_model
 from tracker_service.http_api.app import make_app
@@ -17,6 +18,17 @@ BACKLOG_CONNECTIONS = 512
 
 class PortTaken(TrackerError):
     """The API's address can't be listened on."""
+
+
+class ApiServer(uvicorn.Server):
+    """Ends open streams before it waits for requests to end: a stream ends by itself never."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, streams first."""
+        app = self.config.app
+        assert isinstance(app, FastAPI)
+        await app.state.parts.feed.close()
+        await super().shutdown(sockets)
 
 
 def serve(settings: Settings) -> None:
@@ -47,7 +59,7 @@ async def _serve(settings: Settings) -> None:
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
     try:
-        await uvicorn.Server(config).serve([listening])
+        await ApiServer(config).serve([listening])
     finally:
         await commands.close()
 

@@ -20,10 +20,10 @@ def changed(since: Mapping[int, int], until: Mapping[int, int]) -> tuple[str, Ar
     """Return the statement for executions whose last event lies in the ranges, one too many."""
     values = Arguments()
     ranges = [
-        f"(partition = {values.add(partition)} AND log_offset >= {values.add(since[partition])} "
+        f"(partition = {values.add(partition)} AND log_offset >= {values.add(begin)} "
         f"AND log_offset < {values.add(end)})"
         for partition, end in until.items()
-        if since.get(partition, end) < end
+        if (begin := since.get(partition, 0)) < end
     ]
     moved = " OR ".join(ranges) or "false"
     columns = record_sql.EXECUTION_BRIEF

@@ -3,7 +3,8 @@
 Statements are written with `$1`, `$2`; SQLite's door turns them into `?1`, `?2`.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ class Dialect:
     metadata_key: Callable[[str], str]  # key -> the argument that stands for it
     place_in: Callable[[str, str], str]  # text, part -> 1-based place, 0 if it is not there
     epoch_s: Callable[[str], str]  # time -> whole seconds since 1970
+    among: Callable[[str, str], str]  # column, list -> whether it is one of them
+    listed: Callable[[Sequence[str]], Any]  # texts -> the argument that stands for the list
     references: str  # Rows of stored_payloads -> an object by pointer, or null for none
 
 
@@ -30,6 +33,8 @@ POSTGRES = Dialect(
     metadata_key=lambda key: key,
     place_in=lambda text, part: f"strpos({text}, {part}::text)",
     epoch_s=lambda time: f"floor(extract(epoch FROM {time}))::bigint",
+    among=lambda column, texts: f"{column} = ANY({texts}::text[])",
+    listed=list,
     references="json_object_agg(pointer, json_build_object("
     "'uri', uri, 'sha256', sha256, 'size_bytes', size_bytes))",
 )
@@ -41,6 +46,8 @@ SQLITE = Dialect(
     metadata_key=lambda key: f'$."{key}"',
     place_in=lambda text, part: f"instr({text}, {part})",
     epoch_s=lambda time: f"unixepoch({time})",
+    among=lambda column, texts: f"{column} IN (SELECT value FROM json_each({texts}))",  # noqa: S608
+    listed=lambda texts: json.dumps(list(texts)),
     references="NULLIF(json_group_object(pointer, json_object("
     "'uri', uri, 'sha256', sha256, 'size_bytes', size_bytes)), '{}')",
 )

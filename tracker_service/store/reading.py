@@ -82,6 +82,9 @@ class ReadModel(Protocol):
     ) -> Sequence[Row]:
         """Return an execution's visits in the order they began."""
 
+    async def bars(self, execution_id: str) -> Sequence[Row]:
+        """Return an execution's visits in the order they began, without their payloads."""
+
     async def attempts(self, execution_id: str) -> Sequence[Row]:
         """Return failed attempts that were followed by another, in order."""
 

@@ -34,7 +34,8 @@ from tracker_service.store.questions import (
 from tracker_service.store.reading import MAX_RELATIVES, MAX_STEP_ROWS
 
 _FRESHNESS = """
-SELECT partition, next_offset, end_offset, last_event_at, observed_at, caught_up_at
+SELECT partition, next_offset, end_offset, last_event_at, observed_at, caught_up_at,
+    generation
 FROM projection_positions WHERE topic = $1 ORDER BY partition
 """
 _COMMAND = """
@@ -125,12 +126,10 @@ class SqlReadModel(ABC):
 
     async def executions_by_id(self, execution_ids: Sequence[str]) -> Sequence[Row]:
         """Return those of the executions that have rows."""
-        values = Arguments()
-        signs = ", ".join(values.add(execution_id) for execution_id in execution_ids) or "NULL"
         return await self._fetch(
             f"SELECT {record_sql.EXECUTION_BRIEF} FROM pipeline_executions "  # noqa: S608
-            f"WHERE execution_id IN ({signs})",
-            *values,
+            f"WHERE {self.dialect.among('execution_id', '$1')}",
+            self.dialect.listed(execution_ids),
         )
 
     async def steps(
@@ -144,6 +143,10 @@ class SqlReadModel(ABC):
             after_seq,
             limit,
         )
+
+    async def bars(self, execution_id: str) -> Sequence[Row]:
+        """Return an execution's visits in the order they began, without their payloads."""
+        return await self._of_execution("step_executions", record_sql.BAR, execution_id)
 
     async def attempts(self, execution_id: str) -> Sequence[Row]:
         """Return failed attempts that were followed by another."""

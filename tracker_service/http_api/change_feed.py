@@ -1,0 +1,192 @@
+"""Who listens to what, and what they are told as rows commit.
+
+One look at the positions serves all listeners, ten times a second at most and only while somebody
+listens; where nothing moved that is all it costs. What moved is read once, whoever listens. A
+listener that does not take its events in time is dropped; it comes back with the id of the last
+event it saw, which is a position, so nothing of its past has to be kept here.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from tracker_service.freshness import Freshness
+from tracker_service.http_api.answers import position_text, record
+from tracker_service.http_api.listeners import Listener, ListListener, OneListener, TooManyListeners
+from tracker_service.masking import Masks
+from tracker_service.store.errors import StoreError
+from tracker_service.store.questions import Row
+from tracker_service.store.reading import ReadModel
+
+LOOK_EVERY_S: Final = 0.1
+# Lists are told less often than single executions: under load each telling is long.
+TELL_LISTS_EVERY_S: Final = 0.25
+# Looking and telling take at most this share of the time.
+SHARE_OF_TIME: Final = 0.25
+MAX_LISTENERS: Final = 2_000
+
+_log = structlog.get_logger(__name__)
+Positions = Mapping[int, int]
+
+
+@dataclass(slots=True)
+class Watched:
+    """An execution somebody listens to, as it was told last."""
+
+    mark: tuple[Any, ...] = ()
+    steps: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+
+class ChangeFeed:
+    """Tells listeners what changed."""
+
+    def __init__(
+        self, model: ReadModel, topic: str, masks: Masks, *, max_listeners: int = MAX_LISTENERS
+    ) -> None:
+        self._model = model
+        self._topic = topic
+        self._masks = masks
+        self._max_listeners = max_listeners
+        self._listeners: set[Listener] = set()
+        self._watched: dict[str, Watched] = {}
+        self._seen: tuple[Positions, dict[int, int]] | None = None
+        self._lists_at: Positions = {}
+        self._lists_told_s = 0.0
+        self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
+    def join(self, listener: Listener, at: Positions) -> None:
+        """Tell a listener of every change from now on; `at` was read just before.
+
+        Raises:
+            TooManyListeners: the bound is reached.
+        """
+        if len(self._listeners) >= self._max_listeners:
+            raise TooManyListeners(
+                f"{self._max_listeners} streams are open, which is the bound; close some or come "
+                "back later."
+            )
+        self._listeners.add(listener)
+        if self._looking is None:
+            self._lists_at = at
+            self._looking = asyncio.create_task(self._look_on(), name="change feed")
+
+    def leave(self, listener: Listener) -> None:
+        """Tell a listener no more."""
+        self._listeners.discard(listener)
+
+    async def catch_up(self, listener: ListListener, since: Positions) -> None:
+        """Tell a listener that has joined what changed before it did."""
+        now = places(await self._model.freshness(self._topic))
+        if since == now:
+            return
+        changed = await self._model.changed(since, now)
+        rows = [record(row) for row in await self._masks.rows(changed.rows)]
+        listener.told(rows, _text(now), complete=changed.complete)
+
+    async def close(self) -> None:
+        """End all streams; those who listened may come back elsewhere."""
+        for listener in self._listeners:
+            listener.end()
+        self._listeners.clear()
+        looking, self._looking = self._looking, None
+        if looking is not None:
+            looking.cancel()
+            await asyncio.wait([looking])
+
+    async def _look_on(self) -> None:
+        while self._listeners:
+            began_s = time.monotonic()
+            try:
+                await self._look()
+            except StoreError as error:
+                # Streams stay open; what is missed meanwhile is told when the rows are back.
+                _log.warning("change_feed_waits", reason=str(error))
+            took_s = time.monotonic() - began_s
+            await asyncio.sleep(max(LOOK_EVERY_S - took_s, took_s * (1 / SHARE_OF_TIME - 1)))
+        self._seen, self._looking = None, None
+
+    async def _look(self) -> None:
+        freshness = await self._model.freshness(self._topic)
+        positions, generations = places(freshness), _generations(freshness)
+        if self._seen != (positions, generations):
+            # A partition met for the first time was not changed behind anybody's back.
+            if self._seen is not None and not self._seen[1].items() <= generations.items():
+                self._reset_lists(positions)
+            await self._tell_of_single_ones()
+            self._seen = (positions, generations)
+        await self._tell_lists(positions)
+
+    def _reset_lists(self, positions: Positions) -> None:
+        self._lists_at = positions
+        for listener in self._of_kind(ListListener):
+            listener.tell("reset", _text(positions), {})
+
+    async def _tell_lists(self, positions: Positions) -> None:
+        due = time.monotonic() - self._lists_told_s >= TELL_LISTS_EVERY_S
+        if not due or self._lists_at == positions:
+            return
+        listeners = self._of_kind(ListListener)
+        if listeners:
+            changed = await self._model.changed(self._lists_at, positions)
+            rows = [record(row) for row in await self._masks.rows(changed.rows)]
+            for listener in listeners:
+                listener.told(rows, _text(positions), complete=changed.complete)
+        self._lists_at, self._lists_told_s = positions, time.monotonic()
+
+    async def _tell_of_single_ones(self) -> None:
+        by_id: dict[str, list[OneListener]] = {}
+        for listener in self._of_kind(OneListener):
+            by_id.setdefault(listener.execution_id, []).append(listener)
+        self._watched = {one: self._watched.get(one, Watched()) for one in by_id}
+        if not by_id:
+            return
+        for row in await self._model.executions_by_id(list(by_id)):
+            watched = self._watched[row["execution_id"]]
+            mark = (row["seq"], row["status"], row["incomplete"])
+            if mark != watched.mark:
+                watched.mark = mark
+                await self._tell(row, watched, by_id[row["execution_id"]])
+
+    async def _tell(self, row: Row, watched: Watched, listeners: list[OneListener]) -> None:
+        steps = [record(bar) for bar in await self._model.bars(row["execution_id"])]
+        marks = {step["step_execution_id"]: _mark(step) for step in steps}
+        changed = [
+            step
+            for step in steps
+            if marks[step["step_execution_id"]] != watched.steps.get(step["step_execution_id"])
+        ]
+        watched.steps = marks
+        execution = record(await self._masks.row(row))
+        for listener in listeners:
+            listener.told(execution, changed, steps)
+
+    def _of_kind(self, kind: type[Any]) -> list[Any]:
+        """Return listeners of a kind; those dropped meanwhile are let go."""
+        self._listeners = {one for one in self._listeners if not one.ended}
+        return [one for one in self._listeners if isinstance(one, kind)]
+
+
+def _mark(step: Row) -> tuple[Any, ...]:
+    return step["status"], step["attempt"], step["started_at"], step["completed_at"]
+
+
+def places(freshness: Freshness) -> Positions:
+    """Return the next offset of each partition."""
+    return {one.partition: one.next_offset for one in freshness.partitions}
+
+
+def _generations(freshness: Freshness) -> dict[int, int]:
+    return {one.partition: one.generation for one in freshness.partitions}
+
+
+def _text(positions: Positions) -> str:
+    return position_text({str(partition): offset for partition, offset in positions.items()})

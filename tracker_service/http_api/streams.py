@@ -1,0 +1,122 @@
+"""Server-sent events: one execution, or the list, as their rows commit.
+
+A stream that breaks is taken up again with `Last-Event-ID`, which browsers send by themselves.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+from starlette.types import Message, Send
+
+from tracker_service.http_api import shapes
+from tracker_service.http_api.answers import position_text, record
+from tracker_service.http_api.asking import Asked, AskedOfExecution
+from tracker_service.http_api.change_feed import places
+from tracker_service.http_api.filters import Narrowed
+from tracker_service.http_api.listeners import Listener, ListListener, OneListener
+from tracker_service.http_api.parts import Parts
+from tracker_service.http_api.problems import BadQuestion
+
+# A comment this often tells both sides that the other one is there.
+HEARTBEAT_S: Final = 15.0
+# A listener that takes nothing for so long is gone.
+SEND_TIMEOUT_S: Final = 30.0
+_POSITIONS: Final = re.compile(r"\d{1,6}:\d{1,18}(,\d{1,6}:\d{1,18})*")
+_STREAM: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Events `execution` and `end`, or `executions` and `reset` (read the list "
+        "anew); each id is a position to come back with.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+LastEventId = Annotated[
+    str | None,
+    Header(alias="Last-Event-ID", max_length=2_000, description="Of the last event received."),
+]
+After = Annotated[
+    str | None,
+    Query(max_length=2_000, description="The Steplog-Position of a list: what changed since."),
+]
+
+router = APIRouter(prefix="/api/executions", tags=["streams"])
+
+
+class EventStream(StreamingResponse):
+    """A stream that ends when a listener does not take what it is sent."""
+
+    media_type = "text/event-stream"
+
+    async def stream_response(self, send: Send) -> None:
+        """Send what the listener is told, each part within a time."""
+
+        async def in_time(message: Message) -> None:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await send(message)
+
+        await super().stream_response(in_time)
+
+
+@router.get("/stream", responses=_STREAM | shapes.problems(), response_class=EventStream)
+async def stream_executions(
+    asked: Asked, wanted: Narrowed, after: After = None, last_event_id: LastEventId = None
+) -> EventStream:
+    """Stream executions of a filter as they change; `gone` names those that match no longer."""
+    if wanted.waiting is not None:
+        raise BadQuestion("waiting can't be streamed; use status=waiting_for_human.")
+    parts, listener = asked.parts, ListListener(wanted)
+    at = places(asked.freshness)
+    since = last_event_id or after
+    known = at if since is None else _positions(since)
+    parts.feed.join(listener, at)
+    listener.tell("hello", position_text(asked.freshness.positions()), {})
+    await parts.feed.catch_up(listener, known)
+    return _stream(parts, listener)
+
+
+@router.get(
+    "/{execution_id}/stream", responses=_STREAM | shapes.problems(404), response_class=EventStream
+)
+async def stream_execution(one: AskedOfExecution, last_event_id: LastEventId = None) -> EventStream:
+    """Stream one execution and its steps as they change, until it has ended."""
+    parts = one.parts
+    listener = OneListener(one.execution_id, last_event_id)
+    parts.feed.join(listener, places(one.asked.freshness))
+    # Read after joining: what commits from here on is told by the feed.
+    row = await parts.execution(one.execution_id)
+    steps = [record(bar) for bar in await parts.model.bars(one.execution_id)]
+    listener.told(record(await parts.masks.row(row)), steps, steps)
+    return _stream(parts, listener)
+
+
+def _stream(parts: Parts, listener: Listener) -> EventStream:
+    return EventStream(
+        _events(parts, listener),
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _events(parts: Parts, listener: Listener) -> AsyncIterator[bytes]:
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(HEARTBEAT_S):
+                    event = await listener.next()
+            except TimeoutError:
+                yield b": still here\n\n"
+                continue
+            if event is None:
+                return
+            yield event
+    finally:
+        parts.feed.leave(listener)
+
+
+def _positions(text: str) -> dict[int, int]:
+    if _POSITIONS.fullmatch(text) is None:
+        raise BadQuestion("A place to go on from is the id of an event, or a Steplog-Position.")
+    pairs = (pair.split(":") for pair in text.split(","))
+    return {int(partition): int(offset) for partition, offset in pairs}
