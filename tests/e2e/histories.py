@@ -1,9 +1,9 @@
 """What the events topic says, read whole and judged without the engine or the projection."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -42,16 +42,32 @@ async def read_log(bootstrap_servers: str, events: Topic) -> list[Placed]:
             tp = TopicPartition(events.name, partition)
             consumer.assign([tp])
             await consumer.seek_to_beginning(tp)
-            end, rule = (await consumer.end_offsets([tp]))[tp], EpochRule()
+            end, found = (await consumer.end_offsets([tp]))[tp], []
             while await consumer.position(tp) < end:
-                for message in (await consumer.getmany(tp, timeout_ms=500)).get(tp, []):
-                    recorded = decode_event(message.value, message.headers)
-                    epoch = recorded.envelope.writer_epoch
-                    if rule.admits(message.offset, recorded.event.event_type, epoch):
-                        placed.append(Placed(partition, message.offset, recorded))
+                found += (await consumer.getmany(tp, timeout_ms=500)).get(tp, [])
+            placed += admitted(partition, found)
     finally:
         await consumer.stop()
     return placed
+
+
+class _Logged(Protocol):
+    @property
+    def offset(self) -> int: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+def admitted(partition: int, records: Iterable[_Logged]) -> Iterator[Placed]:
+    """Yield the events of a whole partition that readers take."""
+    rule = EpochRule()
+    for record in records:
+        recorded = decode_event(record.value, list(record.headers))
+        epoch = recorded.envelope.writer_epoch
+        if rule.admits(record.offset, recorded.event.event_type, epoch):
+            yield Placed(partition, record.offset, recorded)
 
 
 async def read_histories(bootstrap_servers: str, events: Topic) -> dict[str, list[RecordedEvent]]:
