@@ -1,12 +1,14 @@
 """`steplog run --embedded`: a client whose executions run in this very process."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from executor_service.adapters.embedded_file import EmbeddedFile
+from executor_service.adapters.embedded_lock import EmbeddedLock
 from steplog.cli.embedded_process import prepare
 from steplog.client import Steplog
+from steplog.embedded.api_sender import ApiSender
 from steplog.embedded.client import Embedded
 from steplog.embedded.reading import IN_PROCESS_URL
 from steplog.embedded.sender import EmbeddedSender
@@ -21,10 +23,19 @@ async def embedded_client(
 ) -> AsyncIterator[Steplog]:
     """Yield a client on the file; with `runs` what is in the file runs meanwhile.
 
+    Where a server has the file open, it is asked instead.
+
     People run their own definitions here, so without STEPLOG_STEP_MODULES every installed module
     may be named, as `steplog check` has it.
     """
     prepare(file)
+    holder = EmbeddedLock(file).holder()
+    if holder is not None and holder.api_url is not None:
+        async with AsyncExitStack() as stack:
+            read = ReadApi(holder.api_url)
+            stack.push_async_callback(read.close)
+            yield Steplog(await stack.enter_async_context(ApiSender(holder.api_url)), read)
+        return
     if not runs:
         async with EmbeddedFile(file) as opened:
             yield Steplog(EmbeddedSender(opened), ReadApi(IN_PROCESS_URL))
