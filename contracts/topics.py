@@ -12,6 +12,9 @@ DEFAULT_NAMESPACE = "steplog"
 DEFAULT_PARTITIONS = 8
 _DAY_MS = 24 * 60 * 60 * 1000
 COMMANDS_RETENTION_MS = 7 * _DAY_MS
+# The seen topic must keep what the longest window asks for, and a window is kept in quarters.
+MAX_DEDUPE_WINDOW_H = 7 * 24
+SEEN_RETENTION_MS = 10 * _DAY_MS
 DEAD_COMMANDS_RETENTION_MS = 30 * _DAY_MS
 
 
@@ -33,10 +36,11 @@ class Topics:
     commands: Topic
     events: Topic
     parked: Topic
+    seen: Topic
     dead_commands: Topic
 
     def __iter__(self) -> Iterator[Topic]:
-        return iter((self.commands, self.events, self.parked, self.dead_commands))
+        return iter((self.commands, self.events, self.parked, self.seen, self.dead_commands))
 
 
 def topics_for(namespace: str = DEFAULT_NAMESPACE, partitions: int = DEFAULT_PARTITIONS) -> Topics:
@@ -63,6 +67,13 @@ def topics_for(namespace: str = DEFAULT_NAMESPACE, partitions: int = DEFAULT_PAR
             key="execution_id",
             carries="snapshots of parked executions",
             config={"cleanup.policy": "compact"},
+        ),
+        seen=Topic(
+            name=f"{namespace}.seen",
+            partitions=partitions,
+            key="none",
+            carries="ids of commands dealt with, by which repeats are known",
+            config={"cleanup.policy": "delete", "retention.ms": str(SEEN_RETENTION_MS)},
         ),
         dead_commands=Topic(
             name=f"{namespace}.commands.dead",

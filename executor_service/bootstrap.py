@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -43,11 +44,13 @@ async def serve(settings: ExecutorSettings) -> None:
     async with (
         KafkaEventLog(servers, topics.events.name) as events,
         KafkaEventLog(servers, topics.parked.name) as parked,
+        KafkaEventLog(servers, topics.seen.name) as seen,
     ):
         consumer = CommandConsumer(
             source,
             events,
             parked,
+            seen,
             workplace,
             commit_interval_s=settings.commit_interval_s,
             # Well within what the group grants a member for coming back.
@@ -75,6 +78,8 @@ def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Workpl
         slots=ExecutionSlots(settings.max_executions_in_flight),
         clock=SystemClock(),
         services=load_services(settings.services),
+        dedupe_window=timedelta(hours=settings.dedupe_window_h),
+        dedupe_max_ids=settings.dedupe_max_ids,
         set_aside=source.set_aside,
         payloads=_payloads(settings),
         partition_of=partial(partition_of, partitions=settings.partitions),

@@ -40,6 +40,7 @@ class CommandConsumer:
         source: CommandSource,
         events: EventLog,
         parked: EventLog,
+        seen: EventLog,
         workplace: Workplace,
         *,
         commit_interval_s: float,
@@ -49,6 +50,7 @@ class CommandConsumer:
         self._source = source
         self._events = events
         self._parked = parked
+        self._seen = seen
         self._workplace = workplace
         self._commit_interval_s = commit_interval_s
         self._handover_grace_s = handover_grace_s
@@ -68,6 +70,8 @@ class CommandConsumer:
         while not stopping.is_set():
             await self._poll()
             if time.monotonic() >= next_commit and self._decided.is_set():
+                for owner in self._owners.values():
+                    owner.save_ids_if_due()
                 await self._commit(self._owners)
                 self._show_ready()
                 next_commit = time.monotonic() + self._commit_interval_s
@@ -121,6 +125,7 @@ class CommandConsumer:
                 partition,
                 events=self._events,
                 parked=self._parked,
+                seen=self._seen,
                 workplace=self._workplace,
                 on_lost=self._lost,
             )

@@ -27,17 +27,18 @@ from contracts.errors import ContractError, SteplogError
 from contracts.events import Event
 from executor_service.arrivals import restored
 from executor_service.claim_check import with_values
+from executor_service.command_memory import CommandMemory, repeated
 from executor_service.command_source import ReceivedRecord
 from executor_service.errors import CommandNotApplicable, RecordingLost
 from executor_service.forking import forked
 from executor_service.histories import Histories
 from executor_service.live_execution import LiveExecution
 from executor_service.live_executions import LiveExecutions
+from executor_service.lookups import Lookups, Question
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.partition_writer import PartitionWriter
-from executor_service.recovery import RecoveredExecution, RecoveredPartition
+from executor_service.recovery import RecoveredExecution
 from executor_service.refusals import Refusals
-from executor_service.remembered import Remembered
 from executor_service.retrying import retried
 from executor_service.starting import started_event
 from executor_service.workplace import Workplace
@@ -56,7 +57,8 @@ class CommandDesk:
         writer: PartitionWriter,
         mark: LowWaterMark,
         executions: LiveExecutions,
-        recovered: RecoveredPartition,
+        memory: CommandMemory,
+        lookups: Lookups,
         histories: Histories,
     ) -> None:
         self._partition = partition
@@ -66,10 +68,8 @@ class CommandDesk:
         self._executions = executions
         self._histories = histories
         self._refusals = Refusals(writer, workplace)
-        self._handled = Remembered[int](recovered.handled_commands)
-        self._begun = Remembered[str | None](
-            {known.execution_id: known.command_id for known in recovered.executions.values()}
-        )
+        self._memory = memory
+        self._lookups = lookups
         self._errands: set[asyncio.Task[None]] = set()
         self._late: dict[str, asyncio.Task[None]] = {}
 
@@ -82,41 +82,53 @@ class CommandDesk:
             self._mark.received(record.offset, floor)
             self._errand(record.offset, self._refuse_unreadable(record, error))
             return
-        handled_at = self._handled.get(sent.command_id)
+        handled_at = self._memory.handled_at(sent.command_id)
         self._mark.received(record.offset, floor if handled_at is None else handled_at)
         if handled_at is None:
-            self._handled.put(sent.command_id, floor)
+            self._memory.handle(sent.command_id, floor)
             self._wait_or_carry_out(record.offset, sent, len(record.value or b""))
         else:
             self._recognise(record.offset, sent)
 
     def close(self) -> None:
         """Drop what is still being written; the commands come again."""
+        self._lookups.close()
         for errand in self._errands:
             errand.cancel()
 
     def _wait_or_carry_out(self, offset: int, sent: SentCommand, size_bytes: int) -> None:
-        """Carry a command out now, or once the values it needs are there; commands for one
-        execution keep their order."""
+        """Carry a command out now, or once it is known to be new and the values it needs are there;
+        commands for one execution keep their order."""
         execution_id = sent.command.execution_id
+        question = self._memory.question(sent)
         before = self._late.get(execution_id)
         is_large = size_bytes > self._workplace.payloads.max_inline_bytes
-        if not (before or is_large or sent.command.references) and not self._executions.arriving(
-            execution_id
-        ):
+        waits = question or before or is_large or sent.command.references
+        if not waits and not self._executions.arriving(execution_id):
             self._carry_out(offset, sent)
             return
         self._workplace.slots.take()  # So that a flood of these waits in Kafka too.
-        errand = self._errand(offset, self._carry_out_late(offset, sent, before), done=False)
+        late = self._carry_out_late(offset, sent, before, question)
+        errand = self._errand(offset, late, done=False)
         self._late[execution_id] = errand
         errand.add_done_callback(partial(self._no_longer_late, execution_id))
 
     async def _carry_out_late(
-        self, offset: int, sent: SentCommand, before: asyncio.Task[None] | None
+        self,
+        offset: int,
+        sent: SentCommand,
+        before: asyncio.Task[None] | None,
+        question: Question | None,
     ) -> None:
         try:
             if before is not None:
                 await asyncio.wait([before])
+            found = None if question is None else await self._lookups.ask(question)
+            if found is not None and found.command_offset == offset:
+                self._recognise(offset, sent)
+                return
+            if found is not None:
+                raise repeated(sent, found)
             await self._executions.arrived(sent.command.execution_id)
             command = await with_values(sent.command, self._workplace.payloads)
         except SteplogError as error:
@@ -158,6 +170,7 @@ class CommandDesk:
                     "unsupported_command",
                     f"This executor does not carry out {command.command_type} yet.",
                 )
+        self._memory.carry_out(sent.command_id, self._writer.next_offset)
         live.recorder.expect(sent.command_id, offset)
         self._executions.go_on(live)
         return live
@@ -166,14 +179,20 @@ class CommandDesk:
         self, offset: int, sent: SentCommand, command: RetryExecution | ForkExecution
     ) -> None:
         """Begin an execution that takes over recorded results of another."""
+        execution_id = command.execution_id
         try:
-            self._refuse_if_known(command.execution_id)
-            self._begun.put(command.execution_id, sent.command_id)
-            history = await self._histories.read(command.origin_execution_id)
-            origin, claim_check = await restored(history, self._workplace.payloads)
-            events = self._taken_over(origin, command, sent.command_id)
+            self._refuse_if_known(execution_id)
+            self._memory.reserve(execution_id, sent.command_id)
+            try:
+                history = await self._histories.read(command.origin_execution_id)
+                origin, claim_check = await restored(history, self._workplace.payloads)
+                events = self._taken_over(origin, command, sent.command_id)
+            except SteplogError:
+                self._memory.unreserve(execution_id)
+                raise
+            self._memory.begin(execution_id, sent.command_id, self._writer.next_offset)
             live = await self._executions.begin_from(
-                command.execution_id, sent.command_id, offset, events, claim_check
+                execution_id, sent.command_id, offset, events, claim_check
             )
         except RecordingLost:
             raise
@@ -204,7 +223,7 @@ class CommandDesk:
         execution_id = command.execution_id
         self._refuse_if_known(execution_id)
         blueprint, started = started_event(self._workplace.catalogue, sent, command)
-        self._begun.put(execution_id, sent.command_id)
+        self._memory.begin(execution_id, sent.command_id, self._writer.next_offset)
         live = self._executions.begin(execution_id, blueprint, started, command.not_before)
         live.recorder.expect(sent.command_id, offset)
         live.when_refused = partial(self._refuse, sent, offset)
@@ -220,7 +239,7 @@ class CommandDesk:
                 f"Execution {execution_id} belongs to another partition; key the record with the "
                 "execution id and use the murmur2 partitioner.",
             )
-        if execution_id in self._begun or execution_id in self._executions:
+        if self._memory.begun_lately(execution_id) or execution_id in self._executions:
             raise CommandNotApplicable(
                 "duplicate_execution",
                 f"An execution {execution_id} exists already; choose another id.",
@@ -230,7 +249,7 @@ class CommandDesk:
         live = self._executions.take_up(execution_id)
         if live is not None:
             return live
-        if execution_id in self._begun:
+        if self._memory.begun(execution_id):
             raise CommandNotApplicable(
                 "execution_ended", f"Execution {execution_id} has ended; nothing can change it."
             )

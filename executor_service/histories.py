@@ -3,18 +3,21 @@
 from executor_service.errors import CommandNotApplicable
 from executor_service.event_log import EventLog
 from executor_service.recovery import PartitionFold, RecoveredExecution
+from executor_service.seen_ids import SeenIds, execution_digest
 
 
 class Histories:
-    """Reads whole histories of ended executions; nothing of them is kept.
+    """Reads whole histories of executions; nothing of them is kept.
 
-    The partition is read from its beginning, since only the log knows where an execution began.
-    It costs what the partition holds, and is done only for a command that names an ended execution.
+    The read begins where the execution is known to have begun and ends with its end, so it costs
+    what the partition recorded in that time. What began before the dedupe window is looked for from
+    the partition's beginning.
     """
 
-    def __init__(self, log: EventLog, partition: int) -> None:
+    def __init__(self, log: EventLog, partition: int, seen: SeenIds) -> None:
         self._log = log
         self._partition = partition
+        self._seen = seen
 
     async def read(self, execution_id: str) -> RecoveredExecution:
         """Return the execution's history.
@@ -22,15 +25,25 @@ class Histories:
         Raises:
             CommandNotApplicable: `unknown_execution`, or one that can't be read whole.
         """
-        subject = ("ce_subject", execution_id.encode())
-        fold = PartitionFold(None)
-        end = await self._log.end_offset(self._partition)
-        async for logged in self._log.read(self._partition, 0, end):
-            fold.feed_if(logged, subject)
-        found = fold.recovered.executions.get(execution_id)
+        start = self._seen.look_from(execution_digest(execution_id)) or 0
+        found = await self._read_from(start, execution_id)
+        if found is None and start:
+            found = await self._read_from(0, execution_id)  # The hint was another id's.
         if found is None or found.broken:
             raise CommandNotApplicable(
                 "unknown_execution",
                 f"No whole history of execution {execution_id} is in this partition; check the id.",
             )
         return found
+
+    async def _read_from(self, start: int, execution_id: str) -> RecoveredExecution | None:
+        subject = ("ce_subject", execution_id.encode())
+        fold = PartitionFold(self._seen.epoch_at(start))
+        executions = fold.recovered.executions
+        end = await self._log.end_offset(self._partition)
+        async for logged in self._log.read(self._partition, start, end):
+            fold.feed_if(logged, subject)
+            known = executions.get(execution_id)
+            if known is not None and known.ended:
+                break
+        return executions.get(execution_id)

@@ -13,15 +13,20 @@ import structlog
 
 from executor_service.claiming import claim
 from executor_service.command_desk import CommandDesk
+from executor_service.command_memory import CommandMemory, ids_in_tail
 from executor_service.command_source import ReceivedRecord
+from executor_service.errors import RecordingLost
 from executor_service.event_log import EventLog
 from executor_service.handing_over import come_to_rest, drain
 from executor_service.histories import Histories
 from executor_service.live_executions import LiveExecutions
+from executor_service.lookups import Lookups
 from executor_service.low_water_mark import LowWaterMark, ResumePoint
 from executor_service.parking import ParkedFold, Parking, Snapshot
 from executor_service.partition_writer import PartitionWriter
 from executor_service.recovery import PartitionFold, RecoveredPartition
+from executor_service.seen_ids import SeenIds
+from executor_service.seen_saving import SeenSaving
 from executor_service.workplace import Workplace
 
 _log = structlog.get_logger(__name__)
@@ -36,20 +41,23 @@ class PartitionOwner:
         *,
         events: EventLog,
         parked: EventLog,
+        seen: EventLog,
         workplace: Workplace,
         on_lost: Callable[[int], None],
     ) -> None:
         self.partition = partition
         self._events = events
         self._parked = parked
+        self._seen_log = seen
         self._workplace = workplace
         self._on_lost = on_lost
-        self._claims: list[int] = []
         self._epoch_before: int | None = None
         self._writer: PartitionWriter | None = None
         self._parked_writer: PartitionWriter | None = None
         self._mark: LowWaterMark | None = None
         self._executions: LiveExecutions | None = None
+        self._seen: SeenIds | None = None
+        self._saving: SeenSaving | None = None
         self._desk: CommandDesk | None = None
 
     @property
@@ -70,7 +78,6 @@ class PartitionOwner:
         parked = await self._read_parked(parked_epoch)
         recovered = await self._recover(point, epoch, parked)
         self._epoch_before = point.epoch
-        self._claims = [*recovered.claims]
         self._writer = PartitionWriter(self._events, self.partition, epoch)
         self._parked_writer = PartitionWriter(self._parked, self.partition, parked_epoch)
         self._mark = LowWaterMark(point, recovered.commands_until)
@@ -82,22 +89,53 @@ class PartitionOwner:
             self._lose,
         )
         self._executions.adopt(recovered)
-        self._desk = CommandDesk(
-            self.partition,
-            workplace=self._workplace,
-            writer=self._writer,
-            mark=self._mark,
-            executions=self._executions,
-            recovered=recovered,
-            histories=Histories(self._events, self.partition),
-        )
+        try:
+            # After that, so that what was running goes on while ids are being read.
+            self._seen = await self._remember(point, recovered)
+        except BaseException:
+            await self.release()
+            raise
+        self._open_desk(recovered, self._seen)
         _log.info(
             "partition_taken",
             partition=self.partition,
             epoch=epoch,
             resumed=len(recovered.unfinished()),
             parked=len(parked),
-            read_events=epoch - point.mark,
+            read_events=epoch - point.read_from,
+            seen_ids=self._seen.count,
+        )
+
+    async def _remember(self, point: ResumePoint, recovered: RecoveredPartition) -> SeenIds:
+        """Return the ids dealt with before: those saved, and those the tail tells of."""
+        seen = SeenIds(
+            self._workplace.clock.now(),
+            window=self._workplace.dedupe_window,
+            max_ids=self._workplace.dedupe_max_ids,
+        )
+        self._saving = SeenSaving(self._seen_log, self.partition, seen, self._workplace)
+        await self._saving.load(point.ids_from)
+        seen.know_claims(recovered.claims, saved=False)
+        for digest, offset in ids_in_tail(recovered, point.ids_through):
+            seen.put(digest, offset)
+        return seen
+
+    def _open_desk(self, recovered: RecoveredPartition, seen: SeenIds) -> None:
+        assert self._writer is not None
+        assert self._mark is not None
+        assert self._executions is not None
+        if self._writer.lost:
+            raise RecordingLost("Another executor took the partition meanwhile.")
+        lookups = Lookups(self._events, self.partition, seen)
+        self._desk = CommandDesk(
+            self.partition,
+            workplace=self._workplace,
+            writer=self._writer,
+            mark=self._mark,
+            executions=self._executions,
+            memory=CommandMemory(recovered, seen),
+            lookups=lookups,
+            histories=Histories(self._events, self.partition, seen),
         )
 
     def receive(self, records: Sequence[ReceivedRecord]) -> None:
@@ -108,17 +146,35 @@ class PartitionOwner:
 
     def commit_point(self) -> ResumePoint | None:
         """Return what may be committed now, or None while not live."""
-        if self._mark is None or self._writer is None or not self.live:
+        if self._mark is None or self._writer is None or self._seen is None or not self.live:
             return None
         command_offset, mark = self._mark.commit_point(self._writer.next_offset)
-        return ResumePoint(command_offset, mark, self._epoch_at(mark))
+        through = self._seen.saved_through(self._writer.next_offset)
+        epoch = self._seen.epoch_at(min(mark, through))
+        return ResumePoint(
+            command_offset,
+            mark,
+            self._epoch_before if epoch is None else epoch,
+            through,
+            self._seen.saved_from,
+        )
+
+    def save_ids_if_due(self) -> None:
+        """Save the ids of what was dealt with, every few seconds; call it before a commit."""
+        if self._saving is not None and self.live:
+            self._saving.save_if_due()
+
+    async def save_ids(self) -> None:
+        """Save them now."""
+        if self._saving is not None and self.live:
+            await self._saving.save()
 
     async def drain(self, grace_s: float) -> None:
-        """Let running steps finish for a while, start nothing new, then stop."""
+        """Let running steps finish for a while and start nothing new; `release` follows."""
         if self._executions is not None and self._writer is not None:
             self._writer.starts.open()
             await drain(self._executions.in_memory, grace_s)
-        await self.release()
+        await self.save_ids()
 
     async def pause(self, grace_s: float, at_most_s: float) -> None:
         """Start nothing more, for so long at most; return when running steps are recorded, or the
@@ -137,6 +193,8 @@ class PartitionOwner:
         desk, self._desk = self._desk, None
         if desk is not None:
             desk.close()
+        if self._saving is not None:
+            await self._saving.stop()
         for writer in (self._writer, self._parked_writer):
             if writer is not None:
                 writer.give_up("This executor gave the partition up.")
@@ -153,7 +211,7 @@ class PartitionOwner:
         self, point: ResumePoint, epoch: int, parked: dict[str, Snapshot]
     ) -> RecoveredPartition:
         fold = PartitionFold(point.epoch, parked)
-        async for logged in self._events.read(self.partition, point.mark, epoch + 1):
+        async for logged in self._events.read(self.partition, point.read_from, epoch + 1):
             fold.feed(logged)
         return fold.recovered
 
@@ -164,11 +222,3 @@ class PartitionOwner:
         self._desk = None
         _log.warning("partition_lost", partition=self.partition, reason=reason)
         self._on_lost(self.partition)
-
-    def _epoch_at(self, mark: int) -> int | None:
-        """Return the epoch in force just before an offset, for whoever reads from there."""
-        before = [claim for claim in self._claims if claim < mark]
-        if before:
-            self._claims = [before[-1], *(claim for claim in self._claims if claim >= mark)]
-            return before[-1]
-        return self._epoch_before

@@ -6,8 +6,8 @@ from typing import Generic, TypeVar
 
 ValueT = TypeVar("ValueT")
 
-# About 15 MB for ids of 36 characters; a day's worth at one command a second.
-MAX_REMEMBERED = 100_000
+# About 1.5 MB for ids of 36 characters; what came earlier is known by its digest.
+MAX_REMEMBERED = 10_000
 
 
 class Remembered(Generic[ValueT]):
@@ -28,3 +28,7 @@ class Remembered(Generic[ValueT]):
         self._values[key] = value
         if len(self._values) > MAX_REMEMBERED:
             self._values.popitem(last=False)
+
+    def forget(self, key: str) -> None:
+        """Forget a key, if it is known."""
+        self._values.pop(key, None)

@@ -7,7 +7,14 @@ from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.payload import MAX_INLINE_PAYLOAD_BYTES
-from contracts.topics import DEFAULT_NAMESPACE, DEFAULT_PARTITIONS, Topics, topics_for
+from contracts.topics import (
+    DEFAULT_NAMESPACE,
+    DEFAULT_PARTITIONS,
+    MAX_DEDUPE_WINDOW_H,
+    Topics,
+    topics_for,
+)
+from executor_service.seen_ids import DEFAULT_MAX_IDS
 
 
 def _instance() -> str:
@@ -39,6 +46,9 @@ class ExecutorSettings(BaseSettings):
     max_executions_in_flight: int = Field(default=1_000, ge=1, le=100_000)
     session_timeout_ms: int = Field(default=10_000, ge=1_000, le=300_000)
     commit_interval_s: float = Field(default=1.0, gt=0, le=60)
+    # How long a repeat of a command is known for one; ids kept for each partition at most.
+    dedupe_window_h: float = Field(default=24.0, gt=0, le=MAX_DEDUPE_WINDOW_H)
+    dedupe_max_ids: int = Field(default=DEFAULT_MAX_IDS, ge=1_000, le=100_000_000)
     shutdown_grace_s: float = Field(default=10.0, ge=0, le=600)
     # Touched while commands are being taken, for `python -m executor_service ready`.
     ready_file: str | None = None

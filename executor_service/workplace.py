@@ -3,12 +3,14 @@
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from executor_service.command_source import ReceivedRecord
 from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.payloads import Payloads
 from executor_service.ports import Clock
 from executor_service.registry import ServiceRegistry
+from executor_service.seen_ids import DEFAULT_MAX_IDS, DEFAULT_WINDOW
 from executor_service.slots import ExecutionSlots
 
 
@@ -24,6 +26,8 @@ class Workplace:
     set_aside: Callable[[ReceivedRecord, str], Awaitable[None]]
     services: ServiceRegistry = field(default_factory=ServiceRegistry)
     payloads: Payloads = field(default_factory=Payloads)
+    dedupe_window: timedelta = DEFAULT_WINDOW
+    dedupe_max_ids: int = DEFAULT_MAX_IDS  # Of each partition.
 
     @property
     def source(self) -> str:

@@ -1,4 +1,4 @@
-"""The events topic, and the parked one, in the file of embedded mode."""
+"""The events topic, and the executor's own ones, in the file of embedded mode."""
 
 from collections.abc import AsyncIterator, Sequence
 

@@ -14,6 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,9 +33,10 @@ READ_RECORDS = 1_000
 
 ResultT = TypeVar("ResultT")
 _COMMIT_POINT = """
-INSERT INTO log_committed (id, command_offset, mark, epoch) VALUES (1, ?, ?, ?)
+INSERT INTO log_committed (id, command_offset, mark, epoch, ids_through, ids_from)
+VALUES (1, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET command_offset = excluded.command_offset, mark = excluded.mark,
-    epoch = excluded.epoch
+    epoch = excluded.epoch, ids_through = excluded.ids_through, ids_from = excluded.ids_from
 """
 
 
@@ -181,8 +183,7 @@ class EmbeddedFile:
                 for statement, values in statements:
                     self._writer.execute(statement, values)
                 if point is not None:
-                    values = [point.command_offset, point.mark, point.epoch]
-                    self._writer.execute(_COMMIT_POINT, values)
+                    self._writer.execute(_COMMIT_POINT, astuple(point))
                 self._writer.execute("COMMIT")
             except BaseException:
                 if self._writer.in_transaction:

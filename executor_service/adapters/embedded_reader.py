@@ -45,7 +45,7 @@ class EmbeddedReader:
 
     async def committed(self) -> ResumePoint:
         """Return how far the commands were done with when that was last noted."""
-        query = "SELECT command_offset, mark, epoch FROM log_committed"
+        query = "SELECT command_offset, mark, epoch, ids_through, ids_from FROM log_committed"
         row = await self._in_thread(lambda: self._connection.execute(query).fetchone())
         return ResumePoint(0, 0, None) if row is None else ResumePoint(*row)
 

@@ -18,7 +18,7 @@ CACHED_STATEMENTS = 512
 # Pages in the write-ahead log before they are copied into the file: 16 MiB, so that the copying,
 # which waits for the disk, is seldom in the way of an append.
 CHECKPOINT_PAGES = 4_000
-TOPICS = ("commands", "events", "parked", "dead_commands")
+TOPICS = ("commands", "events", "parked", "seen", "dead_commands")
 _LOG = """
 CREATE TABLE log_{topic} (
     log_offset integer PRIMARY KEY,
@@ -33,7 +33,9 @@ CREATE TABLE log_committed (
     id integer PRIMARY KEY CHECK (id = 1),
     command_offset integer NOT NULL,
     mark integer NOT NULL,
-    epoch integer
+    epoch integer,
+    ids_through integer NOT NULL,
+    ids_from integer NOT NULL
 )
 """
 

@@ -39,6 +39,7 @@ class Node:
             self._source,
             EmbeddedEventLog(file, "events"),
             EmbeddedEventLog(file, "parked"),
+            EmbeddedEventLog(file, "seen"),
             self._workplace,
             commit_interval_s=COMMIT_INTERVAL_S,
         )

@@ -25,6 +25,7 @@ from tests.verification import gated_steps
 PARTITION = 0
 CAPACITY = 100
 FOR_EVER_S = 1e6
+CALM_ROUNDS = 8
 
 
 @dataclass(eq=False)
@@ -45,6 +46,7 @@ class World:
     executors: int = 2
     log: SharedLog = field(default_factory=lambda: SharedLog(held=True))
     parked: SharedLog = field(default_factory=SharedLog)
+    seen: SharedLog = field(default_factory=SharedLog)
     clock: ManualClock = field(default_factory=ManualClock)
     commands: list[Record] = field(default_factory=list)
     committed: ResumePoint = field(default_factory=lambda: ResumePoint(0, 0, None))
@@ -94,6 +96,12 @@ class World:
         record = self.commands[offset]
         owner.receive([ReceivedRecord(PARTITION, offset, record.key, record.value, record.headers)])
 
+    async def save_ids(self) -> None:
+        """The group's owner saves the ids of what it dealt with."""
+        owner = self.members[self.group_owner].owner
+        if owner is not None:
+            await owner.save_ids()
+
     def commit(self) -> None:
         """The group's owner commits; a former owner's commit is refused by the generation."""
         owner = self.members[self.group_owner].owner
@@ -111,16 +119,24 @@ class World:
             await self.notice(number)
         for _ in range(400):
             before = self._progress()
-            for flight in list(self.log.flights):
-                self.deliver(flight)
-            await settle()
-            gated_steps.open_all()
-            self.feed(self.group_owner)
+            await self._go_on()
             self._take_over(self.members[self.group_owner])
             await self.renew()
             await settle()
             if self._progress() == before and not self.log.flights:
                 return
+
+    async def calm(self) -> None:
+        """Deliver, feed and finish for a few rounds."""
+        for _ in range(CALM_ROUNDS):
+            await self._go_on()
+
+    async def _go_on(self) -> None:
+        for flight in list(self.log.flights):
+            self.deliver(flight)
+        await settle()
+        gated_steps.open_all()
+        self.feed(self.group_owner)
 
     async def renew(self) -> None:
         """Whoever lost the log's consent and still has the group's claims again."""
@@ -166,6 +182,7 @@ class World:
             PARTITION,
             events=member.line,
             parked=FakeEventLog(self.parked),
+            seen=FakeEventLog(self.seen),
             workplace=workplace,
             on_lost=lose,
         )

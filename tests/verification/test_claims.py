@@ -28,6 +28,8 @@ from contracts.epoch import EpochRule
 from contracts.events import StepStarted
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.partition_writer import PartitionWriter
+from executor_service.seen_ids import SeenIds
+from executor_service.seen_saving import SeenSaving
 from tests.e2e.histories import judge
 from tests.executor.service.fakes import settle
 from tests.verification import gated_steps
@@ -41,7 +43,7 @@ SEARCH = settings(
     suppress_health_check=list(HealthCheck),
 )
 # A planted bug has only to be found, not to be made small.
-HUNT = settings(SEARCH, max_examples=600, phases=[Phase.generate])
+HUNT = settings(SEARCH, max_examples=2_000, phases=[Phase.generate])
 
 
 class ClaimMachine(RuleBasedStateMachine):
@@ -130,8 +132,15 @@ class ClaimMachine(RuleBasedStateMachine):
         self.go(self.world.crash(number % self.executors))
 
     @rule()
-    def commit(self) -> None:
-        """The owner commits what is done."""
+    def calm(self) -> None:
+        """For a moment all goes well, so that the search also gets to what happens long after."""
+        self.go(self.world.calm())
+
+    @rule(save=st.booleans())
+    def commit(self, save: bool) -> None:
+        """The owner commits what is done, now and then after saving the ids of it."""
+        if save:
+            self.go(self.world.save_ids())
         self.world.commit()
 
     @rule()
@@ -178,6 +187,18 @@ class ThreeExecutors(ClaimMachine):
     executors = 3
 
 
+class Repeats(ClaimMachine):
+    """The same, with more of what a repeat needs: an end, a commit, a new owner."""
+
+    @rule(save=st.booleans())
+    def a_day_passes(self, save: bool) -> None:
+        """All goes well, the owner commits and dies, and the next one takes over."""
+        self.calm()
+        self.commit(save)
+        self.crash(self.world.group_owner)
+        self.calm()
+
+
 def histories(world: World) -> dict[str, list[RecordedEvent]]:
     """Return each execution's events that readers take."""
     found: dict[str, list[RecordedEvent]] = defaultdict(list)
@@ -187,7 +208,7 @@ def histories(world: World) -> dict[str, list[RecordedEvent]]:
     return found
 
 
-@pytest.mark.parametrize("machine", [ClaimMachine, ThreeExecutors])
+@pytest.mark.parametrize("machine", [ClaimMachine, ThreeExecutors, Repeats])
 def test_the_protocol_keeps_its_invariants(machine: type[ClaimMachine]) -> None:
     """Any interleaving the search comes to."""
     run_state_machine_as_test(machine, settings=SEARCH)
@@ -214,21 +235,43 @@ def _too_early(self: LowWaterMark, next_event_offset: int) -> tuple[int, int]:
     return self.next_command, next_event_offset
 
 
+def _as_if_saved(self: SeenIds, next_event_offset: int) -> int:
+    """Planted: the commit claims ids that no record of the seen topic holds."""
+    return next_event_offset
+
+
+async def _forget(self: SeenSaving, start: int) -> None:
+    """Planted: what was saved is not read after a takeover."""
+
+
 @pytest.mark.parametrize(
-    ("owner", "name", "bug"),
+    ("machine", "owner", "name", "bug"),
     [
-        (PartitionWriter, "_inspect_hole", _look_away),
-        (EpochRule, "admits", _take_everything),
-        (LowWaterMark, "_mark", _too_high),
-        (LowWaterMark, "commit_point", _too_early),
+        (ClaimMachine, PartitionWriter, "_inspect_hole", _look_away),
+        (ClaimMachine, EpochRule, "admits", _take_everything),
+        (Repeats, LowWaterMark, "_mark", _too_high),
+        (Repeats, LowWaterMark, "commit_point", _too_early),
+        (Repeats, SeenIds, "saved_through", _as_if_saved),
+        (Repeats, SeenSaving, "load", _forget),
     ],
-    ids=["no check of holes", "no epoch check", "mark too high", "commit too early"],
+    ids=[
+        "no check of holes",
+        "no epoch check",
+        "mark too high",
+        "commit too early",
+        "ids saved too late",
+        "ids forgotten",
+    ],
 )
 def test_the_search_finds_a_planted_bug(
-    owner: type, name: str, bug: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    machine: type[ClaimMachine],
+    owner: type,
+    name: str,
+    bug: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A search that finds nothing proves nothing."""
     monkeypatch.setattr(owner, name, bug)
 
     with pytest.raises((AssertionError, ExceptionGroup)):
-        run_state_machine_as_test(ClaimMachine, settings=HUNT)
+        run_state_machine_as_test(machine, settings=HUNT)

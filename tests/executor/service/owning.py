@@ -16,6 +16,7 @@ from executor_service.loading import Allowlist
 from executor_service.low_water_mark import ResumePoint
 from executor_service.partition_owner import PartitionOwner
 from executor_service.payloads import Payloads
+from executor_service.seen_ids import DEFAULT_MAX_IDS
 from executor_service.slots import ExecutionSlots
 from executor_service.workplace import Workplace
 from tests.executor.service import large_steps, people_steps
@@ -52,9 +53,13 @@ class Owning:
         committed: ResumePoint | None = None,
         commands: list[Record] | None = None,
         payloads: Payloads | None = None,
+        seen: SharedLog | None = None,
+        max_ids: int = DEFAULT_MAX_IDS,
     ) -> None:
         self.events = events or SharedLog()
         self.parked = parked or SharedLog()
+        self.seen = seen or SharedLog()
+        self.max_ids = max_ids
         self.clock = clock or ManualClock()
         self.committed = committed or ResumePoint(0, 0, None)
         self.commands: list[Record] = commands or []
@@ -68,6 +73,7 @@ class Owning:
             PARTITION,
             events=FakeEventLog(self.events),
             parked=FakeEventLog(self.parked),
+            seen=FakeEventLog(self.seen),
             workplace=self.workplace,
             on_lost=self.lost.append,
         )
@@ -83,6 +89,7 @@ class Owning:
             partition_of=self._partition_of,
             set_aside=self._set_aside,
             payloads=self.payloads,
+            dedupe_max_ids=self.max_ids,
         )
 
     def _partition_of(self, execution_id: str) -> int:
@@ -102,10 +109,18 @@ class Owning:
     async def restarted(self, *, commit: bool = True) -> "Owning":
         """Return a new process after this one died; `commit` before, as it does every second."""
         if commit:
+            await self.owner.save_ids()
             self.commit()
         await self.owner.release()
         after = Owning(
-            self.events, self.parked, self.clock, self.committed, self.commands, self.payloads
+            self.events,
+            self.parked,
+            self.clock,
+            self.committed,
+            self.commands,
+            self.payloads,
+            self.seen,
+            self.max_ids,
         )
         return await after.begin()
 

@@ -62,6 +62,7 @@ def consumer(source: FakeSource) -> CommandConsumer:
         source,
         FakeEventLog(SharedLog()),
         FakeEventLog(SharedLog()),
+        FakeEventLog(SharedLog()),
         Owning().workplace,
         commit_interval_s=1e-6,
     )

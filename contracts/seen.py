@@ -1,0 +1,75 @@
+"""Ids already dealt with, on the seen topic, so that a repeat is known for one after a restart.
+
+A record holds ids put down since the record before it, each as 8 bytes of its digest and the number
+of the *chunk* of the events partition in which, or after which, its first event stands. An entry is
+a hint of where to look and never a proof, so records need no claim: a former owner's late record
+adds hints that are true or lead nowhere. The proof is always the event itself.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from contracts.envelope import SPEC_VERSION, Headers, Record, format_time
+from contracts.errors import UndecodableRecord
+
+SEEN_TYPE = "steplog.commands.seen.v1"
+CLAIMS_HEADER = "claims"
+CONTENT_TYPE_BYTES = b"application/octet-stream"
+CHUNK_EVENTS = 1_024
+# A record of at most 96 KiB.
+MAX_IDS_PER_RECORD = 8_192
+_ENTRY = struct.Struct("<QI")
+
+# A digest of 64 bits and a chunk number.
+Entry = tuple[int, int]
+
+
+class SeenRecord(NamedTuple):
+    """What one record says."""
+
+    time: datetime
+    claims: tuple[int, ...]  # Offsets of claims in the events partition, newly learned.
+    entries: Iterable[Entry]
+
+
+def encode_seen(
+    entries: Iterable[Entry], claims: Iterable[int], *, record_id: str, source: str, time: datetime
+) -> Record:
+    """Return the record that puts down some ids and claims."""
+    headers: Headers = [
+        ("ce_specversion", SPEC_VERSION),
+        ("content-type", CONTENT_TYPE_BYTES),
+        ("ce_id", record_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", SEEN_TYPE.encode()),
+        ("ce_time", format_time(time).encode()),
+        (CLAIMS_HEADER, ",".join(map(str, claims)).encode()),
+    ]
+    return Record(None, b"".join(_ENTRY.pack(*entry) for entry in entries), headers)
+
+
+def decode_seen(value: bytes | None, headers: Headers) -> SeenRecord:
+    """Read a record.
+
+    Raises:
+        UndecodableRecord: it is none of ours.
+    """
+    attributes = dict(headers)
+    if attributes.get("ce_type") != SEEN_TYPE.encode() or value is None:
+        raise UndecodableRecord("bad_payload", "The record holds no ids.")
+    try:
+        time = datetime.fromisoformat(attributes["ce_time"].decode())
+        claims = tuple(int(text) for text in attributes[CLAIMS_HEADER].split(b",") if text)
+    except (KeyError, ValueError) as error:
+        raise UndecodableRecord(
+            "bad_header", f"The record's headers are broken: {error}."
+        ) from error
+    if len(value) % _ENTRY.size:
+        raise UndecodableRecord("bad_payload", "The record ends in the middle of an id.")
+    return SeenRecord(time, claims, _entries(value))
+
+
+def _entries(value: bytes) -> Iterator[Entry]:
+    return _ENTRY.iter_unpack(value)

@@ -1,0 +1,144 @@
+"""Did this happen before? The log is asked, for many commands with one read.
+
+Asked only for an id that the compact memory holds or seems to hold, so for repeats. Repeats come in
+crowds (a client sends yesterday's commands again), hence whoever asks while a read is under way
+shares the next one.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from contracts.epoch import EpochRule
+from contracts.seen import CHUNK_EVENTS
+from executor_service.event_log import EventLog, LoggedRecord
+from executor_service.seen_ids import SeenIds
+
+# A question further on than this from the one before gets a read of its own.
+MAX_CHUNKS_APART = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The first event that proves it, and where the command that led to it stands."""
+
+    offset: int
+    command_offset: int | None
+
+
+@dataclass(slots=True, eq=False)
+class Question:
+    """One id: an execution's, proven by any event of it, or a command's, by any effect of it."""
+
+    look_from: int
+    execution_id: str | None = None
+    command_id: str | None = None
+    answer: asyncio.Future[Found | None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Lookups:
+    """Answers questions about one partition of the log."""
+
+    def __init__(self, log: EventLog, partition: int, seen: SeenIds) -> None:
+        self._log = log
+        self._partition = partition
+        self._seen = seen
+        self._waiting: list[Question] = []
+        self._reading: asyncio.Task[None] | None = None
+
+    async def ask(self, question: Question) -> Found | None:
+        """Return the proof, or None where the log has none: then it never happened."""
+        self._waiting.append(question)
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._answer_all())
+        return await question.answer
+
+    def close(self) -> None:
+        """Answer no more."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _answer_all(self) -> None:
+        try:
+            while self._waiting:
+                questions, self._waiting = self._waiting, []
+                for group in neighbours(questions):
+                    await self._answer(group)
+        finally:
+            self._reading = None
+
+    async def _answer(self, questions: list[Question]) -> None:
+        """Read until every question is answered, to the log's end if one never is."""
+        open_ = _Open(questions)
+        try:
+            start = questions[0].look_from
+            rule = EpochRule(self._seen.epoch_at(start))
+            end = await self._log.end_offset(self._partition)
+            async for logged in self._log.read(self._partition, start, end):
+                open_.look_at(logged, rule)
+                if not open_:
+                    return
+            open_.give_up()
+        except Exception as error:
+            open_.fail(error)
+
+
+def neighbours(questions: Iterable[Question]) -> list[list[Question]]:
+    """Return the questions in groups that one read can answer, in the order of the log."""
+    groups: list[list[Question]] = []
+    for question in sorted(questions, key=lambda asked: asked.look_from):
+        near = groups and (
+            question.look_from - groups[-1][-1].look_from <= MAX_CHUNKS_APART * CHUNK_EVENTS
+        )
+        if near:
+            groups[-1].append(question)
+        else:
+            groups.append([question])
+    return groups
+
+
+class _Open:
+    """Questions of one read that are not answered yet."""
+
+    def __init__(self, questions: list[Question]) -> None:
+        self._executions: dict[bytes, list[Question]] = {}
+        self._commands: dict[bytes, list[Question]] = {}
+        for question in questions:
+            if question.execution_id is not None:
+                self._executions.setdefault(question.execution_id.encode(), []).append(question)
+            if question.command_id is not None:
+                self._commands.setdefault(question.command_id.encode(), []).append(question)
+
+    def __bool__(self) -> bool:
+        return bool(self._executions or self._commands)
+
+    def look_at(self, logged: LoggedRecord, rule: EpochRule) -> None:
+        headers = dict(logged.headers)
+        epoch = headers.get("ce_writerepoch")
+        record_type = headers.get("ce_type", b"").decode(errors="replace")
+        if not rule.admits(logged.offset, record_type, int(epoch) if epoch else None):
+            return
+        offset = headers.get("ce_commandoffset")
+        found = Found(logged.offset, int(offset) if offset else None)
+        if int(headers.get("ce_sequence", b"0")):
+            self._settle(self._executions, headers.get("ce_subject", b""), found)
+        self._settle(self._commands, headers.get("ce_causationid", b""), found)
+
+    def give_up(self) -> None:
+        for question in self._all():
+            question.answer.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        for question in self._all():
+            question.answer.set_exception(error)
+
+    def _settle(self, asked: dict[bytes, list[Question]], key: bytes, found: Found) -> None:
+        for question in asked.pop(key, ()):
+            if not question.answer.done():
+                question.answer.set_result(found)
+
+    def _all(self) -> list[Question]:
+        lists = [*self._executions.values(), *self._commands.values()]
+        return [q for questions in lists for q in questions if not q.answer.done()]
