@@ -6,6 +6,7 @@ A port: Kafka's is in `kafka_events_log`, one process's own file can stand in fo
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from contracts.epoch import EpochRule
@@ -29,15 +30,25 @@ class LogBounds:
     ends: Mapping[int, int]
 
 
+class StampedRecord(LogRecord, Protocol):
+    """A record with the time the broker keeps of it, in milliseconds since 1970."""
+
+    @property
+    def timestamp(self) -> int: ...
+
+
 class EventsLog(Protocol):
     """Reads the log. Every method may raise `LogUnreachable`."""
 
     async def bounds(self) -> LogBounds:
         """Return where each partition begins and ends now."""
 
+    async def offsets_at(self, time: datetime) -> Mapping[int, int]:
+        """Return per partition the first offset stamped at or after a time, else its end."""
+
     def read(
         self, partition: int, start: int, end: int
-    ) -> AsyncGenerator[Sequence[LogRecord], None]:
+    ) -> AsyncGenerator[Sequence[StampedRecord], None]:
         """Yield the records in [start, end) in runs, in offset order.
 
         Raises:

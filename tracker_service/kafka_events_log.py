@@ -1,15 +1,15 @@
 """`events_log.EventsLog` on Kafka: a consumer without a group for each reading."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from tracker_service.events_log import LogBounds, LogRemoved, LogUnreachable
+from tracker_service.events_log import LogBounds, LogRemoved, LogUnreachable, StampedRecord
 from tracker_service.log_reader import LogRefused, log_consumer, read_bounds
-from tracker_service.projections.headings import LogRecord
 
 FETCH_TIMEOUT_MS: Final = 500
 RUN_RECORDS: Final = 2_000
@@ -35,9 +35,22 @@ class KafkaEventsLog:
         except (LogRefused, KafkaError) as error:
             raise LogUnreachable(str(error)) from error
 
+    async def offsets_at(self, time: datetime) -> Mapping[int, int]:
+        """Return per partition the first offset stamped at or after a time, else its end."""
+        ends = (await self.bounds()).ends
+        stamp_ms = int(time.timestamp() * 1000)
+        asked = {TopicPartition(self.topic, partition): stamp_ms for partition in ends}
+        try:
+            async with self._readings, log_consumer(self._servers) as consumer:
+                found = await consumer.offsets_for_times(asked)
+        except (LogRefused, KafkaError) as error:
+            raise LogUnreachable(f"The log can't be read: {error}") from error
+        first = {place.partition: at.offset for place, at in found.items() if at is not None}
+        return {**ends, **first}
+
     async def read(
         self, partition: int, start: int, end: int
-    ) -> AsyncGenerator[Sequence[LogRecord], None]:
+    ) -> AsyncGenerator[Sequence[StampedRecord], None]:
         """Yield the records in [start, end) in runs; see the port."""
         if start >= end:
             return
@@ -58,7 +71,7 @@ class KafkaEventsLog:
 
     async def _runs(
         self, consumer: AIOKafkaConsumer, place: TopicPartition, end: int
-    ) -> AsyncGenerator[Sequence[LogRecord], None]:
+    ) -> AsyncGenerator[Sequence[StampedRecord], None]:
         clock = asyncio.get_running_loop()
         heard_s = clock.time()
         while await consumer.position(place) < end:
@@ -78,5 +91,5 @@ class KafkaEventsLog:
                 )
 
 
-def _before(records: Sequence[LogRecord], end: int) -> Sequence[LogRecord]:
+def _before(records: Sequence[StampedRecord], end: int) -> Sequence[StampedRecord]:
     return [record for record in records if record.offset < end]

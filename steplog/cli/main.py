@@ -18,7 +18,9 @@ from steplog.cli import (
     dead_letters,
     down,
     events,
+    export,
     fork,
+    import_archives,
     lag,
     ls,
     prune,
@@ -66,6 +68,8 @@ app.command("replay-definition")(replay_definition.replay_definition)
 app.command("ls")(ls.ls)
 app.command("show")(show.show)
 app.command("events")(events.events)
+app.command("export")(export.export)
+app.command("import")(import_archives.import_files)
 app.command("watch")(watch.watch)
 app.command("top")(top.top)
 app.command("lag")(lag.lag)

@@ -26,6 +26,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "tracker_service/kafka_events_log.py",
         "steplog/command_sender.py",
         "steplog/topics.py",
+        "steplog/archive/kafka_target.py",
         "steplog/local/*",
     ),
     "faust": ("tracker_service/worker.py", "tracker_service/transport.py"),

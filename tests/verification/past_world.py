@@ -5,7 +5,7 @@ was given those events alone: what its rows say now is what a question about the
 """
 
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,18 @@ class EntriesLog:
         ends = {number: len(self.partitions[number]) for number in count}
         return LogBounds(dict.fromkeys(count, self.begins), ends)
 
-    async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Sequence[LogEntry]]:
+    async def offsets_at(self, time: dt.datetime) -> Mapping[int, int]:
+        """Return the first offset stamped so late, else the end."""
+        ends = (await self.bounds()).ends
+        stamp_ms = time.timestamp() * 1000
+        return {
+            number: next((e.offset for e in entries if e.timestamp >= stamp_ms), ends[number])
+            for number, entries in enumerate(self.partitions)
+        }
+
+    async def read(
+        self, partition: int, start: int, end: int
+    ) -> AsyncGenerator[Sequence[LogEntry], None]:
         """Yield the range in runs of three."""
         entries = self.partitions[partition][start:end]
         for place in range(0, len(entries), 3):

@@ -72,7 +72,7 @@ def test_events_are_a_table_for_people_and_lines_for_programs(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("ls", "--as-of", "last week"), "--as-of takes a time such as"),
+        (("ls", "--as-of", "last week"), "is no time; give one such as"),
         (("show", "e-1", "--as-of", "2020-01-01"), "had not begun then"),
         (("events", "nobody"), "neither in the rows nor in partition 0 of the log"),
     ],

@@ -1,0 +1,145 @@
+"""`importing.ImportTarget` on Kafka."""
+
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from contracts.envelope import Record
+from contracts.events import PartitionClaimed
+from contracts.topics import Topics
+from steplog.archive.importing import LogNotEmpty
+from steplog.archive.rebasing import IMPORT_OWNER, import_claim
+from steplog.errors import BadInput, ServiceUnreachable
+from steplog.topics import apply_topics
+from tracker_service.events_log import StampedRecord
+from tracker_service.kafka_events_log import KafkaEventsLog
+
+# Below the broker's default message.max.bytes of 1,048,588 with room for the batch header.
+MAX_BATCH_BYTES: Final = 1_000_000
+MAX_REQUEST_BYTES: Final = 1_048_576
+_CLAIM: Final = ("ce_type", PartitionClaimed.event_type.encode())
+_UNKNOWN_OFFSET: Final = -1
+
+
+class KafkaImportTarget:
+    """The topics of one namespace; an async context manager."""
+
+    def __init__(self, bootstrap_servers: str, topics: Topics) -> None:
+        self._servers = bootstrap_servers
+        self._topics = topics
+        self._log = KafkaEventsLog(bootstrap_servers, topics.events.name)
+        self._next: dict[int, int] = {}
+        self._producer: AIOKafkaProducer
+
+    async def __aenter__(self) -> "KafkaImportTarget":
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._servers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=MAX_REQUEST_BYTES,
+        )
+        try:
+            await self._producer.start()
+        except (KafkaError, OSError) as error:
+            await self._producer.stop()
+            raise ServiceUnreachable(
+                f"Kafka does not answer at {self._servers}; start it there or correct "
+                "KAFKA_BOOTSTRAP_SERVERS."
+            ) from error
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._producer.stop()
+
+    async def prepare(self, partitions: int) -> None:
+        """Make missing topics; refuse those with another count, and any that others wrote to."""
+        assert partitions == self._topics.events.partitions
+        await apply_topics(self._servers, tuple(self._topics))
+        for topic in (self._topics.commands, self._topics.parked):
+            bounds = await KafkaEventsLog(self._servers, topic.name).bounds()
+            if any(bounds.ends.values()):
+                raise LogNotEmpty(
+                    f"The topic {topic.name} is not empty: this cluster has been at work. Import "
+                    "into an empty one, or into other topics with --into-namespace."
+                )
+        self._next = dict((await self._log.bounds()).ends)
+
+    async def imported(self, partition: int) -> AsyncGenerator[Record, None]:
+        """Yield the events an earlier run has written; raise `LogNotEmpty` for claims of others."""
+        async with aclosing(self._log.read(partition, 0, self._next[partition])) as runs:
+            async for records in runs:
+                for record in records:
+                    if _CLAIM not in record.headers:
+                        yield Record(record.key, record.value, list(record.headers))
+                    elif not _is_ours(record):
+                        raise LogNotEmpty(
+                            f"Partition {partition} of {self._topics.events.name} belongs to an "
+                            "executor; import into an empty cluster, or with --into-namespace."
+                        )
+
+    async def claim(self, partition: int) -> int:
+        """Claim a partition for this run and return the epoch."""
+        now = datetime.now(UTC)
+        epoch = self._next[partition]
+        record = import_claim(partition, str(uuid.uuid4()), now)
+        await self.append(partition, [(record, int(now.timestamp() * 1000))])
+        return epoch
+
+    async def append(self, partition: int, batch: Sequence[tuple[Record, int]]) -> None:
+        """Append records one batch after another; each must follow this writer's last."""
+        place = 0
+        while place < len(batch):
+            builder = self._producer.create_batch()
+            first = place
+            for record, timestamp_ms in batch[place:]:
+                added = builder.append(
+                    key=record.key,
+                    value=record.value,
+                    timestamp=timestamp_ms,
+                    headers=record.headers,
+                )
+                if added is None:
+                    break
+                place += 1
+            if place == first:
+                raise BadInput(
+                    f"An event of {len(batch[place][0].value or b'')} bytes is larger than the log "
+                    f"takes ({MAX_BATCH_BYTES} bytes)."
+                )
+            builder.close()
+            await self._send(partition, builder, place - first)
+
+    async def _send(self, partition: int, builder: object, count: int) -> None:
+        try:
+            sent = await self._producer.send_batch(
+                builder, self._topics.events.name, partition=partition
+            )
+            offset = (await sent).offset
+        except (KafkaError, OSError) as error:
+            raise ServiceUnreachable(
+                f"Kafka at {self._servers} did not take the events ({error}); run the same import "
+                "again, it goes on where it stopped."
+            ) from error
+        if offset not in (self._next[partition], _UNKNOWN_OFFSET):
+            raise LogNotEmpty(
+                f"Somebody else writes to partition {partition} of {self._topics.events.name}; "
+                "stop the executors there and import into topics nobody uses (--into-namespace)."
+            )
+        self._next[partition] += count
+
+
+def _is_ours(record: StampedRecord) -> bool:
+    return record.value is not None and IMPORT_OWNER.encode() in record.value

@@ -1,0 +1,142 @@
+"""`steplog export`: recorded events into an archive."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from contracts.envelope import format_time
+from steplog.addresses import Addresses, api_url, find_addresses
+from steplog.archive.exporting import export_one, export_window
+from steplog.archive.files import Format, format_of, writer_for
+from steplog.archive.format import Closing, Opening
+from steplog.archive.selecting import Wanted
+from steplog.cli.archive_display import archive_progress
+from steplog.cli.console import err
+from steplog.cli.options import DataDir, settings_with
+from steplog.cli.since import moment_before_now
+from steplog.errors import BadInput, NotAnswered, ServiceUnreachable
+from steplog.read_api import ReadApi
+from tracker_service.events_log import LogBounds
+from tracker_service.kafka_events_log import KafkaEventsLog
+from tracker_service.recorded import Stretch, searched, stretch_of
+
+# Whoever exports one execution waits for it, however long its partition is.
+_UNBOUNDED = 2**62
+
+
+def export(
+    execution_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One execution.", show_default=False)
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Executions that began since then.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only those that began before then.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All executions.")] = False,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="The file; default: standard output.")
+    ] = None,
+    kind: Annotated[
+        Format | None, typer.Option("--format", help="Default: as the file's name says.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write recorded events to an archive that `steplog import` can fill a cluster from."""
+    wanted = _wanted(execution_id, since, until, everything=everything)
+    addresses = find_addresses(settings_with(data_dir))
+    kind = format_of(kind, to)
+    closing = asyncio.run(_export(addresses, execution_id, wanted, to, kind, data_dir))
+    _tell(closing, to)
+
+
+def _wanted(
+    execution_id: str | None, since: str | None, until: str | None, *, everything: bool
+) -> Wanted:
+    windowed = since is not None or until is not None
+    if (execution_id is not None) + windowed + everything != 1:
+        raise BadInput(
+            "Say what to export: one execution's ID, or a time with --since and --until, or --all."
+        )
+    wanted = Wanted(
+        None if since is None else moment_before_now(since),
+        None if until is None else moment_before_now(until),
+    )
+    if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
+        raise BadInput("--since is not before --until; no execution began in between.")
+    return wanted
+
+
+async def _export(
+    addresses: Addresses,
+    execution_id: str | None,
+    wanted: Wanted,
+    to: Path | None,
+    kind: Format,
+    data_dir: Path | None,
+) -> Closing:
+    topic = addresses.topics.events.name
+    log = KafkaEventsLog(addresses.kafka_bootstrap_servers, topic)
+    bounds = await log.bounds()
+    stretch = None
+    if execution_id is not None:
+        stretch = await _stretch(execution_id, bounds, data_dir)
+    writer = writer_for(kind, to, _opening(topic, bounds, execution_id, wanted))
+    try:
+        with archive_progress("Exporting") as progress:
+            if execution_id is not None and stretch is not None:
+                closing = await export_one(log, execution_id, stretch, writer, progress)
+            else:
+                closing = await export_window(log, wanted, writer, progress)
+        if execution_id is not None and not closing.total:
+            raise BadInput(f"No event of {execution_id} is in the log; check the id.")
+        writer.close(closing)
+    except BaseException:
+        writer.abandon()
+        raise
+    return closing
+
+
+async def _stretch(execution_id: str, bounds: LogBounds, data_dir: Path | None) -> Stretch:
+    """Return where the execution's events are, as the API knows, else its whole partition."""
+    try:
+        read = ReadApi(api_url(settings_with(data_dir)))
+        try:
+            answer = await read.get(f"/api/executions/{quote(execution_id, safe='')}")
+        finally:
+            await read.close()
+        stretch = stretch_of(_row(answer["execution"]), bounds)
+        stretch.max_records = _UNBOUNDED
+    except (NotAnswered, ServiceUnreachable):
+        return searched(execution_id, bounds, _UNBOUNDED)
+    return stretch
+
+
+def _row(told: dict[str, Any]) -> dict[str, Any]:
+    return {"completed_at": None, **told}
+
+
+def _opening(topic: str, bounds: LogBounds, execution_id: str | None, wanted: Wanted) -> Opening:
+    selection = {
+        "execution_id": execution_id,
+        "since": None if wanted.since is None else format_time(wanted.since),
+        "until": None if wanted.until is None else format_time(wanted.until),
+    }
+    return Opening(topic, len(bounds.ends), selection, format_time(datetime.now(UTC)))
+
+
+def _tell(closing: Closing, to: Path | None) -> None:
+    where = "" if to is None else f" to {to}"
+    err.print(f"{closing.total} events of {closing.executions} executions exported{where}.")
+    if closing.stale:
+        err.print(f"{closing.stale} left out: former owners appended them too late to count.")
+    if closing.unfinished:
+        err.print(
+            f"[yellow]{closing.unfinished} of the executions had not ended; export them again "
+            "once they have.[/]"
+        )

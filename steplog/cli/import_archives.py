@@ -1,0 +1,66 @@
+"""`steplog import`: archives into an empty cluster."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contracts.topics import topics_for
+from steplog.addresses import find_addresses
+from steplog.archive.files import reader_for
+from steplog.archive.format import ArchiveReader
+from steplog.archive.importing import Imported, import_archives
+from steplog.archive.kafka_target import KafkaImportTarget
+from steplog.archive.together import check_together, windows_left_out
+from steplog.cli.archive_display import archive_progress
+from steplog.cli.console import err, out, print_json
+from steplog.cli.options import AsJson, DataDir, settings_with
+
+
+def import_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Archives.")],
+    into_namespace: Annotated[
+        str | None,
+        typer.Option(
+            "--into-namespace", metavar="NAME", help="Topics to fill; default: those of the stack."
+        ),
+    ] = None,
+    allow_gaps: Annotated[
+        bool, typer.Option("--allow-gaps", help="Also histories that lack events.")
+    ] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Fill an empty cluster from archives; run again after an interruption, it goes on."""
+    archives = [reader_for(path) for path in files]
+    partitions = check_together(archives)
+    addresses = find_addresses(settings_with(data_dir))
+    namespace = into_namespace or addresses.topics.events.name.removesuffix(".events")
+    topics = topics_for(namespace, partitions)
+    target = KafkaImportTarget(addresses.kafka_bootstrap_servers, topics)
+    done = asyncio.run(_import(archives, target, allow_gaps=allow_gaps))
+    gaps = windows_left_out(archives)
+    if as_json:
+        told = {"namespace": namespace, "written": done.written, "executions": done.executions}
+        print_json({**told, "there_before": done.there_before, "left_out": gaps})
+        return
+    _tell(done, namespace)
+    for gap in gaps:
+        err.print(f"[yellow]{gap}[/]")
+
+
+async def _import(
+    archives: list[ArchiveReader], target: KafkaImportTarget, *, allow_gaps: bool
+) -> Imported:
+    async with target:
+        with archive_progress("Importing") as progress:
+            return await import_archives(archives, target, progress, allow_gaps=allow_gaps)
+
+
+def _tell(done: Imported, namespace: str) -> None:
+    before = f", {done.there_before} were there already" if done.there_before else ""
+    out.print(
+        f"{done.written} events of {done.executions} executions imported into {namespace}{before}."
+    )
+    out.print("A tracker makes the rows from them; an executor goes on with what had not ended.")
