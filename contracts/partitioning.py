@@ -19,7 +19,12 @@ MAX_ID_TRIES = 100_000
 
 def partition_of(key: str, partitions: int) -> int:
     """Return the partition of a record key given as text."""
-    return (murmur2(key.encode()) & _POSITIVE) % partitions
+    return partition_of_key(key.encode(), partitions)
+
+
+def partition_of_key(key: bytes, partitions: int) -> int:
+    """Return the partition of a record key."""
+    return (murmur2(key) & _POSITIVE) % partitions
 
 
 def new_execution_id() -> str:

@@ -30,13 +30,6 @@ class LogBounds:
     ends: Mapping[int, int]
 
 
-class StampedRecord(LogRecord, Protocol):
-    """A record with the time the broker keeps of it, in milliseconds since 1970."""
-
-    @property
-    def timestamp(self) -> int: ...
-
-
 class EventsLog(Protocol):
     """Reads the log. Every method may raise `LogUnreachable`."""
 
@@ -44,11 +37,11 @@ class EventsLog(Protocol):
         """Return where each partition begins and ends now."""
 
     async def offsets_at(self, time: datetime) -> Mapping[int, int]:
-        """Return per partition the first offset stamped at or after a time, else its end."""
+        """Return per partition an offset before which nothing is stamped at or after a time."""
 
     def read(
         self, partition: int, start: int, end: int
-    ) -> AsyncGenerator[Sequence[StampedRecord], None]:
+    ) -> AsyncGenerator[Sequence[LogRecord], None]:
         """Yield the records in [start, end) in runs, in offset order.
 
         Raises:

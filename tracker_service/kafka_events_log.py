@@ -8,8 +8,9 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from tracker_service.events_log import LogBounds, LogRemoved, LogUnreachable, StampedRecord
+from tracker_service.events_log import LogBounds, LogRemoved, LogUnreachable
 from tracker_service.log_reader import LogRefused, log_consumer, read_bounds
+from tracker_service.projections.headings import LogRecord
 
 FETCH_TIMEOUT_MS: Final = 500
 RUN_RECORDS: Final = 2_000
@@ -50,7 +51,7 @@ class KafkaEventsLog:
 
     async def read(
         self, partition: int, start: int, end: int
-    ) -> AsyncGenerator[Sequence[StampedRecord], None]:
+    ) -> AsyncGenerator[Sequence[LogRecord], None]:
         """Yield the records in [start, end) in runs; see the port."""
         if start >= end:
             return
@@ -71,7 +72,7 @@ class KafkaEventsLog:
 
     async def _runs(
         self, consumer: AIOKafkaConsumer, place: TopicPartition, end: int
-    ) -> AsyncGenerator[Sequence[StampedRecord], None]:
+    ) -> AsyncGenerator[Sequence[LogRecord], None]:
         clock = asyncio.get_running_loop()
         heard_s = clock.time()
         while await consumer.position(place) < end:
@@ -91,5 +92,5 @@ class KafkaEventsLog:
                 )
 
 
-def _before(records: Sequence[StampedRecord], end: int) -> Sequence[StampedRecord]:
+def _before(records: Sequence[LogRecord], end: int) -> Sequence[LogRecord]:
     return [record for record in records if record.offset < end]

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from contracts.epoch import EpochRule
 from contracts.partitioning import partition_of
 from contracts.records import ExecutionStatus
-from tracker_service.events_log import EventsLog, LogBounds, LogRemoved, StampedRecord
-from tracker_service.projections.headings import Heading, Unreadable, read_heading
+from tracker_service.events_log import EventsLog, LogBounds, LogRemoved
+from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
 from tracker_service.projections.payloads import CLAIMED
 from tracker_service.store.reading import Row
 
@@ -29,7 +29,7 @@ _UNDOING: Final = (ExecutionStatus.FAILED.value, ExecutionStatus.CANCELLED.value
 class Recorded(NamedTuple):
     """One record of an execution; a stale one was appended by a former owner and counts nowhere."""
 
-    record: StampedRecord
+    record: LogRecord
     heading: Heading | Unreadable
     stale: bool
 
@@ -75,19 +75,19 @@ class Stretch:
                     yield found
         self.next_offset = max(self.next_offset, end)
 
-    def _passed(self, record: StampedRecord, rule: EpochRule) -> None:
+    def _passed(self, record: LogRecord, rule: EpochRule) -> None:
         self.looked_at += record.offset + 1 - self.next_offset
         self.next_offset = record.offset + 1
         self.epoch = rule.current
 
 
-async def _each(runs: AsyncIterator[Sequence[StampedRecord]]) -> AsyncIterator[StampedRecord]:
+async def _each(runs: AsyncIterator[Sequence[LogRecord]]) -> AsyncIterator[LogRecord]:
     async for records in runs:
         for record in records:
             yield record
 
 
-def _judged(record: StampedRecord, rule: EpochRule, execution_id: str) -> Recorded | None:
+def _judged(record: LogRecord, rule: EpochRule, execution_id: str) -> Recorded | None:
     heading = read_heading(record)
     if isinstance(heading, Unreadable):
         return Recorded(record, heading, False) if heading.execution_id == execution_id else None

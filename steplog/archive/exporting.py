@@ -8,7 +8,8 @@ from typing import Final
 from contracts.epoch import EpochRule
 from steplog.archive.format import ArchivedRecord, ArchiveWriter, Closing
 from steplog.archive.selecting import Selecting, Wanted
-from tracker_service.events_log import EventsLog, LogBounds, StampedRecord, epoch_before
+from tracker_service.events_log import EventsLog, LogBounds, epoch_before
+from tracker_service.projections.headings import Heading, LogRecord, read_heading
 from tracker_service.recorded import Stretch
 
 # Brokers stamp records by the writer's clock; the events inside may have been timed by another.
@@ -60,16 +61,25 @@ async def export_one(
     return closing
 
 
-def archived(partition: int, record: StampedRecord) -> ArchivedRecord:
+def archived(partition: int, record: LogRecord) -> ArchivedRecord:
     """Return a record of the log as an archive keeps it."""
     return ArchivedRecord(
         partition,
         record.offset,
-        record.timestamp,
+        _stamp_ms(record),
         record.key,
         record.value,
         tuple(record.headers),
     )
+
+
+def _stamp_ms(record: LogRecord) -> int:
+    """Return the broker's time of a record; a log without one has that of the event."""
+    stamp: int | None = getattr(record, "timestamp", None)
+    if stamp is not None:
+        return stamp
+    heading = read_heading(record)
+    return int(heading.time.timestamp() * 1000) if isinstance(heading, Heading) else 0
 
 
 async def _starts(log: EventsLog, wanted: Wanted, bounds: LogBounds) -> dict[int, int]:
@@ -84,7 +94,7 @@ async def _starts(log: EventsLog, wanted: Wanted, bounds: LogBounds) -> dict[int
 
 async def _records(
     log: EventsLog, partition: int, start: int, end: int
-) -> AsyncIterator[StampedRecord]:
+) -> AsyncIterator[LogRecord]:
     async with aclosing(log.read(partition, start, end)) as runs:
         async for records in runs:
             for record in records:

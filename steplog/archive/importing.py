@@ -7,19 +7,16 @@ log holds anything else, or somebody else writes meanwhile, the import stops and
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from contracts.envelope import Record
+from steplog.archive.batching import Placing, batches
 from steplog.archive.continuity import Continuity
 from steplog.archive.exporting import Progress
 from steplog.archive.format import ArchivedRecord, ArchiveReader, DamagedArchive
 from steplog.archive.rebasing import Sameness, rebased
 from steplog.archive.together import check_together
 from steplog.errors import BadInput
-
-# Appended at once; what is in flight is in memory.
-BATCH_RECORDS: Final = 500
-BATCH_BYTES: Final = 700_000
 
 
 class LogNotEmpty(BadInput):
@@ -64,26 +61,31 @@ async def import_archives(
     target: ImportTarget,
     progress: Progress,
     *,
+    partitions: int | None = None,
     allow_gaps: bool = False,
 ) -> Imported:
     """Write the archives' events to an empty log, or finish what an earlier run began.
+
+    With another number of `partitions` than the archives have, each execution goes where its key
+    belongs among those.
 
     Raises:
         DamagedArchive, ArchiveHasGap: a file is not what was written, or events are missing.
         LogNotEmpty: the log holds anything but an earlier beginning of this very import.
         BadInput: the archives don't belong together.
     """
-    partitions = check_together(archives)
+    placing = Placing(check_together(archives), partitions)
     # Whole and right before the cluster is so much as looked at.
-    checked = _read_all(archives, {}, allow_gaps=allow_gaps)
-    await target.prepare(partitions)
-    there = {number: await _there(target, number) for number in range(partitions)}
+    checked = _read_all(archives, placing, {}, allow_gaps=allow_gaps)
+    await target.prepare(placing.partitions)
+    there = {number: await _there(target, number) for number in range(placing.partitions)}
     there_before = sum(same.count for same in there.values())
     if there_before:
-        _read_all(archives, there, allow_gaps=allow_gaps)
+        _read_all(archives, placing, there, allow_gaps=allow_gaps)
+    there_already = {number: same.count for number, same in there.items()}
     filling = _Filling(target)
     done = there_before
-    for partition, batch in _batches(archives, there):
+    for partition, batch in batches(archives, placing, there_already):
         await filling.append(partition, batch)
         done += len(batch)
         progress(done, checked.total)
@@ -112,7 +114,11 @@ class _Contents:
 
 
 def _read_all(
-    archives: Sequence[ArchiveReader], there: Mapping[int, Sameness], *, allow_gaps: bool
+    archives: Sequence[ArchiveReader],
+    placing: Placing,
+    there: Mapping[int, Sameness],
+    *,
+    allow_gaps: bool,
 ) -> _Contents:
     """Read everything; raise unless what is there already is how the archives begin."""
     seen = {partition: Sameness() for partition in there}
@@ -121,8 +127,9 @@ def _read_all(
         for record in _in_place(archive):
             continuity.follow(record)
             total += 1
-            same = seen.get(record.partition)
-            if same is not None and same.count < there[record.partition].count:
+            place = placing.of(record)
+            same = seen.get(place)
+            if same is not None and same.count < there[place].count:
                 same.add(record.key, record.value, record.headers)
     for partition, wanted in there.items():
         if seen[partition].told != wanted.told:
@@ -145,28 +152,6 @@ def _in_place(archive: ArchiveReader) -> Iterator[ArchivedRecord]:
             )
         last[record.partition] = record.offset
         yield record
-
-
-def _batches(
-    archives: Sequence[ArchiveReader], there: Mapping[int, Sameness]
-) -> Iterator[tuple[int, list[ArchivedRecord]]]:
-    """Yield what is not there yet, in runs of one partition."""
-    to_skip = {partition: same.count for partition, same in there.items()}
-    batch: list[ArchivedRecord] = []
-    size = 0
-    for record in (record for archive in archives for record in archive.records()):
-        if to_skip[record.partition] > 0:
-            to_skip[record.partition] -= 1
-            continue
-        record_bytes = len(record.value or b"")
-        full = len(batch) == BATCH_RECORDS or size + record_bytes > BATCH_BYTES
-        if batch and (full or batch[0].partition != record.partition):
-            yield batch[0].partition, batch
-            batch, size = [], 0
-        batch.append(record)
-        size += record_bytes
-    if batch:
-        yield batch[0].partition, batch
 
 
 async def _there(target: ImportTarget, partition: int) -> Sameness:

@@ -17,8 +17,8 @@ from steplog.archive.importing import LogNotEmpty
 from steplog.archive.rebasing import IMPORT_OWNER, import_claim
 from steplog.errors import BadInput, ServiceUnreachable
 from steplog.topics import apply_topics
-from tracker_service.events_log import StampedRecord
 from tracker_service.kafka_events_log import KafkaEventsLog
+from tracker_service.projections.headings import LogRecord
 
 # Below the broker's default message.max.bytes of 1,048,588 with room for the batch header.
 MAX_BATCH_BYTES: Final = 1_000_000
@@ -141,5 +141,5 @@ class KafkaImportTarget:
         self._next[partition] += count
 
 
-def _is_ours(record: StampedRecord) -> bool:
+def _is_ours(record: LogRecord) -> bool:
     return record.value is not None and IMPORT_OWNER.encode() in record.value

@@ -12,8 +12,7 @@ from typing import Final
 from contracts.epoch import EpochRule
 from contracts.events import ENDINGS
 from steplog.archive.format import Closing
-from tracker_service.events_log import StampedRecord
-from tracker_service.projections.headings import Heading, Unreadable, read_heading
+from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
 from tracker_service.projections.payloads import CLAIMED
 
 # Steps are undone after the end, and repeats may come: ended executions are known for a while.
@@ -50,7 +49,7 @@ class Selecting:
         self._going_on: set[str] = set()
         self._ended = OrderedDict[str, None]()
 
-    def takes(self, record: StampedRecord) -> bool:
+    def takes(self, record: LogRecord) -> bool:
         """Return whether the record belongs into the archive."""
         heading = read_heading(record)
         if isinstance(heading, Unreadable):

@@ -9,19 +9,18 @@ from urllib.parse import quote
 import typer
 
 from contracts.envelope import format_time
-from steplog.addresses import Addresses, api_url, find_addresses
 from steplog.archive.exporting import export_one, export_window
 from steplog.archive.files import Format, format_of, writer_for
 from steplog.archive.format import Closing, Opening
 from steplog.archive.selecting import Wanted
 from steplog.cli.archive_display import archive_progress
 from steplog.cli.console import err
-from steplog.cli.options import DataDir, settings_with
+from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.since import moment_before_now
+from steplog.cli.sources import open_log, open_read
 from steplog.errors import BadInput, NotAnswered, ServiceUnreachable
-from steplog.read_api import ReadApi
+from steplog.settings import SteplogSettings
 from tracker_service.events_log import LogBounds
-from tracker_service.kafka_events_log import KafkaEventsLog
 from tracker_service.recorded import Stretch, searched, stretch_of
 
 # Whoever exports one execution waits for it, however long its partition is.
@@ -46,12 +45,14 @@ def export(
         Format | None, typer.Option("--format", help="Default: as the file's name says.")
     ] = None,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
     """Write recorded events to an archive that `steplog import` can fill a cluster from."""
     wanted = _wanted(execution_id, since, until, everything=everything)
-    addresses = find_addresses(settings_with(data_dir))
     kind = format_of(kind, to)
-    closing = asyncio.run(_export(addresses, execution_id, wanted, to, kind, data_dir))
+    settings = settings_with(data_dir, embedded=embedded, data=data)
+    closing = asyncio.run(_export(settings, execution_id, wanted, to, kind))
     _tell(closing, to)
 
 
@@ -73,43 +74,38 @@ def _wanted(
 
 
 async def _export(
-    addresses: Addresses,
+    settings: SteplogSettings,
     execution_id: str | None,
     wanted: Wanted,
     to: Path | None,
     kind: Format,
-    data_dir: Path | None,
 ) -> Closing:
-    topic = addresses.topics.events.name
-    log = KafkaEventsLog(addresses.kafka_bootstrap_servers, topic)
-    bounds = await log.bounds()
-    stretch = None
-    if execution_id is not None:
-        stretch = await _stretch(execution_id, bounds, data_dir)
-    writer = writer_for(kind, to, _opening(topic, bounds, execution_id, wanted))
-    try:
-        with archive_progress("Exporting") as progress:
-            if execution_id is not None and stretch is not None:
-                closing = await export_one(log, execution_id, stretch, writer, progress)
-            else:
-                closing = await export_window(log, wanted, writer, progress)
-        if execution_id is not None and not closing.total:
-            raise BadInput(f"No event of {execution_id} is in the log; check the id.")
-        writer.close(closing)
-    except BaseException:
-        writer.abandon()
-        raise
-    return closing
+    async with open_log(settings) as (log, topic):
+        bounds = await log.bounds()
+        stretch = None
+        if execution_id is not None:
+            stretch = await _stretch(execution_id, bounds, settings)
+        writer = writer_for(kind, to, _opening(topic, bounds, execution_id, wanted))
+        try:
+            with archive_progress("Exporting") as progress:
+                if execution_id is not None and stretch is not None:
+                    closing = await export_one(log, execution_id, stretch, writer, progress)
+                else:
+                    closing = await export_window(log, wanted, writer, progress)
+            if execution_id is not None and not closing.total:
+                raise BadInput(f"No event of {execution_id} is in the log; check the id.")
+            writer.close(closing)
+        except BaseException:
+            writer.abandon()
+            raise
+        return closing
 
 
-async def _stretch(execution_id: str, bounds: LogBounds, data_dir: Path | None) -> Stretch:
+async def _stretch(execution_id: str, bounds: LogBounds, settings: SteplogSettings) -> Stretch:
     """Return where the execution's events are, as the API knows, else its whole partition."""
     try:
-        read = ReadApi(api_url(settings_with(data_dir)))
-        try:
+        async with open_read(settings) as read:
             answer = await read.get(f"/api/executions/{quote(execution_id, safe='')}")
-        finally:
-            await read.close()
         stretch = stretch_of(_row(answer["execution"]), bounds)
         stretch.max_records = _UNBOUNDED
     except (NotAnswered, ServiceUnreachable):

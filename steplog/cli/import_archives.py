@@ -26,6 +26,10 @@ def import_files(
             "--into-namespace", metavar="NAME", help="Topics to fill; default: those of the stack."
         ),
     ] = None,
+    partitions: Annotated[
+        int | None,
+        typer.Option(min=1, max=4096, help="Of the topics; default: as many as the archives have."),
+    ] = None,
     allow_gaps: Annotated[
         bool, typer.Option("--allow-gaps", help="Also histories that lack events.")
     ] = False,
@@ -34,12 +38,12 @@ def import_files(
 ) -> None:
     """Fill an empty cluster from archives; run again after an interruption, it goes on."""
     archives = [reader_for(path) for path in files]
-    partitions = check_together(archives)
+    archived = check_together(archives)
     addresses = find_addresses(settings_with(data_dir))
     namespace = into_namespace or addresses.topics.events.name.removesuffix(".events")
-    topics = topics_for(namespace, partitions)
+    topics = topics_for(namespace, partitions or archived)
     target = KafkaImportTarget(addresses.kafka_bootstrap_servers, topics)
-    done = asyncio.run(_import(archives, target, allow_gaps=allow_gaps))
+    done = asyncio.run(_import(archives, target, topics.events.partitions, allow_gaps=allow_gaps))
     gaps = windows_left_out(archives)
     if as_json:
         told = {"namespace": namespace, "written": done.written, "executions": done.executions}
@@ -51,11 +55,17 @@ def import_files(
 
 
 async def _import(
-    archives: list[ArchiveReader], target: KafkaImportTarget, *, allow_gaps: bool
+    archives: list[ArchiveReader],
+    target: KafkaImportTarget,
+    partitions: int,
+    *,
+    allow_gaps: bool,
 ) -> Imported:
     async with target:
         with archive_progress("Importing") as progress:
-            return await import_archives(archives, target, progress, allow_gaps=allow_gaps)
+            return await import_archives(
+                archives, target, progress, partitions=partitions, allow_gaps=allow_gaps
+            )
 
 
 def _tell(done: Imported, namespace: str) -> None:

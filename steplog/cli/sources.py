@@ -9,6 +9,8 @@ from steplog.client import Steplog
 from steplog.errors import BadInput
 from steplog.read_api import ReadApi
 from steplog.settings import SteplogSettings
+from tracker_service.events_log import EventsLog
+from tracker_service.kafka_events_log import KafkaEventsLog
 
 
 @asynccontextmanager
@@ -27,6 +29,22 @@ async def open_read(settings: SteplogSettings) -> AsyncIterator[ReadApi]:
         yield read
     finally:
         await read.close()
+
+
+@asynccontextmanager
+async def open_log(settings: SteplogSettings) -> AsyncIterator[tuple[EventsLog, str]]:
+    """Yield the events of the file of embedded mode, or else of the pair, and their topic."""
+    if settings.data_file is not None:
+        refuse_missing(settings.data_file)
+        from executor_service.adapters.embedded_reader import EmbeddedReader  # noqa: PLC0415
+        from steplog.embedded.history import EmbeddedHistory  # noqa: PLC0415
+
+        async with EmbeddedReader(settings.data_file) as reader:
+            yield EmbeddedHistory(reader), settings.topics.events.name
+        return
+    addresses = find_addresses(settings)
+    topic = addresses.topics.events.name
+    yield KafkaEventsLog(addresses.kafka_bootstrap_servers, topic), topic
 
 
 def open_client(

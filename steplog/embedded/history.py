@@ -1,6 +1,7 @@
 """The events of a file as questions about the past read them."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime
 
 from executor_service.adapters.embedded_reader import EmbeddedReader
 from executor_service.adapters.embedded_recent import StoredRecord
@@ -20,6 +21,10 @@ class EmbeddedHistory:
         """Return where the partition begins and ends now."""
         ends = await self._reader.ends()
         return LogBounds({_PARTITION: 0}, {_PARTITION: ends["events"]})
+
+    async def offsets_at(self, time: datetime) -> Mapping[int, int]:  # noqa: ARG002 - the port's
+        """Return the beginning: a file keeps no times but those inside events."""
+        return (await self.bounds()).begins
 
     async def read(
         self, partition: int, start: int, end: int

@@ -7,7 +7,9 @@ off anywhere and run again.
 
 import asyncio
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from contracts import events
 from contracts.envelope import Record
+from contracts.partitioning import partition_of_key
 from steplog.archive import importing
 from steplog.archive.continuity import ArchiveHasGap
 from steplog.archive.files import Format
@@ -119,6 +122,40 @@ async def test_an_import_changes_nothing_but_the_epoch_and_offsets(tmp_path: Pat
     assert [entry.value for entry in entries[1:]] == [
         entry.value for entry in log.entries if entry.offset not in (0, 1, 5)
     ]
+
+
+@settings(max_examples=15, deadline=None)
+@given(moves=LOGS, partitions=st.sampled_from((1, 3, 5)), broken_off=st.integers(0, 12))
+def test_another_number_of_partitions_leads_to_the_same_rows(
+    moves: Moves, partitions: int, broken_off: int
+) -> None:
+    """Each history goes where its key belongs, whole and in order."""
+
+    async def run(folder: Path) -> None:
+        archive, _ = await archive_of(written(moves), folder / "log.jsonl")
+        target = MemoryTarget(appends_left=broken_off)
+        wanted = {"partitions": partitions, "allow_gaps": True}
+        with suppress(BrokenOff):
+            await import_archives([archive], target, ignore_progress, **wanted)
+        target.appends_left = 10**9
+        await import_archives([archive], target, ignore_progress, **wanted)
+
+        before = await all_rows(written(moves), folder / "before")
+        after = await all_rows(target.entries, folder / "after")
+        assert without_partitions(after) == without_partitions(before)
+        for partition, entries in enumerate(target.entries):
+            keys = {entry.key for entry in entries if not (entry.key or b"").startswith(b"part")}
+            assert {partition_of_key(key or b"", partitions) for key in keys} <= {partition}
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run(Path(folder)))
+
+
+def without_partitions(rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
+    return {
+        table: sorted(repr({k: v for k, v in row.items() if k != "partition"}) for row in found)
+        for table, found in rows.items()
+    }
 
 
 async def test_a_second_import_of_the_same_has_nothing_to_do(tmp_path: Path) -> None:

@@ -14,7 +14,10 @@ from steplog.local.ports import free_ports
 from tests.integration.test_archives_on_kafka import append, read
 from tests.steplog.archive.test_round_trip import a_log
 from tests.steplog.cli.command_line import Ended, is_one_sentence, steplog
+from tests.steplog.cli.plain_steps import definition
 from tests.tracker.histories import History, Log
+from tracker_service.kafka_events_log import KafkaEventsLog
+from tracker_service.recorded import searched
 
 pytestmark = pytest.mark.broker
 Run = Callable[..., Ended]
@@ -53,6 +56,26 @@ async def test_all_goes_out_and_into_other_topics(
     assert json.loads(imported.out)["executions"] == 2
     assert is_one_sentence(refused)
     assert "--into-namespace" in refused.err
+
+
+async def test_a_file_of_embedded_mode_moves_to_a_broker(
+    run: Run, kafka_bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    file, archive, definition_file = (
+        str(tmp_path / name) for name in ("one.db", "all.jsonl", "greet.json")
+    )
+    Path(definition_file).write_text(json.dumps(definition("Greet")))  # noqa: ASYNC240
+    given = ("--input", '{"name": "Ada"}', "--id", "moved", "--wait", "--embedded", "--data", file)
+    ran = run("run", definition_file, *given)
+    exported = run("export", "--all", "--embedded", "--data", file, "--out", archive)
+    partitions = str(topics.events.partitions)
+    imported = run("import", archive, "--partitions", partitions)
+
+    assert (ran.exit_code, exported.exit_code, imported.exit_code) == (0, 0, 0), imported.err
+    log = KafkaEventsLog(kafka_bootstrap, topics.events.name)
+    stretch = searched("moved", await log.bounds(), 100)
+    seqs = [recorded.heading.seq async for recorded in stretch.records(log, "moved")]
+    assert seqs == [1, 2, 3, 4]
 
 
 async def test_one_execution_comes_as_lines_on_standard_output(
