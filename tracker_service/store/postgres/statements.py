@@ -13,12 +13,42 @@ UPDATE projection_positions SET next_offset = $5, epoch = $6, applied_at = now()
 WHERE topic = $1 AND partition = $2 AND next_offset = $3 AND generation = $4
 RETURNING partition
 """
-CLAIM_ARGUMENTS: Final = 8
+# The same for several partitions at once, each argument but the topic an array: all or none. Rows
+# are locked in one order, so that two who hold several can't wait for each other.
+_CLAIM_ALL: Final = """
+wanted AS (
+    SELECT * FROM unnest($2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+        $7::timestamptz[], $8::bigint[])
+    AS w(partition, before, generation, next_offset, epoch, last_event_at, end_offset)
+), held AS MATERIALIZED (
+    SELECT p.partition FROM projection_positions AS p JOIN wanted AS w ON w.partition = p.partition
+    WHERE p.topic = $1 AND p.next_offset = w.before AND p.generation = w.generation
+    ORDER BY p.partition FOR UPDATE OF p
+), claimed AS (
+    UPDATE projection_positions AS p SET next_offset = w.next_offset, epoch = w.epoch,
+        applied_at = now(), last_event_at = COALESCE(w.last_event_at, p.last_event_at),
+        end_offset = GREATEST(p.end_offset, w.end_offset), observed_at = now(),
+        caught_up_at = CASE WHEN w.next_offset >= GREATEST(p.end_offset, w.end_offset)
+            THEN now() ELSE p.caught_up_at END
+    FROM wanted AS w
+    WHERE p.topic = $1 AND p.partition = w.partition
+        AND (SELECT count(*) FROM held) = cardinality($2::integer[])
+    RETURNING p.partition
+)
+"""
+_CLAIM_ARGUMENTS: Final = 8
 
+# A partition that is being advanced just now is left out: that notes its end as well.
 OBSERVE: Final = """
+WITH ends AS (
+    SELECT * FROM unnest($2::integer[], $3::bigint[]) AS e(partition, end_offset)
+), free AS MATERIALIZED (
+    SELECT partition FROM projection_positions WHERE topic = $1 AND partition = ANY($2::integer[])
+    FOR UPDATE SKIP LOCKED
+)
 UPDATE projection_positions AS p SET end_offset = ends.end_offset, observed_at = now(),
     caught_up_at = CASE WHEN p.next_offset >= ends.end_offset THEN now() ELSE p.caught_up_at END
-FROM unnest($2::integer[], $3::bigint[]) AS ends(partition, end_offset)
+FROM ends JOIN free USING (partition)
 WHERE p.topic = $1 AND p.partition = ends.partition
 RETURNING p.partition, p.next_offset
 """
@@ -91,11 +121,11 @@ def _values(table: Table[Any]) -> str:
 
 
 _IF_CLAIMED = "AND EXISTS (SELECT 1 FROM claimed)"
-_VISITS_FROM = CLAIM_ARGUMENTS + 1 + len(EXECUTIONS.columns)
-# Position, executions and visits in one round trip; without the position nothing is written.
+_VISITS_FROM = _CLAIM_ARGUMENTS + 1 + len(EXECUTIONS.columns)
+# Positions, executions and visits in one round trip; without all positions nothing is written.
 ADVANCE: Final = f"""
-WITH claimed AS ({CLAIM}),
-executions AS ({from_arrays(EXECUTIONS, CLAIM_ARGUMENTS + 1, _IF_CLAIMED)}),
+WITH {_CLAIM_ALL},
+executions AS ({from_arrays(EXECUTIONS, _CLAIM_ARGUMENTS + 1, _IF_CLAIMED)}),
 visits AS ({from_arrays(VISITS, _VISITS_FROM, _IF_CLAIMED)})
 SELECT count(*) FROM claimed
 """  # noqa: S608 - made of constants

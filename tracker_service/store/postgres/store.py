@@ -1,22 +1,26 @@
 """The writing side of the read model in PostgreSQL.
 
-A batch is one round trip while it is small and changes nothing but executions and visits; else one
-transaction: position first, which also locks out any other writer of the partition, then rows.
+Batches that are small and change nothing but executions and visits are written together, several
+partitions in one round trip; any other batch is a transaction of its own: position first, which
+also locks out any other writer of the partition, then rows.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from tracker_service.projections.changes import Changes
 from tracker_service.projections.state import ExecutionState, Visit, restored
 from tracker_service.store.columns import Table
+from tracker_service.store.errors import RowsRejected, StoreError
 from tracker_service.store.letters import letter_row
 from tracker_service.store.port import Advance, Loaded, Position
 from tracker_service.store.postgres import pruning
 from tracker_service.store.postgres import statements as sql
 from tracker_service.store.postgres.connecting import Connection, Pool, open_pool
 from tracker_service.store.postgres.faults import store_errors
+from tracker_service.store.postgres.gathering import Gathering
 from tracker_service.store.postgres.migrating import migrate
 from tracker_service.store.pruning import Place, Pruned
 from tracker_service.store.tables import (
@@ -30,6 +34,13 @@ from tracker_service.store.tables import (
 # Rows from which COPY into a temporary table is used. At 640 rows arrays won here (47,000 events/s
 # against 42,000): one round trip instead of seven outweighs the cheaper transfer.
 COPY_FROM_ROWS = 2000
+# Rows from which a statement is full, and so many may be under way: the database then writes while
+# the next batches are folded.
+FULL_ROWS = 1000
+FLUSHES_AT_ONCE = 4
+# Executions asked for in one query.
+FULL_IDS = 2000
+LOADS_AT_ONCE = 2
 
 
 class PostgresStore:
@@ -48,6 +59,12 @@ class PostgresStore:
         self._schema = schema
         self._copy_from_rows = copy_from_rows
         self._pool: Pool | None = None
+        self._flushes = Gathering[Advance, bool](
+            self._flush, full_weight=FULL_ROWS, most_at_once=FLUSHES_AT_ONCE
+        )
+        self._loads = Gathering[list[str], Loaded](
+            self._load, full_weight=FULL_IDS, most_at_once=LOADS_AT_ONCE
+        )
 
     @property
     def pool(self) -> Pool:
@@ -102,20 +119,17 @@ class PostgresStore:
 
     async def load(self, execution_ids: list[str]) -> Loaded:
         """Return states from rows; one round trip per table."""
-        with store_errors():
-            async with self.pool.acquire() as connection:
-                return await load(connection, execution_ids)
+        return await self._loads.call(execution_ids, len(execution_ids))
 
     async def advance(self, step: Advance) -> bool:
         """Write one step forward; see the port."""
         changes = step.changes
         rows = len(changes.executions) + len(changes.visits)
+        if changes.only_rows and rows < self._copy_from_rows:
+            return await self._flushes.call(step, rows)
         with store_errors():
-            async with self.pool.acquire() as connection:
-                if changes.only_rows and rows < self._copy_from_rows:
-                    return await _advance_at_once(connection, step)
-                async with connection.transaction():
-                    return await self._advance_in_steps(connection, step, rows)
+            async with self.pool.acquire() as connection, connection.transaction():
+                return await self._advance_in_steps(connection, step, rows)
 
     async def observe_ends(self, topic: str, ends: dict[int, int]) -> dict[int, int]:
         """Note end offsets, and the moment for those partitions that are caught up."""
@@ -130,6 +144,43 @@ class PostgresStore:
     async def prune_definitions(self, before: datetime, limit: int) -> int:
         """Remove definitions nobody has any more; see `tracker_service.store.pruning`."""
         return await pruning.prune_definitions(self.pool, before, limit)
+
+    async def _load(self, asked: Sequence[list[str]]) -> Sequence[Loaded]:
+        named = [name for names in asked for name in names]
+        with store_errors():
+            async with self.pool.acquire() as connection:
+                if len(set(named)) < len(named):  # States are not to be shared.
+                    return [await load(connection, names) for names in asked]
+                loaded = await load(connection, named)
+        return [_part(loaded, names) for names in asked]
+
+    async def _flush(self, steps: Sequence[Advance]) -> Sequence[bool | StoreError]:
+        """Write steps of different partitions together, or one by one where that can't be."""
+        if len({(step.topic, step.partition) for step in steps}) == len(steps) > 1:
+            with suppress(RowsRejected):
+                if await self._write_together(steps):
+                    return [True] * len(steps)
+        return [await self._write_alone(step) for step in steps]
+
+    async def _write_alone(self, step: Advance) -> bool | StoreError:
+        try:
+            return await self._write_together([step])
+        except StoreError as error:
+            return error
+
+    async def _write_together(self, steps: Sequence[Advance]) -> bool:
+        executions = [row for step in steps for row in execution_rows(step.changes)]
+        visits = [row for step in steps for row in visit_rows(step.changes)]
+        with store_errors():
+            async with self.pool.acquire() as connection:
+                claimed = await connection.fetchval(
+                    sql.ADVANCE,
+                    steps[0].topic,
+                    *zip(*(_claim(step)[1:] for step in steps), strict=True),
+                    *_arrays(EXECUTIONS, executions),
+                    *_arrays(VISITS, visits),
+                )
+        return bool(claimed)
 
     async def _advance_in_steps(self, connection: Connection, step: Advance, rows: int) -> bool:
         if await connection.fetchval(sql.CLAIM, *_claim(step)) is None:
@@ -191,14 +242,9 @@ async def set_aside(connection: Connection, step: Advance) -> None:
         await connection.executemany(sql.SET_ASIDE, rows)
 
 
-async def _advance_at_once(connection: Connection, step: Advance) -> bool:
-    claimed = await connection.fetchval(
-        sql.ADVANCE,
-        *_claim(step),
-        *_arrays(EXECUTIONS, execution_rows(step.changes)),
-        *_arrays(VISITS, visit_rows(step.changes)),
-    )
-    return bool(claimed)
+def _part(loaded: Loaded, names: list[str]) -> Loaded:
+    states = {name: loaded.states[name] for name in names if name in loaded.states}
+    return Loaded(states, loaded.quarantined & set(names))
 
 
 async def _write(
