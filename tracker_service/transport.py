@@ -9,6 +9,7 @@ and per-event sensors don't apply, and `concurrency` must stay 1 so that acks co
 """
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from tracker_service.fetch_pace import FetchPace
 from tracker_service.projections.headings import LogRecord
 
 log = structlog.get_logger(__name__)
@@ -77,6 +79,7 @@ class Consumer(driver.Consumer):
     logger = _logger
     start_positions: StartPositions
     max_records: int
+    pace: FetchPace
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -101,6 +104,8 @@ class Consumer(driver.Consumer):
         if not free:
             await self.sleep(BUSY_POLL_S)
             return {}
+        if wait_s := self.pace.wait_s():
+            await self.sleep(wait_s)
         if len(free) < len(active_partitions or ()):
             timeout = BUSY_POLL_S
         fetched = await super()._getmany(active_partitions=free, timeout=timeout)
@@ -111,6 +116,8 @@ class Consumer(driver.Consumer):
         }
         for tp, made in found.items():
             self._handed_over[tp] += len(made)
+        if found:
+            self.pace.fetched(sum(len(records) for records in fetched.values()))
         return found
 
     def _end(self, tp: TP) -> int | None:
@@ -175,4 +182,5 @@ class Transport(driver.Transport):
         consumer = Consumer(self, callback=callback, loop=self.loop, **options)
         consumer.start_positions = self._start_positions
         consumer.max_records = self._max_records
+        consumer.pace = FetchPace(time.monotonic, self._max_records)
         return consumer

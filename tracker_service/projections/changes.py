@@ -179,6 +179,7 @@ class Changes(Struct):
             state.output_data = None
             state.error_info = None
         for visit in self.visits.values():
+            visit.stored = True
             visit.input_data = None
             visit.output_data = None
             visit.error_info = None

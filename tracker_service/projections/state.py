@@ -54,6 +54,7 @@ class Visit(Struct, gc=False):
     input_data: str | None = None
     output_data: str | None = None
     error_info: str | None = None
+    stored: bool = False  # Whether it has a row.
 
 
 class Beginning(Struct, gc=False):
@@ -127,6 +128,7 @@ def restored(state: ExecutionState, visits: list[Visit]) -> ExecutionState:
     """Return the state with what its stored visits say; visits come in the order they began."""
     for visit in visits:
         key = (visit.step_id, visit.iteration)
+        visit.stored = True
         if visit.status not in FINAL_STEP_STATUSES:
             state.open_visits[key] = visit
             state.waiting_visits += visit.status == STEP_WAITING

@@ -53,15 +53,24 @@ class Table(Generic[RowT]):
         """The columns of the primary key."""
         return tuple(column.name for column in self.columns if column.rule is Rule.KEY)
 
+    @property
+    def not_final(self) -> str:
+        """The condition for rows that may still be overwritten."""
+        if not self.final:
+            return "true"
+        states = ", ".join(f"'{status}'" for status in self.final)
+        return f"{self.name}.status NOT IN ({states})"
+
+    def sets(self, source: str) -> str:
+        """The assignments that overwrite a row by one of `source`, empty where none may."""
+        updates = [_update(self.name, column, source) for column in self.columns]
+        return ", ".join(update for update in updates if update)
+
 
 def upsert_sql(table: Table[Any], source: str) -> str:
     """Return the upsert of rows from `source`; the syntax is one both databases speak."""
-    updates = [_update(table.name, column) for column in table.columns]
-    sets = ", ".join(update for update in updates if update)
-    action = f"UPDATE SET {sets}" if sets else "NOTHING"
-    if table.final:
-        states = ", ".join(f"'{status}'" for status in table.final)
-        action += f" WHERE {table.name}.status NOT IN ({states})"
+    sets = table.sets("excluded")
+    action = f"UPDATE SET {sets} WHERE {table.not_final}" if sets else "NOTHING"
     # Names and statuses are constants of this module, never input.
     return (
         f"INSERT INTO {table.name} ({', '.join(table.names)}) {source} "
@@ -69,12 +78,12 @@ def upsert_sql(table: Table[Any], source: str) -> str:
     )
 
 
-def _update(table: str, column: Column) -> str:
+def _update(table: str, column: Column, source: str) -> str:
     name = column.name
     if column.rule is Rule.ALWAYS:
-        return f"{name} = excluded.{name}"
+        return f"{name} = {source}.{name}"
     if column.rule is Rule.KEPT:
-        return f"{name} = COALESCE(excluded.{name}, {table}.{name})"
+        return f"{name} = COALESCE({source}.{name}, {table}.{name})"
     return ""
 
 

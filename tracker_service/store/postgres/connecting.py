@@ -31,6 +31,11 @@ class PlainConnection(asyncpg.Connection):
         return ""
 
 
+# Every statement of the writing side goes by a key. A plan made while a table is small, and kept,
+# would read all of it when it is large.
+BY_KEY_ONLY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
+
 async def open_pool(
     url: str,
     *,
@@ -38,6 +43,7 @@ async def open_pool(
     application: str,
     schema: str | None = None,
     statement_timeout_s: float | None = STATEMENT_TIMEOUT_S,
+    by_key_only: bool = False,
 ) -> Pool:
     """Return a pool on the database.
 
@@ -54,6 +60,8 @@ async def open_pool(
         # Every lookup here is by key; planning each call anew finds nothing better.
         "plan_cache_mode": "force_generic_plan",
     }
+    if by_key_only:
+        settings |= BY_KEY_ONLY
     if schema is not None:
         settings["search_path"] = schema
     try:

@@ -1,8 +1,9 @@
 """The SQL of the writing side, made from the columns both databases share."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from tracker_service.store.columns import Table, upsert_sql
+from tracker_service.store.columns import Column, Rule, Table, upsert_sql
 from tracker_service.store.tables import EXECUTIONS, VISITS
 
 CLAIM: Final = """
@@ -37,6 +38,7 @@ wanted AS (
 )
 """
 _CLAIM_ARGUMENTS: Final = 8
+_IF_CLAIMED: Final = "EXISTS (SELECT 1 FROM claimed)"
 
 # A partition that is being advanced just now is left out: that notes its end as well.
 OBSERVE: Final = """
@@ -80,16 +82,9 @@ FROM step_executions WHERE execution_id = ANY($1::text[]) ORDER BY seq
 """
 
 
-def from_arrays(table: Table[Any], first: int, condition: str = "") -> str:
+def from_arrays(table: Table[Any], first: int) -> str:
     """Return an upsert that takes one array per column, as arguments $first and on."""
-    arrays = ", ".join(
-        f"${first + index}::{_array_type(column.type)}[]"
-        for index, column in enumerate(table.columns)
-    )
-    names = ", ".join(table.names)
-    rows = f"unnest({arrays}) AS r({names})"
-    source = f"SELECT {_values(table)} FROM {rows} WHERE true {condition}"  # noqa: S608 - constants
-    return upsert_sql(table, source)
+    return upsert_sql(table, _rows(table.columns, first) + " WHERE true")
 
 
 def from_staging(table: Table[Any]) -> str:
@@ -114,18 +109,52 @@ def _array_type(column_type: str) -> str:
     return "text" if column_type == "json" else column_type
 
 
-def _values(table: Table[Any]) -> str:
-    return ", ".join(
-        f"{column.name}::json" if column.type == "json" else column.name for column in table.columns
+def _rows(columns: Sequence[Column], first: int) -> str:
+    arrays = ", ".join(
+        f"${first + index}::{_array_type(column.type)}[]" for index, column in enumerate(columns)
+    )
+    values = ", ".join(
+        f"{column.name}::json" if column.type == "json" else column.name for column in columns
+    )
+    names = ", ".join(column.name for column in columns)
+    return f"SELECT {values} FROM unnest({arrays}) AS r({names})"  # noqa: S608 - constants
+
+
+def changeable(table: Table[Any]) -> tuple[Column, ...]:
+    """Return the columns an update of a row needs: its key and what may change."""
+    return tuple(column for column in table.columns if column.rule is not Rule.ONCE)
+
+
+def _insert(table: Table[Any], first: int) -> str:
+    names = ", ".join(table.names)
+    rows = f"{_rows(table.columns, first)} WHERE {_IF_CLAIMED}"
+    return f"INSERT INTO {table.name} ({names}) {rows}"
+
+
+def _update(table: Table[Any], first: int) -> str:
+    keys = " AND ".join(f"{table.name}.{key} = r.{key}" for key in table.keys)
+    return (
+        f"UPDATE {table.name} SET {table.sets('r')} "  # noqa: S608 - constants
+        f"FROM ({_rows(changeable(table), first)}) AS r "
+        f"WHERE {keys} AND {table.not_final} AND {_IF_CLAIMED} RETURNING 1"
     )
 
 
-_IF_CLAIMED = "AND EXISTS (SELECT 1 FROM claimed)"
-_VISITS_FROM = _CLAIM_ARGUMENTS + 1 + len(EXECUTIONS.columns)
-# Positions, executions and visits in one round trip; without all positions nothing is written.
+_BEGUN = _CLAIM_ARGUMENTS + 1
+_CHANGED = _BEGUN + len(EXECUTIONS.columns)
+_OPENED = _CHANGED + len(changeable(EXECUTIONS))
+_MOVED = _OPENED + len(VISITS.columns)
+# Positions, executions and visits in one round trip: null without all positions, and then nothing
+# is written. Rows known to be new are inserted, others updated: half the work of an upsert. Should
+# what is known be wrong, the insert fails, or the count does, by a division by zero, and all is
+# undone; upserts in a transaction then do it.
 ADVANCE: Final = f"""
 WITH {_CLAIM_ALL},
-executions AS ({from_arrays(EXECUTIONS, _CLAIM_ARGUMENTS + 1, _IF_CLAIMED)}),
-visits AS ({from_arrays(VISITS, _VISITS_FROM, _IF_CLAIMED)})
-SELECT count(*) FROM claimed
+begun AS ({_insert(EXECUTIONS, _BEGUN)}),
+changed AS ({_update(EXECUTIONS, _CHANGED)}),
+opened AS ({_insert(VISITS, _OPENED)}),
+moved AS ({_update(VISITS, _MOVED)})
+SELECT 1 / ((SELECT count(*) FROM changed) = cardinality(${_CHANGED}::text[])
+    AND (SELECT count(*) FROM moved) = cardinality(${_MOVED}::text[]))::integer
+WHERE {_IF_CLAIMED}
 """  # noqa: S608 - made of constants

@@ -6,20 +6,19 @@ also locks out any other writer of the partition, then rows.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from tracker_service.projections.changes import Changes
 from tracker_service.projections.state import ExecutionState, Visit, restored
 from tracker_service.store.columns import Table
-from tracker_service.store.errors import RowsRejected, StoreError
 from tracker_service.store.letters import letter_row
 from tracker_service.store.port import Advance, Loaded, Position
 from tracker_service.store.postgres import pruning
 from tracker_service.store.postgres import statements as sql
 from tracker_service.store.postgres.connecting import Connection, Pool, open_pool
 from tracker_service.store.postgres.faults import store_errors
+from tracker_service.store.postgres.flushing import Flushes, arrays, claim
 from tracker_service.store.postgres.gathering import Gathering
 from tracker_service.store.postgres.migrating import migrate
 from tracker_service.store.pruning import Place, Pruned
@@ -34,10 +33,6 @@ from tracker_service.store.tables import (
 # Rows from which COPY into a temporary table is used. At 640 rows arrays won here (47,000 events/s
 # against 42,000): one round trip instead of seven outweighs the cheaper transfer.
 COPY_FROM_ROWS = 2000
-# Rows from which a statement is full, and so many may be under way: the database then writes while
-# the next batches are folded.
-FULL_ROWS = 1000
-FLUSHES_AT_ONCE = 4
 # Executions asked for in one query.
 FULL_IDS = 2000
 LOADS_AT_ONCE = 2
@@ -59,9 +54,7 @@ class PostgresStore:
         self._schema = schema
         self._copy_from_rows = copy_from_rows
         self._pool: Pool | None = None
-        self._flushes = Gathering[Advance, bool](
-            self._flush, full_weight=FULL_ROWS, most_at_once=FLUSHES_AT_ONCE
-        )
+        self._flushes = Flushes(lambda: self.pool, self._write_in_steps)
         self._loads = Gathering[list[str], Loaded](
             self._load, full_weight=FULL_IDS, most_at_once=LOADS_AT_ONCE
         )
@@ -79,6 +72,7 @@ class PostgresStore:
             max_connections=self._max_connections,
             application="steplog-tracker",
             schema=self._schema,
+            by_key_only=True,
         )
         try:
             await migrate(self._pool)
@@ -126,10 +120,8 @@ class PostgresStore:
         changes = step.changes
         rows = len(changes.executions) + len(changes.visits)
         if changes.only_rows and rows < self._copy_from_rows:
-            return await self._flushes.call(step, rows)
-        with store_errors():
-            async with self.pool.acquire() as connection, connection.transaction():
-                return await self._advance_in_steps(connection, step, rows)
+            return await self._flushes.write(step, rows)
+        return await self._write_in_steps(step)
 
     async def observe_ends(self, topic: str, ends: dict[int, int]) -> dict[int, int]:
         """Note end offsets, and the moment for those partitions that are caught up."""
@@ -154,40 +146,15 @@ class PostgresStore:
                 loaded = await load(connection, named)
         return [_part(loaded, names) for names in asked]
 
-    async def _flush(self, steps: Sequence[Advance]) -> Sequence[bool | StoreError]:
-        """Write steps of different partitions together, or one by one where that can't be."""
-        if len({(step.topic, step.partition) for step in steps}) == len(steps) > 1:
-            with suppress(RowsRejected):
-                if await self._write_together(steps):
-                    return [True] * len(steps)
-        return [await self._write_alone(step) for step in steps]
-
-    async def _write_alone(self, step: Advance) -> bool | StoreError:
-        try:
-            return await self._write_together([step])
-        except StoreError as error:
-            return error
-
-    async def _write_together(self, steps: Sequence[Advance]) -> bool:
-        executions = [row for step in steps for row in execution_rows(step.changes)]
-        visits = [row for step in steps for row in visit_rows(step.changes)]
+    async def _write_in_steps(self, step: Advance) -> bool:
+        rows = len(step.changes.executions) + len(step.changes.visits)
         with store_errors():
-            async with self.pool.acquire() as connection:
-                claimed = await connection.fetchval(
-                    sql.ADVANCE,
-                    steps[0].topic,
-                    *zip(*(_claim(step)[1:] for step in steps), strict=True),
-                    *_arrays(EXECUTIONS, executions),
-                    *_arrays(VISITS, visits),
-                )
-        return bool(claimed)
-
-    async def _advance_in_steps(self, connection: Connection, step: Advance, rows: int) -> bool:
-        if await connection.fetchval(sql.CLAIM, *_claim(step)) is None:
-            return False
-        await write_rows(connection, step.changes, copy=rows >= self._copy_from_rows)
-        await set_aside(connection, step)
-        return True
+            async with self.pool.acquire() as connection, connection.transaction():
+                if await connection.fetchval(sql.CLAIM, *claim(step)) is None:
+                    return False
+                await write_rows(connection, step.changes, copy=rows >= self._copy_from_rows)
+                await set_aside(connection, step)
+                return True
 
 
 async def live_positions(connection: Connection, topic: str) -> dict[int, Position]:
@@ -253,26 +220,8 @@ async def _write(
     if not rows:
         return
     if not copy:
-        await connection.execute(sql.from_arrays(table, 1), *_arrays(table, rows))
+        await connection.execute(sql.from_arrays(table, 1), *arrays(table, rows))
         return
     await connection.execute(sql.create_staging(table))
     await connection.copy_records_to_table(sql.staging(table), records=rows, columns=table.names)
     await connection.execute(sql.from_staging(table))
-
-
-def _claim(step: Advance) -> tuple[Any, ...]:
-    before = step.before
-    return (
-        step.topic,
-        step.partition,
-        before.next_offset,
-        before.generation,
-        step.next_offset,
-        step.epoch,
-        step.last_event_at,
-        step.end_offset or 0,
-    )
-
-
-def _arrays(table: Table[Any], rows: list[Sequence[Any]]) -> list[Sequence[Any]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * len(table.columns)
