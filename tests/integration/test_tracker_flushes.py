@@ -110,3 +110,18 @@ async def test_rows_that_are_not_as_remembered_are_written_all_the_same(
     expected = [row if row[0] != "e-2" else ("e-2", "completed", 2) for row in ALL_DONE]
     assert await outcome(store) == expected
     assert alone == [2]
+
+
+async def test_what_each_event_changes_is_in_no_index(store: PostgresStore) -> None:
+    """So an update stays in its page (HOT) and touches none of the indexes."""
+    rows = await store.pool.fetch(
+        "SELECT DISTINCT a.attname FROM pg_index AS i JOIN pg_depend AS d "
+        "ON d.objid = i.indexrelid AND d.refobjid = i.indrelid AND d.refobjsubid > 0 "
+        "JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = d.refobjsubid "
+        "WHERE i.indrelid IN ('pipeline_executions'::regclass, 'step_executions'::regclass)"
+    )
+
+    indexed = {row["attname"] for row in rows}
+    assert {"execution_id", "started_at", "status", "ended_offset"} < indexed
+    assert not indexed & {"seq", "log_offset", "total_steps", "completed_steps", "failed_steps"}
+    assert not indexed & {"current_step", "incomplete", "attempt", "retry_count", "interaction_id"}

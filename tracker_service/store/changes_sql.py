@@ -1,8 +1,8 @@
 """The SQL that finds which executions changed between two positions, for both databases.
 
-An ended execution is found by the offset of its last event, which never changes again and so has
-an index. Those that go on are walked over, newest first, up to a bound: an index on an offset that
-moves with each event would cost every event.
+An ended execution is found by the offset of its last event, `ended_offset`, which is null until it
+has ended and so has an index. Those that go on are walked over, newest first, up to a bound: an
+index on an offset that moves with each event would cost every event.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ def changed(since: Mapping[int, int], until: Mapping[int, int]) -> tuple[str, Ar
     """Return the statement for executions whose last event lies in the ranges, one too many."""
     values = Arguments()
     ranges = [
-        f"(partition = {values.add(partition)} AND log_offset >= {values.add(begin)} "
-        f"AND log_offset < {values.add(end)})"
+        f"(partition = {values.add(partition)} AND {{offset}} >= {values.add(begin)} "
+        f"AND {{offset}} < {values.add(end)})"
         for partition, end in until.items()
         if (begin := since.get(partition, 0)) < end
     ]
-    moved = " OR ".join(ranges) or "false"
+    moved = " OR ".join(part.format(offset="log_offset") for part in ranges) or "false"
     columns = record_sql.EXECUTION_BRIEF
     keys = "execution_id, partition, log_offset"
     live = " UNION ALL ".join(
@@ -35,7 +35,7 @@ def changed(since: Mapping[int, int], until: Mapping[int, int]) -> tuple[str, Ar
     )
     ended = " UNION ALL ".join(
         f"SELECT * FROM (SELECT execution_id FROM pipeline_executions "  # noqa: S608
-        f"WHERE completed_at IS NOT NULL AND {part} LIMIT {CHANGED_ROWS + 1}) AS p{number}"
+        f"WHERE {part.format(offset='ended_offset')} LIMIT {CHANGED_ROWS + 1}) AS p{number}"
         for number, part in enumerate(ranges)
     )
     found = f"SELECT execution_id FROM ({live}) AS live WHERE {moved}"  # noqa: S608

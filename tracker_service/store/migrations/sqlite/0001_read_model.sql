@@ -32,6 +32,8 @@ CREATE TABLE pipeline_executions (
     partition integer NOT NULL,
     first_offset integer NOT NULL,
     log_offset integer NOT NULL,
+    ended_offset integer GENERATED ALWAYS AS
+        (CASE WHEN completed_at IS NOT NULL THEN log_offset END) STORED,
     incomplete integer NOT NULL DEFAULT 0
 );
 -- The list, newest first; by pipeline; by status.
@@ -47,7 +49,7 @@ CREATE INDEX pipeline_executions_by_duration
     ON pipeline_executions (execution_time_ms DESC, execution_id DESC)
     WHERE execution_time_ms IS NOT NULL;
 CREATE INDEX pipeline_executions_ended_since
-    ON pipeline_executions (partition, log_offset) WHERE completed_at IS NOT NULL;
+    ON pipeline_executions (partition, ended_offset) WHERE ended_offset IS NOT NULL;
 CREATE INDEX pipeline_executions_by_command
     ON pipeline_executions (command_id) WHERE command_id IS NOT NULL;
 CREATE INDEX pipeline_executions_forks
