@@ -10,7 +10,7 @@ import structlog
 # A broker that is down makes its client log hundreds of equal lines; this many pass per interval.
 MAX_EQUAL_LINES = 3
 INTERVAL_S = 30.0
-_LIBRARIES = ("aiokafka", "faust", "mode", "asyncpg", "kafka")
+_LIBRARIES = ("aiokafka", "faust", "mode", "asyncpg", "kafka", "httpx", "httpcore")
 
 
 class FloodGate(logging.Filter):
@@ -54,7 +54,11 @@ def configure_logs(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processor=structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            # Not the richer form: it prints local variables, and those hold users' payloads.
+            processor=structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,
+            ),
             foreign_pre_chain=shared,
         )
     )

@@ -59,7 +59,7 @@ async def _show(settings: SteplogSettings, every_s: float, *, once: bool, as_jso
 
 
 async def _look(read: ReadApi) -> dict[str, Any]:
-    counts = await read.get("/api/executions/counts")
+    counts = await read.get("/api/counts")
     page = await read.get("/api/executions", limit=SHOWN_EXECUTIONS)
     return {
         "counts": counts["counts"],

@@ -11,6 +11,7 @@ from tracker_service.command_sink import CommandSink
 from tracker_service.events_log import EventsLog
 from tracker_service.http_api import (
     commands,
+    dead_letters,
     events,
     executions,
     health,
@@ -25,6 +26,7 @@ from tracker_service.http_api import (
 from tracker_service.http_api.parts import Parts
 from tracker_service.payload_reader import NoReader, PayloadReader
 from tracker_service.store.reading import ReadModel
+from tracker_service.web import site
 
 GZIP_FROM_BYTES: Final = 2_000
 GZIP_LEVEL: Final = 3  # JSON of rows shrinks to a fifth already; more costs CPU and gains little.
@@ -38,6 +40,7 @@ _ROUTES: Final = (
     requests,
     commands,
     interactions,
+    dead_letters,
     health,
 )
 
@@ -69,4 +72,5 @@ def make_app(
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
     for module in _ROUTES:
         app.include_router(module.router)
+    site.install(app)
     return app

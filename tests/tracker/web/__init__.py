@@ -1,0 +1,1 @@
+"""The web page's parts and its pages."""

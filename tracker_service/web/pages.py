@@ -1,0 +1,116 @@
+"""The pages: each asks the API and draws what it answers; problems are pages too."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from tracker_service.http_api.statistics import MAX_WINDOW_S
+from tracker_service.web.asking import Api, ApiProblem
+from tracker_service.web.charts import pipeline_charts
+from tracker_service.web.history_page import address_of, history_page, moment_in, step_values
+from tracker_service.web.list_page import list_page
+from tracker_service.web.rendering import page
+
+WINDOWS_S: Final = {"1h": 3600, "24h": 24 * 3600, "7d": 7 * 24 * 3600, "30d": 30 * 24 * 3600}
+DEFAULT_WINDOW: Final = "24h"
+BUCKETS: Final = 48
+PAGE_EVENTS: Final = 200
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def executions(request: Request) -> Response:
+    """The list of executions."""
+    return page(request, "list.html", await list_page(request, Api(request)))
+
+
+@router.get("/executions/{execution_id}")
+async def execution(request: Request, execution_id: str) -> Response:
+    """One execution."""
+    return page(request, "history.html", await history_page(request, Api(request), execution_id))
+
+
+@router.get("/executions/{execution_id}/values")
+async def values(request: Request, execution_id: str) -> Response:
+    """The input and output of one execution, opened when asked for."""
+    told = await Api(request).get(address_of(execution_id), **moment_in(request))
+    return page(request, "values.html", {"execution": told["execution"]})
+
+
+@router.get("/executions/{execution_id}/steps/{seq}")
+async def step(request: Request, execution_id: str, seq: int) -> Response:
+    """The values of one visit to a step, opened when asked for."""
+    return page(request, "step.html", await step_values(request, execution_id, seq))
+
+
+@router.get("/executions/{execution_id}/recorded")
+async def events(request: Request, execution_id: str, cursor: str | None = None) -> Response:
+    """A page of recorded events, opened when asked for."""
+    path = f"{address_of(execution_id)}/events"
+    told = await Api(request).get(path, cursor=cursor, limit=PAGE_EVENTS)
+    return page(request, "events.html", {"execution_id": execution_id, **told})
+
+
+@router.get("/executions/{execution_id}/definition")
+async def definition(request: Request, execution_id: str) -> Response:
+    """The definition, opened when asked for."""
+    told = await Api(request).get(f"{address_of(execution_id)}/definition")
+    return page(request, "definition.html", {"definition": told["definition"]})
+
+
+@router.get("/pipelines")
+async def pipelines(request: Request) -> Response:
+    """Every pipeline's figures over a window, and the steps of one."""
+    api, chosen = Api(request), request.query_params.get("window", DEFAULT_WINDOW)
+    window_s = WINDOWS_S.get(chosen, WINDOWS_S[DEFAULT_WINDOW])
+    of = request.query_params.get("pipeline_id")
+    path = "/api/statistics/pipelines"
+    whole = await api.get(path, window_s=window_s, bucket_s=MAX_WINDOW_S)
+    course = await api.get(path, window_s=window_s, bucket_s=window_s // BUCKETS)
+    steps = (
+        await api.get("/api/statistics/steps", window_s=window_s, pipeline_id=of) if of else None
+    )
+    found: dict[str, Any] = {
+        "title": "Pipelines",
+        "charts": pipeline_charts(whole, course),
+        "complete": whole["complete"],
+        "looked_at": whole["looked_at"],
+        "steps": steps["items"] if steps else None,
+        "of": of,
+        "window": chosen if chosen in WINDOWS_S else DEFAULT_WINDOW,
+        "windows": list(WINDOWS_S),
+        "freshness": whole["freshness"],
+    }
+    return page(request, "pipelines.html", found)
+
+
+@router.get("/health")
+async def health(request: Request) -> Response:
+    """Lag by partition, dead letters, drift, rebuilds."""
+    api = Api(request)
+    told = await api.get("/api/freshness")
+    letters = await api.get("/api/dead-letters")
+    found = {
+        "title": "Health",
+        "partitions": told["partitions"],
+        "freshness": told["freshness"],
+        "letters": letters["items"],
+        "care": {},
+    }
+    return page(request, "health.html", found)
+
+
+@router.get("/executions")
+async def list_by_another_name() -> Response:
+    """The list lives at the root."""
+    return RedirectResponse("/")
+
+
+async def show_problem(request: Request, problem: Exception) -> Response:
+    """Show a person what the API refused, in its own words."""
+    assert isinstance(problem, ApiProblem)
+    found = {"title": "Not found" if problem.status == 404 else "This can't be shown",
+             "problem": problem, "freshness": None}  # fmt: skip
+    return page(request, "problem.html", found, problem.status)
