@@ -7,6 +7,8 @@ stored once is recognised in every later input and output by being the same obje
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
+from pydantic_core import to_json
+
 from contracts.commands import Command
 from contracts.data_ref import (
     MAX_REFERENCES,
@@ -42,13 +44,14 @@ class ClaimCheck:
 
     def __init__(self, payloads: Payloads) -> None:
         self._payloads = payloads
-        self._known: dict[int, _Known] = {}
+        self.known: dict[int, _Known] = {}  # Values that are stored, by their identity.
         self.stores = payloads.stores
         self.max_inline_bytes = payloads.max_inline_bytes - EVENT_ROOM_BYTES
 
     def fits(self, value: JsonValue) -> bool:
         """Say whether a value may stand in its event as it is."""
-        return len(canonical_json(value)) <= self.max_inline_bytes
+        # On the path of every step; the value is plain, so it has a JSON form.
+        return len(to_json(value)) <= self.max_inline_bytes
 
     async def take_in(self, value: JsonValue) -> None:
         """Store as much of a value as has to be for the rest to fit into an event.
@@ -56,14 +59,14 @@ class ClaimCheck:
         Raises:
             PayloadNotStored: that is not possible.
         """
-        if id(value) in self._known:
+        if id(value) in self.known:
             return
         if type(value) is not dict or not self.stores:
             await self._store_whole(value)
             return
         known, parts = 0, dict[str, bytes]()
         for key, member in value.items():
-            if id(member) in self._known:
+            if id(member) in self.known:
                 known += 1
             else:
                 parts[key] = canonical_json(member)
@@ -77,7 +80,7 @@ class ClaimCheck:
         """
         for field in type(event).payload_fields:
             value = getattr(event, field)
-            if id(value) not in self._known and not self.fits(value):
+            if id(value) not in self.known and not self.fits(value):
                 await self.take_in(value)
         return self.hollow_known(event)
 
@@ -91,11 +94,6 @@ class ClaimCheck:
         fields = {name: getattr(event, name) for name in type(event).payload_fields}
         references = {**(event.references or {}), **found}
         return event.model_copy(update={**hollowed(fields, found), "references": references})
-
-    @property
-    def knows_any(self) -> bool:
-        """Whether anything of this execution is stored."""
-        return bool(self._known)
 
     async def restored(self, carriers: Sequence[CarrierT]) -> list[CarrierT]:
         """Return events or commands with every stored value back in its place.
@@ -111,7 +109,7 @@ class ClaimCheck:
         return [_restored(carrier, values) for carrier in carriers]
 
     def _places(self, field: str, value: JsonValue) -> References:
-        known = self._known.get(id(value))
+        known = self.known.get(id(value))
         if known is not None:
             return {pointer(field): known.reference}
         if type(value) is not dict:
@@ -119,7 +117,7 @@ class ClaimCheck:
         members = {
             pointer(field, key): found.reference
             for key, member in value.items()
-            if (found := self._known.get(id(member))) is not None
+            if (found := self.known.get(id(member))) is not None
         }
         return members if len(members) <= MAX_PARTS else {}
 
@@ -140,9 +138,9 @@ class ClaimCheck:
         self._learn(value, await self._payloads.put(canonical_json(value)))
 
     def _learn(self, value: JsonValue, reference: DataRef) -> None:
-        self._known[id(value)] = _Known(value, reference)
-        if len(self._known) > MAX_KNOWN:
-            del self._known[next(iter(self._known))]
+        self.known[id(value)] = _Known(value, reference)
+        if len(self.known) > MAX_KNOWN:
+            del self.known[next(iter(self.known))]
 
 
 def _restored(carrier: CarrierT, values: Mapping[str, JsonValue]) -> CarrierT:

@@ -110,15 +110,23 @@ class ExecutionRecorder:
 
     async def _append(self, events: Sequence[Event], cause: str | None) -> None:
         claims = self._claim_check
-        if claims.knows_any:
+        if claims.known:
             events = [claims.hollow_known(event) for event in events]
         now = self._not_before_the_last()
         records = self._encode(events, now, cause)
-        if any(len(record.value or b"") > claims.max_inline_bytes for record in records):
-            events, problem = await self._checked_in(events)
-            records = self._encode(events, now, cause)
-        else:
-            problem = None
+        for record in records:
+            if len(record.value or b"") > claims.max_inline_bytes:
+                await self._append_large(events, now, cause)
+                return
+        self._seq += len(records)
+        self._keep(events, now)
+        await self._writer.append(records)
+
+    async def _append_large(
+        self, events: Sequence[Event], now: datetime, cause: str | None
+    ) -> None:
+        events, problem = await self._checked_in(events)
+        records = self._encode(events, now, cause)
         self._seq += len(records)
         self._keep(events, now)
         if records:
