@@ -95,6 +95,13 @@ def bring_forward(
     return record_type, payload
 
 
+def newest_type(record_type: str, chain: Chain = CHAIN) -> str:
+    """Return the type that a type's payloads are brought forward to: itself if it is current."""
+    while record_type in chain:
+        record_type = chain[record_type][0]
+    return record_type
+
+
 def check_chain(chain: Chain) -> None:
     """Raise `ContractError` if following the chain from some type never ends."""
     for start in chain:

@@ -25,9 +25,9 @@ MAX_POLL_RECORDS = 500
 FULL_WAIT_S = 1.0
 RETRY_DELAY_S = 1.0
 # When partitions may move: how long running steps may take to end before the group goes on, and how
-# long no other starts while it is undecided.
+# long no other starts while it is undecided. A dead member can keep it so for a whole session.
 HANDOVER_GRACE_S = 2.0
-MAX_PAUSE_S = 10.0
+MAX_PAUSE_S = 3.0
 
 _log = structlog.get_logger(__name__)
 

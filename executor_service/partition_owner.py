@@ -210,7 +210,7 @@ class PartitionOwner:
     async def _recover(
         self, point: ResumePoint, epoch: int, parked: dict[str, Snapshot]
     ) -> RecoveredPartition:
-        fold = PartitionFold(point.epoch, parked)
+        fold = PartitionFold(point.epoch, parked, keep_ended=False)
         async for logged in self._events.read(self.partition, point.read_from, epoch + 1):
             fold.feed(logged)
         return fold.recovered

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import structlog
 
 from contracts.codec import decode_event
-from contracts.envelope import EventEnvelope, RecordedEvent
 from contracts.epoch import EpochRule
 from contracts.errors import ContractError
 from contracts.events import (
@@ -26,7 +25,9 @@ from contracts.events import (
 )
 from executor_service.event_log import LoggedRecord
 from executor_service.parking import Snapshot
+from executor_service.tail_headings import Heading, read_heading
 
+_ENDINGS = frozenset(ENDINGS)
 _CLAIM = ("ce_type", PartitionClaimed.event_type.encode())
 
 _log = structlog.get_logger(__name__)
@@ -81,15 +82,63 @@ class RecoveredPartition:
         return [execution for execution in self.executions.values() if not execution.ended]
 
 
+@dataclass(slots=True)
+class _Found:
+    """One execution in the tail, its records not yet decoded."""
+
+    execution_id: str
+    command_id: str | None
+    first_offset: int
+    seq: int  # Of the last record taken, or of the snapshot.
+    snapshot: Snapshot | None = None
+    records: list[LoggedRecord] = field(default_factory=list)
+    ended: bool = False
+    broken: bool = False
+
+    def opened(self) -> RecoveredExecution:
+        """Return it with its events decoded, as far as they can be."""
+        if self.snapshot is not None:
+            opened = RecoveredExecution.unparked(self.snapshot, self.first_offset)
+        else:
+            opened = RecoveredExecution(self.execution_id, self.command_id, self.first_offset)
+        opened.ended, opened.broken = self.ended, self.broken
+        for logged in self.records:
+            try:
+                recorded = decode_event(logged.value, logged.headers)
+            except ContractError as error:
+                _log.warning("unreadable_event", offset=logged.offset, reason=str(error))
+                opened.broken = True
+                break
+            opened.facts.append(Fact(recorded.event, recorded.envelope.time))
+        return opened
+
+
 class PartitionFold:
-    """Folds a partition's records, fed in offset order; `recovered` is the result so far."""
+    """Folds a partition's records, fed in offset order; `recovered` is the result so far.
+
+    Payloads are decoded at the end, and only those that somebody wants: without `keep_ended`, an
+    execution that has ended is known by its id alone.
+    """
 
     def __init__(
-        self, epoch: int | None, parked: Mapping[str, Snapshot] = MappingProxyType({})
+        self,
+        epoch: int | None,
+        parked: Mapping[str, Snapshot] = MappingProxyType({}),
+        *,
+        keep_ended: bool = True,
     ) -> None:
         self._rule = EpochRule(epoch)
         self._parked = parked
-        self.recovered = RecoveredPartition()
+        self._keep_ended = keep_ended
+        self._found: dict[str, _Found] = {}
+        self._recovered = RecoveredPartition()
+
+    @property
+    def recovered(self) -> RecoveredPartition:
+        """Return what was fed so far, decoded."""
+        opened = {found.execution_id: found.opened() for found in self._found.values()}
+        self._recovered.executions = opened
+        return self._recovered
 
     def feed_if(self, logged: LoggedRecord, subject: tuple[str, bytes]) -> None:
         """Take a record only if it is about `subject`, or is a claim, which is about all."""
@@ -98,18 +147,14 @@ class PartitionFold:
 
     def feed(self, logged: LoggedRecord) -> None:
         """Take one record; what nobody can read is counted and passed over, as the tracker does."""
-        if logged.value is None:
-            self.recovered.unreadable += 1
-            return
         try:
-            recorded = decode_event(logged.value, logged.headers)
+            heading = read_heading(logged)
+            event_type = heading.event_class.event_type
+            if self._rule.admits(logged.offset, event_type, heading.writer_epoch):
+                self._take(logged, heading)
         except ContractError as error:
-            self.recovered.unreadable += 1
+            self._recovered.unreadable += 1
             _log.warning("unreadable_event", offset=logged.offset, reason=str(error))
-            return
-        envelope = recorded.envelope
-        if self._rule.admits(logged.offset, recorded.event.event_type, envelope.writer_epoch):
-            self._take(logged.offset, recorded)
 
     def feed_all(self, records: Iterable[LoggedRecord]) -> RecoveredPartition:
         """Take many records and return the result."""
@@ -117,55 +162,64 @@ class PartitionFold:
             self.feed(logged)
         return self.recovered
 
-    def _take(self, offset: int, recorded: RecordedEvent) -> None:
-        envelope, event = recorded.envelope, recorded.event
-        if envelope.command_offset is not None:
-            until = max(self.recovered.commands_until, envelope.command_offset + 1)
-            self.recovered.commands_until = until
-        if envelope.causation_id is not None:
-            self.recovered.handled_commands.setdefault(envelope.causation_id, offset)
-        match event:
-            case PartitionClaimed():
-                self.recovered.claims.append(offset)
-            case CommandRefused():
-                self.recovered.handled_commands.setdefault(event.command_id, offset)
-            case ExecutionStarted() if envelope.seq == 1:
-                self._begin(offset, recorded, event)
-            case _:
-                self._continue(offset, recorded)
+    def _take(self, logged: LoggedRecord, heading: Heading) -> None:
+        recovered, event_class = self._recovered, heading.event_class
+        if heading.command_offset is not None:
+            until = max(recovered.commands_until, heading.command_offset + 1)
+            recovered.commands_until = until
+        if heading.causation_id is not None:
+            recovered.handled_commands.setdefault(heading.causation_id, logged.offset)
+        if event_class is PartitionClaimed:
+            recovered.claims.append(logged.offset)
+        elif event_class is ExecutionStarted and heading.seq == 1:
+            self._begin(logged, heading)
+        elif event_class is CommandRefused:
+            self._refused(logged, heading)
+        else:
+            self._continue(logged, heading)
 
-    def _begin(self, offset: int, recorded: RecordedEvent, started: ExecutionStarted) -> None:
-        execution_id = recorded.envelope.execution_id
-        if execution_id in self.recovered.executions:
-            return  # A repeat of seq 1: the first one stands.
-        self.recovered.executions[execution_id] = RecoveredExecution(
-            execution_id, started.command_id, offset, [Fact(started, recorded.envelope.time)]
-        )
+    def _refused(self, logged: LoggedRecord, heading: Heading) -> None:
+        if heading.causation_id is None:  # Only its payload names the command then.
+            refused = decode_event(logged.value, logged.headers).event
+            assert isinstance(refused, CommandRefused)
+            self._recovered.handled_commands.setdefault(refused.command_id, logged.offset)
 
-    def _continue(self, offset: int, recorded: RecordedEvent) -> None:
-        execution = self._known(offset, recorded.envelope)
-        if execution is None:
+    def _begin(self, logged: LoggedRecord, heading: Heading) -> None:
+        execution_id = heading.execution_id
+        if execution_id not in self._found:  # Otherwise a repeat of seq 1: the first one stands.
+            self._found[execution_id] = _Found(
+                execution_id, heading.correlation_id, logged.offset, 1, records=[logged]
+            )
+
+    def _continue(self, logged: LoggedRecord, heading: Heading) -> None:
+        found = self._known(logged.offset, heading)
+        if found is None:
             return
-        expected, seq = len(execution.facts) + 1, recorded.envelope.seq
-        if seq != expected:
-            execution.broken = execution.broken or seq > expected
+        if heading.seq != found.seq + 1:
+            found.broken = found.broken or heading.seq > found.seq + 1
             return
-        execution.facts.append(Fact(recorded.event, recorded.envelope.time))
-        if isinstance(recorded.event, ENDINGS):
-            execution.ended = True
+        found.seq = heading.seq
+        found.records.append(logged)
+        if heading.event_class in _ENDINGS:
+            found.ended = True
+            if not self._keep_ended:
+                found.records.clear()
+                found.snapshot = None
 
-    def _known(self, offset: int, envelope: EventEnvelope) -> RecoveredExecution | None:
+    def _known(self, offset: int, heading: Heading) -> _Found | None:
         """Return the execution an event belongs to, taking it up from its snapshot if it has one.
 
         Events up to the snapshot are in it already; an execution with neither a beginning nor a
         snapshot in sight ended before the mark.
         """
-        known = self.recovered.executions.get(envelope.execution_id)
+        known = self._found.get(heading.execution_id)
         if known is not None:
             return known
-        snapshot = self._parked.get(envelope.execution_id)
-        if snapshot is None or envelope.seq <= snapshot.seq:
+        snapshot = self._parked.get(heading.execution_id)
+        if snapshot is None or heading.seq <= snapshot.seq:
             return None
-        taken_up = RecoveredExecution.unparked(snapshot, offset)
-        self.recovered.executions[envelope.execution_id] = taken_up
+        taken_up = _Found(
+            heading.execution_id, heading.correlation_id, offset, snapshot.seq, snapshot
+        )
+        self._found[heading.execution_id] = taken_up
         return taken_up

@@ -23,7 +23,8 @@ SESSION_TIMEOUT_MS = 6_000
 # Longer than the session: the group has given its partitions away when it wakes up.
 FREEZE_S = 9.0
 FREEZES = 0.3
-PAUSE_S = (0.5, 2.5)
+# Long enough that now and then the group comes to rest and work goes on.
+PAUSE_S = (1.0, 5.0)
 AWAY_S = (0.0, 2.0)
 SUPERVISE_EVERY_S = 0.3
 RESTART_ATTEMPTS = 5

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -66,10 +67,17 @@ class ClaimMachine(RuleBasedStateMachine):
             self.loop.run_until_complete(work)
         self.loop.run_until_complete(settle())
 
-    @initialize()
-    def begin(self) -> None:
-        """The first executor is given the partition."""
+    @initialize(target=sent, under_way=st.booleans())
+    def begin(self, under_way: bool) -> Any:
+        """The first executor is given the partition; maybe an execution runs there already."""
         self.loop.run_until_complete(self._give(0))
+        if not under_way:
+            return multiple()
+        self.deliver_all()
+        execution_id = self._send()
+        self.feed(0)
+        self.deliver_all()
+        return execution_id
 
     async def _give(self, number: int) -> None:
         self.world.give_to(number)
@@ -78,6 +86,9 @@ class ClaimMachine(RuleBasedStateMachine):
     @rule(target=sent)
     def send(self) -> str:
         """A new command arrives on the topic."""
+        return self._send()
+
+    def _send(self) -> str:
         execution_id = f"e-{len(self.expected)}"
         self.expected.add(execution_id)
         self.world.send(execution_id, f"c-{execution_id}")
@@ -104,6 +115,13 @@ class ClaimMachine(RuleBasedStateMachine):
         if flights:
             self.world.deliver(flights[index % len(flights)])
             self.go()
+
+    @rule()
+    def deliver_all(self) -> None:
+        """The network is quick for once: everything in flight arrives in order."""
+        for flight in list(self.world.log.flights):
+            self.world.deliver(flight)
+        self.go()
 
     @rule(index=st.integers(0, 5))
     def finish_a_step(self, index: int) -> None:

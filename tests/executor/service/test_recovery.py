@@ -91,3 +91,30 @@ def test_what_nobody_can_read_is_counted_and_stops_nothing() -> None:
     fold.feed(LoggedRecord(1, None, []))
 
     assert fold.recovered.unreadable == 2
+
+
+def test_an_event_with_a_broken_payload_holds_its_execution_and_no_other() -> None:
+    fold = PartitionFold(None)
+    for offset, (execution_id, seq, value) in enumerate(
+        [("e-1", 1, None), ("e-2", 1, None), ("e-1", 2, b"{garbage")]
+    ):
+        encoder = ExecutionEncoder(execution_id, source="/t")
+        record = encoder.encode(STARTED if seq == 1 else DONE, seq=seq, time=TIME)
+        fold.feed(LoggedRecord(offset, value or record.value, record.headers))
+    unbroken = {e.execution_id: e.broken for e in fold.recovered.executions.values()}
+
+    assert unbroken == {"e-1": True, "e-2": False}
+
+
+def test_what_has_ended_is_not_decoded_unless_somebody_wants_it() -> None:
+    """A tail is mostly ended executions; their ids are known, their events cost nothing."""
+    lines = [("e-1", 1, STARTED), ("e-1", 2, DONE), ("e-2", 1, STARTED)]
+    fold = PartitionFold(None, keep_ended=False)
+    for offset, (execution_id, seq, event) in enumerate(lines):
+        record = ExecutionEncoder(execution_id, source="/t").encode(event, seq=seq, time=TIME)
+        fold.feed(LoggedRecord(offset, record.value, record.headers))
+    executions = fold.recovered.executions
+
+    assert executions["e-1"].ended
+    assert executions["e-1"].facts == []
+    assert [fact.event for fact in executions["e-2"].facts] == [STARTED]
