@@ -39,11 +39,9 @@ class Histories:
     async def _read_from(self, start: int, execution_id: str) -> RecoveredExecution | None:
         subject = ("ce_subject", execution_id.encode())
         fold = PartitionFold(self._seen.epoch_at(start))
-        executions = fold.recovered.executions
         end = await self._log.end_offset(self._partition)
         async for logged in self._log.read(self._partition, start, end):
             fold.feed_if(logged, subject)
-            known = executions.get(execution_id)
-            if known is not None and known.ended:
+            if fold.has_ended(execution_id):
                 break
-        return executions.get(execution_id)
+        return fold.recovered.executions.get(execution_id)

@@ -140,6 +140,11 @@ class PartitionFold:
         self._recovered.executions = opened
         return self._recovered
 
+    def has_ended(self, execution_id: str) -> bool:
+        """Return whether the end of an execution was fed."""
+        found = self._found.get(execution_id)
+        return found is not None and found.ended
+
     def feed_if(self, logged: LoggedRecord, subject: tuple[str, bytes]) -> None:
         """Take a record only if it is about `subject`, or is a claim, which is about all."""
         if subject in logged.headers or _CLAIM in logged.headers:
