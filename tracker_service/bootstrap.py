@@ -2,7 +2,9 @@
 
 import importlib
 from collections.abc import Mapping
+from uuid import uuid4
 
+from tracker_service.drift import DriftCheck
 from tracker_service.events_log import EventsLog
 from tracker_service.kafka_commands import KafkaCommands
 from tracker_service.kafka_events_log import KafkaEventsLog
@@ -52,28 +54,16 @@ def make_events_log(settings: Settings) -> EventsLog:
     return KafkaEventsLog(settings.kafka_bootstrap_servers, settings.events_topic)
 
 
-def make_commands(settings: Settings) -> KafkaCommands:
-    """Return the log that commands of the API go to; it connects with the first one."""
-    return KafkaCommands(settings.kafka_bootstrap_servers, settings.commands_topic)
-
-
-async def prepare(settings: Settings, store: Store) -> None:
-    """Open the store and compare log and rows before anything is consumed.
-
-    Raises:
-        TrackerError: something a person must put right; its text says what.
-    """
-    check_extensions()
-    await store.open()
-    # Positions before bounds: other workers go on meanwhile, and a position never passes its end.
-    known = await store.known_partitions(settings.events_topic)
-    positions = await store.positions(settings.events_topic, list(range(known))) if known else {}
-    bounds = await read_bounds(settings.kafka_bootstrap_servers, settings.events_topic)
-    check_bounds(
-        settings.events_topic,
-        bounds,
-        {partition: position.next_offset for partition, position in positions.items()},
-        settings.partitions,
+def drift_check(settings: Settings) -> DriftCheck | None:
+    """Return the check of a few rows against the log; None where it is off or can't be done."""
+    in_postgres = settings.database_url.startswith(("postgres://", "postgresql://"))
+    if not settings.tracker_drift_interval_s or not in_postgres:
+        return None
+    servers, topic = settings.kafka_bootstrap_servers, settings.events_topic
+    return DriftCheck(
+        settings.database_url,
+        KafkaEventsLog(servers, topic),
+        topic,
+        settings.tracker_drift_sample,
+        lambda: uuid4().hex,
     )
-    await store.positions(settings.events_topic, sorted(bounds.ends))
-    await store.observe_ends(settings.events_topic, dict(bounds.ends))

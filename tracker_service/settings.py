@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     tracker_stall_timeout_s: float = Field(default=60.0, gt=0)
     tracker_session_timeout_s: float = Field(default=30.0, ge=6)
     tracker_rebalance_timeout_s: float = Field(default=60.0, ge=1)
+    # Between two checks of a few rows against the log; 0: none. How many executions each checks.
+    tracker_drift_interval_s: float = Field(default=30.0, ge=0)
+    tracker_drift_sample: int = Field(default=4, ge=1, le=100)
     # 0: no port. Else the worker's own counters at http://<host>:<port>/metrics.
     tracker_metrics_port: int = Field(default=0, ge=0, le=65535)
     tracker_metrics_host: str = "127.0.0.1"

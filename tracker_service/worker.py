@@ -20,6 +20,8 @@ import structlog
 from faust.types import TP
 from faust.worker import Worker
 
+from tracker_service.bootstrap import drift_check
+from tracker_service.drift import DriftCheck
 from tracker_service.pacing import Pacing, StoppedWaiting
 from tracker_service.projections.errors import TrackerError
 from tracker_service.projector import HoleInLog, Projector
@@ -165,6 +167,8 @@ class LiveTracker:
             isolated_partitions=self._settings.tracker_parallel_partitions,
         )(project)
         app.task(self._heartbeat)
+        if (check := drift_check(self._settings)) is not None:
+            app.task(lambda: self._check_drift(check))
 
     async def _apply(self, batch: Batch) -> None:
         await guarded(
@@ -188,6 +192,16 @@ class LiveTracker:
             if ends:
                 await self._tell(ends)
             await self._app.sleep(HEARTBEAT_S)
+
+    async def _check_drift(self, check: DriftCheck) -> None:
+        while not self._app.should_stop:
+            await self._app.sleep(self._settings.tracker_drift_interval_s)
+            # One worker of all is enough: whoever has the first partition.
+            if 0 in self.watchdog.positions and not self._app.should_stop:
+                try:
+                    await check.run()
+                except TrackerError as error:
+                    log.info("rows not checked against the log", reason=str(error))
 
     async def _tell(self, ends: dict[int, int]) -> None:
         known = dict(self.watchdog.positions)

@@ -5,6 +5,7 @@ from typing import Any
 from rich.markup import escape
 
 from steplog.cli.console import MAX_VALUE_CHARS, out, plain_table
+from tracker_service.rebuild.checking import Checked
 from tracker_service.rebuild.order import Report
 from tracker_service.store.postgres.shadow.compare import (
     CHANGED,
@@ -35,6 +36,8 @@ def print_report(report: Report) -> None:
             f"Swapped in; the live tracker waited {report.pause_ms:.0f} ms. The tables before are "
             f"kept in {report.old_schema} until `steplog rebuild --drop-old`."
         )
+    elif report.repaired:
+        out.print(f"{len(report.repaired):,} executions replaced by what the log says.")
     elif report.kept_schema is not None:
         out.print(f"The rows are in the schema {report.kept_schema}; the live ones are untouched.")
     else:
@@ -68,8 +71,34 @@ def report_json(report: Report) -> dict[str, Any]:
         "pause_ms": None if report.pause_ms is None else round(report.pause_ms, 1),
         "old_schema": report.old_schema,
         "kept_schema": report.kept_schema,
+        "repaired": report.repaired,
+        "left_out": report.left_out,
         "live_projection_version": report.live_projection,
         **differences_json(report.tally, report.examples),
+    }
+
+
+def print_checked(checked: Checked) -> None:
+    """Print what a check found and what became of it."""
+    out.print(f"{checked.executions:,} executions checked.")
+    print_differences(checked.tally, checked.examples)
+    if checked.left_out:
+        out.print(
+            f"{len(checked.left_out):,} left out: written to meanwhile, too long a stretch of the "
+            "log, or their beginning is not in the log."
+        )
+    if checked.repaired:
+        out.print(f"{len(checked.repaired):,} executions repaired from the log.")
+
+
+def checked_json(checked: Checked) -> dict[str, object]:
+    """Return what a check found, for programs."""
+    return {
+        "executions": checked.executions,
+        "left_out": checked.left_out,
+        "differing": checked.differing,
+        "repaired": checked.repaired,
+        **differences_json(checked.tally, checked.examples),
     }
 
 

@@ -34,6 +34,7 @@ from steplog.cli import (
     top,
     topics,
     up,
+    verify,
     watch,
 )
 from steplog.cli.console import print_error
@@ -75,6 +76,7 @@ app.command("top")(top.top)
 app.command("lag")(lag.lag)
 app.command("prune")(prune.prune)
 app.command("rebuild")(rebuild.rebuild)
+app.command("verify")(verify.verify)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(topics.app, name="topics")
 

@@ -1,15 +1,19 @@
 """Is it alive, can it answer, and the numbers for Prometheus."""
 
+from dataclasses import asdict
+from datetime import datetime
+
 import msgspec
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from pydantic import BaseModel
 
 from tracker_service.freshness import Freshness
 from tracker_service.http_api import shapes
-from tracker_service.http_api.answers import answer
+from tracker_service.http_api.answers import answer, record
 from tracker_service.http_api.asking import Asked, PartsOfApp
+from tracker_service.store.drift import Drift
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -35,6 +39,22 @@ class PartitionsAnswer(shapes.Answer):
     """How far each partition is applied."""
 
     partitions: list[PartitionShape]
+
+
+class DriftShape(BaseModel):
+    """Executions checked so far, and rows that differ from the log now."""
+
+    checked_at: datetime | None
+    checked: int
+    drifted_executions: int
+    drifted_rows: int
+    last_execution_id: str | None
+
+
+class DriftAnswer(shapes.Answer):
+    """What the check of rows against the log has found."""
+
+    drift: DriftShape
 
 
 router = APIRouter(tags=["health"])
@@ -70,15 +90,23 @@ async def get_freshness(asked: Asked) -> Response:
     return asked.answer({"partitions": partitions})
 
 
+@router.get("/api/drift", responses=shapes.answers(DriftAnswer))
+async def get_drift(asked: Asked) -> Response:
+    """Return what the tracker's own check of rows against the log has found."""
+    found = await asked.parts.model.drift(asked.parts.topic)
+    return asked.answer({"drift": record(asdict(found))})
+
+
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(parts: PartsOfApp) -> Response:
     """Return gap and lag by partition, and unresolved dead letters."""
     freshness = await parts.model.freshness(parts.topic)
     letters = await parts.model.dead_letter_count()
-    return Response(_metrics(freshness, letters), media_type=_TEXT)
+    drift = await parts.model.drift(parts.topic)
+    return Response(_metrics(freshness, letters, drift), media_type=_TEXT)
 
 
-def _metrics(freshness: Freshness, dead_letters: int) -> bytes:
+def _metrics(freshness: Freshness, dead_letters: int, drift: Drift) -> bytes:
     registry = CollectorRegistry()
     labels = ["partition"]
     gap = Gauge("steplog_tracker_gap_events", "Events not applied", labels, registry=registry)
@@ -91,4 +119,8 @@ def _metrics(freshness: Freshness, dead_letters: int) -> bytes:
         lag.labels(label).set(partition.lag_s(freshness.now))
         position.labels(label).set(partition.next_offset)
     letters.set(dead_letters)
+    drifted = Gauge("steplog_tracker_drift_rows", "Rows unlike the log", registry=registry)
+    drifted.set(drift.drifted_rows)
+    checked = Counter("steplog_tracker_drift_checked", "Executions checked", registry=registry)
+    checked.inc(drift.checked)
     return generate_latest(registry)

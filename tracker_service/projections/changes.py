@@ -172,6 +172,15 @@ class Changes(Struct):
             or self.set_aside
         )
 
+    def add(self, others: "Changes") -> None:
+        """Take in what a fold of other executions changes."""
+        for name in self.__struct_fields__:
+            mine, theirs = getattr(self, name), getattr(others, name)
+            if isinstance(mine, dict):
+                mine.update(theirs)
+            elif isinstance(mine, list):
+                mine += theirs
+
     def written(self) -> None:
         """Drop the payloads from states that live on; they are in the rows now."""
         for state in self.executions.values():

@@ -14,11 +14,12 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from contracts.errors import SteplogError
 from tracker_service.projections.batch import BatchFold, FoldFactory
-from tracker_service.rebuild.partition_build import PartitionBuild
+from tracker_service.rebuild.partition_build import PartitionBuild, Window
 from tracker_service.rebuild.reader import Span, SpanReader, span_reader
 from tracker_service.store.postgres.connecting import Pool, open_pool
 from tracker_service.store.postgres.shadow.letters import letter_codes
@@ -45,10 +46,23 @@ class BuildOrder:
     schema: str
     fold: str = LIVE_FOLD
     lenient: bool = False
+    since: str | None = None
+    until: str | None = None
+
+    @property
+    def window(self) -> Window | None:
+        """The window, if only what began in it is built."""
+        if self.since is None and self.until is None:
+            return None
+        return Window(_time(self.since), _time(self.until))
 
     def as_line(self) -> bytes:
         """Return the order as one line."""
         return json.dumps(asdict(self)).encode() + b"\n"
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def fold_named(name: str) -> FoldFactory:
@@ -64,7 +78,9 @@ async def build_partition(
     """Build one partition; return how many rows that made."""
     letters = await letter_codes(pool, order.live_schema, order.topic, span.partition)
     writer = ShadowWriter(pool, span.partition)
-    build = PartitionBuild(span, writer, fold_named(order.fold), letters, order.lenient)
+    build = PartitionBuild(
+        span, writer, fold_named(order.fold), letters, order.lenient, order.window
+    )
     await writer.begin()
     async for run in reader.runs(span):
         await build.take(run)

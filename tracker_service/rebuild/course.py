@@ -6,9 +6,11 @@ can be broken off anywhere and is taken up, or done again, by the next rebuild.
 """
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime, timedelta
 
+from tracker_service.events_log import LogBounds
 from tracker_service.log_reader import read_bounds
 from tracker_service.rebuild import preparing
 from tracker_service.rebuild.builder import BuildOrder, fold_named
@@ -26,6 +28,8 @@ from tracker_service.store.postgres.shadow.ledger import Stage
 from tracker_service.store.postgres.store import live_positions
 
 CONNECTIONS = 4
+# Between an event's own time and the time the broker finds its record by.
+CLOCK_SLACK = timedelta(minutes=1)
 
 
 class Rebuild:
@@ -63,10 +67,15 @@ class Rebuild:
         self.report.live_projection = await preflight.projection_version(guard)
         positions = await live_positions(guard, order.topic)
         bounds = await read_bounds(order.bootstrap_servers, order.topic)
-        targets = preparing.targets_for(order.topic, bounds, positions)
+        begins = None if order.since is None else await self._begins(order.since, bounds)
+        targets = preparing.targets_for(order.topic, bounds, positions, begins)
         await preparing.check_room(guard, self._live, targets, order)
         async with shadow.acquire() as connection:
             self.report.taken_up = await preparing.open_shadow(connection, order, targets)
+
+    async def _begins(self, since: datetime, bounds: LogBounds) -> Mapping[int, int]:
+        async with span_reader(self._order.bootstrap_servers) as reader:
+            return await reader.offsets_at(self._order.topic, bounds.ends, since - CLOCK_SLACK)
 
     async def _build(self, shadow: Pool) -> None:
         async with shadow.acquire() as connection:
@@ -102,6 +111,10 @@ class Rebuild:
         async with span_reader(self._order.bootstrap_servers) as reader:
             finish = Finish(self._order, self._live, reader, live, guard, self.report)
             async with finish.store():
+                if self._order.windowed:
+                    with self._timed("comparing"):
+                        await finish.settle_window()
+                    return
                 with self._timed("following"):
                     await finish.follow()
                 with self._timed("comparing"):
@@ -122,6 +135,8 @@ class Rebuild:
             order.schema,
             order.fold,
             order.lenient,
+            None if order.since is None else order.since.isoformat(),
+            None if order.until is None else order.until.isoformat(),
         )
 
     @contextmanager

@@ -15,12 +15,13 @@ from tracker_service.projections.headings import read_heading
 from tracker_service.projector import HoleInLog, Projector
 from tracker_service.rebuild.builder import fold_named
 from tracker_service.rebuild.errors import RebuildRefused
-from tracker_service.rebuild.order import MAX_EXAMPLES, RebuildOrder, Report
+from tracker_service.rebuild.order import MAX_EXAMPLES, MAX_LISTED, RebuildOrder, Report
 from tracker_service.rebuild.reader import Span, SpanReader
 from tracker_service.store.errors import StoreUnavailable
 from tracker_service.store.port import Position
 from tracker_service.store.postgres.connecting import Connection, Pool
-from tracker_service.store.postgres.shadow import compare, ledger, schema, swap
+from tracker_service.store.postgres.shadow import compare, ledger, replace, schema, swap
+from tracker_service.store.postgres.shadow.replace import OWN_AND_REFUSED, OWN_TABLES
 from tracker_service.store.postgres.store import PostgresStore, live_positions
 
 RUN_RECORDS = 1000
@@ -99,18 +100,47 @@ class Finish:
 
     async def settle(self) -> None:
         """End a rebuild that swaps nothing: judge at one moment, keep or drop the tables."""
-        for attempt in range(MAX_SWAP_ATTEMPTS):
-            try:
-                async with swap.writers_paused(self._guard, self._live_schema):
-                    await self._judge(await live_positions(self._guard, self._order.topic))
-                break
-            except StoreUnavailable:
-                await self._wait(attempt)
+        await swap.with_writers_paused(self._guard, self._live_schema, self._settle_once)
         async with self._live.acquire() as connection:
             if self._order.keeps:
                 self._report.kept_schema = self._order.schema
             else:
                 await schema.drop(connection, self._order.schema)
+
+    async def _settle_once(self) -> None:
+        positions = await live_positions(self._guard, self._order.topic)
+        await self._judge(positions)
+        await self._write_differing(positions)
+
+    async def _write_differing(self, positions: Mapping[int, Position]) -> None:
+        report, schema_name = self._report, self._order.schema
+        report.differing = await replace.differing(self._guard, schema_name, MAX_LISTED)
+        if self._order.repairs:
+            names = await replace.differing(self._guard, schema_name)
+            await replace.replace(
+                self._guard, self._live_schema, schema_name, names, OWN_AND_REFUSED
+            )
+            await replace.bump_generations(
+                self._guard, self._live_schema, self._order.topic, positions
+            )
+            report.repaired = names[:MAX_LISTED]
+
+    async def settle_window(self) -> None:
+        """End a rebuild of what began in a window: compare that, and replace what differs."""
+        await swap.with_writers_paused(self._guard, self._live_schema, self._window_once)
+        async with self._live.acquire() as connection:
+            await schema.drop(connection, self._order.schema)
+
+    async def _window_once(self) -> None:
+        order = self._order
+        positions = await live_positions(self._guard, order.topic)
+        await self._check_decisions(positions)
+        self._report.left_out = await compare.scope_window(
+            self._guard, self._live_schema, order.schema, order.since, order.until
+        )
+        await compare.compare_scope(self._guard, self._live_schema, order.schema, OWN_TABLES)
+        await self._count()
+        await self._write_differing(positions)
 
     async def swap(self) -> None:
         """Swap; from here on the live tables are the ones built here."""
@@ -159,16 +189,21 @@ class Finish:
         """Bring the shadow rows to exactly these positions and count what differs then."""
         await self._apply_up_to(positions)
         await self._compare_touched()
+        await self._count()
+
+    async def _count(self) -> None:
         self._report.tally = await compare.tally(self._guard, self._order.schema)
         self._report.examples = await compare.examples(
             self._guard, self._live_schema, self._order.schema, MAX_EXAMPLES
         )
-        self._report.rows = await self._guard.fetchval(compare.counted_rows(self._order.schema))
+        counts = await self._guard.fetch(compare.counted_rows(self._order.schema))
+        self._report.executions, self._report.rows = counts[0][0], sum(counts[0])
 
     async def _check_decisions(self, positions: Mapping[int, Position]) -> None:
         async with self._store.pool.acquire() as connection:
             targets = await ledger.targets(connection)
-        if any(positions[p].generation != target.generation for p, target in targets.items()):
+        known = {p: position.generation for p, position in positions.items()}
+        if any(known.get(p, 0) != target.generation for p, target in targets.items()):
             raise RebuildRefused(
                 "Dead letters were retried or skipped, or rows repaired, while this ran; run it "
                 "again to take that in. Nothing has been changed."

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from tracker_service.rebuild.builder import LIVE_FOLD
@@ -11,6 +12,8 @@ from tracker_service.store.postgres.shadow.schema import SHADOW_SCHEMA
 
 # Rows that differ shown with both their values.
 MAX_EXAMPLES = 20
+# Executions listed by id where more than these differ.
+MAX_LISTED = 1000
 DEFAULT_MAX_PAUSE_S = 0.5
 
 
@@ -19,8 +22,10 @@ class RebuildOrder:
     """One rebuild of everything.
 
     `schema` holds the new tables until they are swapped in; `swaps` is False for a dry run and for
-    tables that stay where they are (`keeps`). `lenient` sets aside what can't be applied, as the
-    live tracker does. `max_pause_s` bounds how long live writers wait for the swap,
+    tables that stay where they are (`keeps`); `repairs` then replaces the live rows of executions
+    that differ. With `since` or `until` only executions that began then are made again and, where
+    they differ, replaced. `lenient` sets aside what can't be applied, as the live tracker does.
+    `max_pause_s` bounds how long live writers wait for the swap,
     `max_disk_bytes` what the new tables may take where free space can't be seen from here.
     """
 
@@ -30,11 +35,19 @@ class RebuildOrder:
     schema: str = SHADOW_SCHEMA
     swaps: bool = True
     keeps: bool = False
+    repairs: bool = False
     lenient: bool = False
     max_pause_s: float = DEFAULT_MAX_PAUSE_S
     max_disk_bytes: int | None = None
     processes: int | None = None
     fold: str = LIVE_FOLD
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def windowed(self) -> bool:
+        """Whether only executions that began in a window are made again."""
+        return self.since is not None or self.until is not None
 
 
 class Watcher(Protocol):
@@ -69,6 +82,7 @@ class Report:
 
     events: int = 0
     rows: int = 0
+    executions: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     tally: Tally = field(default_factory=lambda: Tally({}, {}))
     examples: list[Difference] = field(default_factory=list)
@@ -78,3 +92,6 @@ class Report:
     old_schema: str | None = None
     kept_schema: str | None = None
     live_projection: int | None = None
+    differing: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+    left_out: int = 0  # Executions of a window that were written to meanwhile.

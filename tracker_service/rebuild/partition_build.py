@@ -8,6 +8,7 @@ execution, and judged when the rows can be looked up.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from contracts.epoch import EpochRule
@@ -27,6 +28,20 @@ MAX_OPEN_EXECUTIONS = 20_000
 MAX_HELD_CHARS = 64 * 1024 * 1024
 
 Deferred = tuple[int, str | None, int | None, RawRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Only executions that began in it are of interest."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, time: datetime) -> bool:
+        """Whether a time is in the window; `until` is not."""
+        return (self.since is None or time >= self.since) and (
+            self.until is None or time < self.until
+        )
 
 
 class Sink(Protocol):
@@ -54,13 +69,15 @@ class Sink(Protocol):
 @dataclass
 class PartitionBuild:
     """Takes a partition's records in order; `letters` maps offsets of the live tables' dead letters
-    to their codes, and a record that can't be applied must be one of them unless `lenient`."""
+    to their codes, and a record that can't be applied must be one of them unless `lenient`. With a
+    `window` other executions than those that began in it are passed over."""
 
     span: Span
     sink: Sink
     make_fold: FoldFactory = BatchFold
     letters: Mapping[int, str] = field(default_factory=dict)
     lenient: bool = False
+    window: Window | None = None
     max_open: int = MAX_OPEN_EXECUTIONS
 
     def __post_init__(self) -> None:
@@ -127,6 +144,8 @@ class PartitionBuild:
             self._fold.changes.counts.stale += 1
         elif heading.execution_id in self._deferred_ids:
             self._defer(heading)
+        elif self.window is not None and not (heading.seq == 1 and self.window.holds(heading.time)):
+            pass  # It began at another time, so it is not looked at.
         elif heading.seq == 1 and not self._seen.add(heading.execution_id):
             self._fold.take(heading)
         else:

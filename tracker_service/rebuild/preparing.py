@@ -19,9 +19,14 @@ _GIB = 1024**3
 
 
 def targets_for(
-    topic: str, bounds: LogBounds, positions: Mapping[int, Position]
+    topic: str,
+    bounds: LogBounds,
+    positions: Mapping[int, Position],
+    begins: Mapping[int, int] | None = None,
 ) -> dict[int, Target]:
     """Return what is to be read: all the live rows were made from, or all there is if they are new.
+
+    With `begins`, only what lies from there on.
 
     Raises:
         RebuildRefused: the log does not hold it (any more).
@@ -30,11 +35,12 @@ def targets_for(
     targets = {}
     for partition, end in sorted(bounds.ends.items()):
         position = positions.get(partition, Position())
-        begin = bounds.begins[partition]
-        if begin > 0:
+        log_begin = bounds.begins[partition]
+        begin = log_begin if begins is None else begins[partition]
+        if begin == log_begin > 0:
             raise RebuildRefused(
                 f"The log of partition {partition} of {topic} begins at offset {begin}: records 0 "
-                f"to {begin - 1} were removed, and the rows made from them would be lost. Put them "
+                f"to {begin - 1} were removed, and what they say can't be told again. Put them "
                 "back from an archive with `steplog import`, or rebuild only what began later with "
                 "`--since`. Nothing has been changed."
             )
@@ -44,9 +50,8 @@ def targets_for(
                 f"of {topic}, but the log ends at {end}: it was made anew. Use a new database. "
                 "Nothing has been changed."
             )
-        targets[partition] = Target(
-            begin, end if new else position.next_offset, position.generation
-        )
+        goal = end if new else position.next_offset
+        targets[partition] = Target(min(begin, goal), goal, position.generation)
     return targets
 
 
@@ -78,7 +83,7 @@ def _free_bytes(folder: str) -> int | None:
 def fingerprint(order: RebuildOrder) -> str:
     """Return what must be alike for an interrupted rebuild to be taken up."""
     told = asdict(order)
-    alike = {name: told[name] for name in ("topic", "fold", "lenient")}
+    alike = {name: told[name] for name in ("topic", "fold", "lenient", "since", "until")}
     return f"steplog {version('steplog')}, projection {PROJECTION_VERSION}, {alike}"
 
 

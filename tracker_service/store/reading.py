@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tracker_service.freshness import Freshness
+from tracker_service.store.drift import Drift
 from tracker_service.store.letters import Letter
 from tracker_service.store.questions import (
     DEFAULT_PAGE_ROWS,
@@ -141,6 +142,9 @@ class ReadModel(Protocol):
 
     async def dead_letter_count(self) -> int:
         """Return how many poison records are unresolved."""
+
+    async def drift(self, topic: str) -> Drift:
+        """Return what the check of rows against the log has found."""
 
     async def dead_letters(self, *, unresolved: bool, limit: int) -> Sequence[Letter]:
         """Return dead letters without their bytes, oldest first."""

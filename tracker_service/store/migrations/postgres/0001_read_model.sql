@@ -219,6 +219,20 @@ CREATE TABLE projection_positions (
     PRIMARY KEY (topic, partition)
 ) WITH (fillfactor = 50);
 
+-- What the tracker's own check of a few rows against the log found: totals, and each execution whose
+-- rows differ for as long as they do.
+CREATE TABLE drift_checks (
+    topic text COLLATE "C" PRIMARY KEY,
+    checked_at timestamptz NOT NULL,
+    checked bigint NOT NULL
+);
+CREATE TABLE drifted_executions (
+    execution_id text COLLATE "C" PRIMARY KEY,
+    topic text COLLATE "C" NOT NULL,
+    drifted_rows integer NOT NULL,
+    found_at timestamptz NOT NULL DEFAULT now()
+);
+
 -- Which fold built these rows; another version of it must rebuild, not go on.
 -- `pruned_before`: executions that ended earlier may have been removed.
 CREATE TABLE read_model (projection_version integer NOT NULL, pruned_before timestamptz);

@@ -217,6 +217,20 @@ CREATE TABLE projection_positions (
     PRIMARY KEY (topic, partition)
 );
 
+-- What a check of a few rows against the log found: totals, and each execution whose rows differ for
+-- as long as they do.
+CREATE TABLE drift_checks (
+    topic text PRIMARY KEY,
+    checked_at text NOT NULL,
+    checked integer NOT NULL
+);
+CREATE TABLE drifted_executions (
+    execution_id text PRIMARY KEY,
+    topic text NOT NULL,
+    drifted_rows integer NOT NULL,
+    found_at text NOT NULL
+);
+
 -- Which fold built these rows; another version of it must rebuild, not go on.
 -- `pruned_before`: executions that ended earlier may have been removed.
 CREATE TABLE read_model (projection_version integer NOT NULL, pruned_before text);

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from tracker_service.store.columns import Table
 from tracker_service.store.postgres.connecting import Connection
-from tracker_service.store.tables import ALL_TABLES, DEFINITIONS, EXECUTIONS
+from tracker_service.store.tables import ALL_TABLES, DEFINITIONS, EXECUTIONS, VISITS
 
 CHANGED: Final = "changed"
 ONLY_LOG: Final = "only_in_log"
@@ -43,26 +44,71 @@ class Tally:
         """All rows that differ."""
         return sum(self.kinds.values())
 
+    def plus(self, other: "Tally") -> "Tally":
+        """Return both together."""
+        return Tally(_summed(self.kinds, other.kinds), _summed(self.columns, other.columns))
+
+
+def _summed(
+    mine: dict[tuple[str, str], int], theirs: dict[tuple[str, str], int]
+) -> dict[tuple[str, str], int]:
+    return {key: mine.get(key, 0) + theirs.get(key, 0) for key in sorted({*mine, *theirs})}
+
 
 async def compare_all(connection: Connection, live: str, shadow: str) -> None:
     """Compare every row of every table and write down those that differ."""
     await connection.execute(f'TRUNCATE "{shadow}".differences')
     for table in ALL_TABLES:
-        await _compare(connection, table, live, shadow, None)
+        await _compare(connection, table, live, shadow, scoped=False)
 
 
 async def compare_some(
     connection: Connection, live: str, shadow: str, execution_ids: Sequence[str]
 ) -> None:
     """Compare the rows of some executions again, and those of no execution."""
-    ids = list(execution_ids)
+    await connection.execute(f'TRUNCATE "{shadow}".scope')
     await connection.execute(
-        f'DELETE FROM "{shadow}".differences '
-        "WHERE execution_id = ANY($1::text[]) OR execution_id IS NULL",
-        ids,
+        f'INSERT INTO "{shadow}".scope SELECT DISTINCT unnest($1::text[])', list(execution_ids)
     )
-    for table in ALL_TABLES:
-        await _compare(connection, table, live, shadow, ids)
+    await compare_scope(connection, live, shadow, ALL_TABLES)
+
+
+async def scope_window(
+    connection: Connection,
+    live: str,
+    shadow: str,
+    since: datetime | None,
+    until: datetime | None,
+) -> int:
+    """Look at executions that began in a window, in the log or in the rows; return how many of
+    them moved on since the shadow rows were made, which are left out."""
+    await connection.execute(f'TRUNCATE "{shadow}".scope')
+    await connection.execute(
+        f'INSERT INTO "{shadow}".scope SELECT execution_id FROM "{shadow}".pipeline_executions '
+        f'UNION SELECT execution_id FROM "{live}".pipeline_executions '
+        "WHERE started_at >= COALESCE($1, '-infinity'::timestamptz) "
+        "AND started_at < COALESCE($2, 'infinity'::timestamptz)",
+        since,
+        until,
+    )
+    moved = await connection.execute(
+        f'DELETE FROM "{shadow}".scope AS s USING "{live}".pipeline_executions AS l, '
+        f'"{shadow}".rebuild_targets AS t WHERE l.execution_id = s.execution_id '
+        "AND t.partition = l.partition AND l.log_offset >= t.end_offset"
+    )
+    return int(moved.split()[-1])
+
+
+async def compare_scope(
+    connection: Connection, live: str, shadow: str, tables: Sequence[Table[Any]]
+) -> None:
+    """Compare the rows of the executions in the table `scope`, and those of no execution."""
+    await connection.execute(
+        f'DELETE FROM "{shadow}".differences WHERE execution_id IS NULL '
+        f'OR execution_id IN (SELECT execution_id FROM "{shadow}".scope)'
+    )
+    for table in tables:
+        await _compare(connection, table, live, shadow, scoped=True)
 
 
 async def tally(connection: Connection, shadow: str) -> Tally:
@@ -117,7 +163,7 @@ async def _values(
 
 
 async def _compare(
-    connection: Connection, table: Table[Any], live: str, shadow: str, ids: list[str] | None
+    connection: Connection, table: Table[Any], live: str, shadow: str, *, scoped: bool
 ) -> None:
     keys = table.keys
     rows = await connection.fetch(_COLUMNS, f'"{shadow}".{table.name}')
@@ -127,7 +173,8 @@ async def _compare(
         if name not in keys and name not in _BY_CHANCE.get(table.name, ())
     ]
     owner = "execution_id" if table is not DEFINITIONS else None
-    some = "" if ids is None or owner is None else f" WHERE {owner} = ANY($1::text[])"
+    some = f' WHERE {owner} IN (SELECT execution_id FROM "{shadow}".scope)'
+    some = some if scoped and owner is not None else ""
     l_row = ", ".join(f"l.{name}{cast}" for name, cast in columns)
     s_row = ", ".join(f"s.{name}{cast}" for name, cast in columns)
     tests = ", ".join(
@@ -147,12 +194,11 @@ async def _compare(
         f'FROM (SELECT * FROM "{live}".{table.name}{some}) AS l '
         f'FULL JOIN (SELECT * FROM "{shadow}".{table.name}{some}) AS s ON {on} '
         f"WHERE l.{keys[0]} IS NULL OR s.{keys[0]} IS NULL "
-        f"OR ({l_row}) IS DISTINCT FROM ({s_row})",
-        *([] if not some else [ids]),
+        f"OR ({l_row}) IS DISTINCT FROM ({s_row})"
     )
 
 
 def counted_rows(schema: str) -> str:
-    """Return a query for the number of executions and visits in a schema."""
-    names = (EXECUTIONS.name, "step_executions")
-    return "SELECT " + " + ".join(f'(SELECT count(*) FROM "{schema}".{n})' for n in names)
+    """Return a query for the numbers of executions and visits in a schema."""
+    names = (EXECUTIONS.name, VISITS.name)
+    return "SELECT " + ", ".join(f'(SELECT count(*) FROM "{schema}".{n})' for n in names)

@@ -43,14 +43,13 @@ CREATE TABLE spilled_executions (
     partition integer NOT NULL,
     state bytea NOT NULL
 );
-CREATE TABLE differences (
-    table_name text NOT NULL,
-    execution_id text COLLATE "C",
-    row_key text[] NOT NULL,
-    kind text NOT NULL,
-    columns text[] NOT NULL
-)
 """
+# What differs, and which executions are looked at again.
+FINDINGS: Final = (
+    'differences (table_name text NOT NULL, execution_id text COLLATE "C", '
+    "row_key text[] NOT NULL, kind text NOT NULL, columns text[] NOT NULL)",
+    'scope (execution_id text COLLATE "C" PRIMARY KEY)',
+)
 _CONSTRAINTS = """
 SELECT conname, format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname,
     pg_get_constraintdef(oid)) AS make,
@@ -77,6 +76,8 @@ async def create(connection: Connection, schema: str, fingerprint: str) -> None:
     await connection.execute(f'CREATE SCHEMA "{schema}"')
     await migrate_in(connection)
     await connection.execute(_BOOKS)
+    for findings in FINDINGS:
+        await connection.execute(f"CREATE TABLE {findings}")
     indexes = await _strip(connection)
     await connection.execute(
         "INSERT INTO rebuild_ledger (fingerprint, stage, indexes) VALUES ($1, 'copying', $2)",

@@ -7,9 +7,10 @@ with everything else and asked for again: nobody can be deadlocked by a rebuild,
 longer than that.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from tracker_service.store.errors import StoreUnavailable
 from tracker_service.store.migrations import PROJECTION_VERSION
@@ -19,6 +20,9 @@ from tracker_service.store.postgres.shadow.schema import TABLE_NAMES
 
 # Well below PostgreSQL's own deadlock_timeout (1 s), after which it would end somebody's query.
 LOCK_WAIT_MS: Final = 200
+MAX_PAUSE_ATTEMPTS: Final = 20
+ATTEMPT_DELAY_S: Final = 0.1
+ResultT = TypeVar("ResultT")
 _GRANTS = """
 SELECT format('GRANT %s ON "%s".%I TO %s', a.privilege_type, $2::text, c.relname,
     CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
@@ -45,10 +49,10 @@ SELECT topic, partition, log_offset, execution_id, seq, status, code, reason, re
 FROM "{shadow}".dead_letters WHERE topic = $1 ON CONFLICT DO NOTHING
 """
 _POSITIONS = """
-UPDATE "{live}".projection_positions AS l SET next_offset = s.next_offset, epoch = s.epoch,
-    generation = l.generation + 1
-FROM "{shadow}".projection_positions AS s
-WHERE l.topic = $1 AND s.topic = l.topic AND s.partition = l.partition
+INSERT INTO "{live}".projection_positions AS l (topic, partition, next_offset, epoch, generation)
+SELECT topic, partition, next_offset, epoch, 1 FROM "{shadow}".projection_positions WHERE topic = $1
+ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset,
+    epoch = excluded.epoch, generation = l.generation + 1
 """
 
 
@@ -65,6 +69,25 @@ async def writers_paused(connection: Connection, live: str) -> AsyncIterator[Non
             names = ", ".join(f'"{live}".{name}' for name in ("projection_positions", *TABLE_NAMES))
             await connection.execute(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
             yield
+
+
+async def with_writers_paused(
+    connection: Connection, live: str, work: Callable[[], Awaitable[ResultT]]
+) -> ResultT:
+    """Return what `work` returns, done inside `writers_paused` once that can be had.
+
+    Raises:
+        StoreUnavailable: it could not be had in `MAX_PAUSE_ATTEMPTS` attempts.
+    """
+    for attempt in range(MAX_PAUSE_ATTEMPTS):
+        try:
+            async with writers_paused(connection, live):
+                return await work()
+        except StoreUnavailable:
+            if attempt + 1 == MAX_PAUSE_ATTEMPTS:
+                raise
+        await asyncio.sleep(ATTEMPT_DELAY_S * (attempt + 1))
+    raise AssertionError("the last attempt returns or raises")
 
 
 async def copy_rights(connection: Connection, live: str, shadow: str) -> None:
@@ -100,6 +123,6 @@ async def reconcile(connection: Connection, topic: str, live: str, shadow: str) 
     for statement in (_RESOLVE_LETTERS, _ADD_LETTERS, _POSITIONS):
         await connection.execute(statement.format(live=live, shadow=shadow), topic)
     await connection.execute(
-        f'UPDATE "{live}".read_model SET projection_version = $1',
+        f'UPDATE "{live}".read_model SET projection_version = $1, pruned_before = NULL',
         PROJECTION_VERSION,
     )
