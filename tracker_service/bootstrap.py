@@ -54,6 +54,11 @@ def make_events_log(settings: Settings) -> EventsLog:
     return KafkaEventsLog(settings.kafka_bootstrap_servers, settings.events_topic)
 
 
+def make_commands(settings: Settings) -> KafkaCommands:
+    """Return the log that commands of the API go to; it connects with the first one."""
+    return KafkaCommands(settings.kafka_bootstrap_servers, settings.commands_topic)
+
+
 def drift_check(settings: Settings) -> DriftCheck | None:
     """Return the check of a few rows against the log; None where it is off or can't be done."""
     in_postgres = settings.database_url.startswith(("postgres://", "postgresql://"))
@@ -67,3 +72,25 @@ def drift_check(settings: Settings) -> DriftCheck | None:
         settings.tracker_drift_sample,
         lambda: uuid4().hex,
     )
+
+
+async def prepare(settings: Settings, store: Store) -> None:
+    """Open the store and compare log and rows before anything is consumed.
+
+    Raises:
+        TrackerError: something a person must put right; its text says what.
+    """
+    check_extensions()
+    await store.open()
+    # Positions before bounds: other workers go on meanwhile, and a position never passes its end.
+    known = await store.known_partitions(settings.events_topic)
+    positions = await store.positions(settings.events_topic, list(range(known))) if known else {}
+    bounds = await read_bounds(settings.kafka_bootstrap_servers, settings.events_topic)
+    check_bounds(
+        settings.events_topic,
+        bounds,
+        {partition: position.next_offset for partition, position in positions.items()},
+        settings.partitions,
+    )
+    await store.positions(settings.events_topic, sorted(bounds.ends))
+    await store.observe_ends(settings.events_topic, dict(bounds.ends))
