@@ -6,11 +6,11 @@ can be broken off anywhere and is taken up, or done again, by the next rebuild.
 """
 
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from tracker_service.events_log import LogBounds
+from tracker_service.kafka_events_log import KafkaEventsLog
 from tracker_service.log_reader import read_bounds
 from tracker_service.rebuild import preparing
 from tracker_service.rebuild.builder import BuildOrder, fold_named
@@ -67,15 +67,14 @@ class Rebuild:
         self.report.live_projection = await preflight.projection_version(guard)
         positions = await live_positions(guard, order.topic)
         bounds = await read_bounds(order.bootstrap_servers, order.topic)
-        begins = None if order.since is None else await self._begins(order.since, bounds)
+        begins = None
+        if order.since is not None:
+            log = KafkaEventsLog(order.bootstrap_servers, order.topic)
+            begins = await log.offsets_at(order.since - CLOCK_SLACK)
         targets = preparing.targets_for(order.topic, bounds, positions, begins)
         await preparing.check_room(guard, self._live, targets, order)
         async with shadow.acquire() as connection:
             self.report.taken_up = await preparing.open_shadow(connection, order, targets)
-
-    async def _begins(self, since: datetime, bounds: LogBounds) -> Mapping[int, int]:
-        async with span_reader(self._order.bootstrap_servers) as reader:
-            return await reader.offsets_at(self._order.topic, bounds.ends, since - CLOCK_SLACK)
 
     async def _build(self, shadow: Pool) -> None:
         async with shadow.acquire() as connection:

@@ -1,17 +1,17 @@
 """A range of one partition of the log, in runs of records, without a group."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from tracker_service.events_log import LogBounds, LogRemoved, LogUnreachable
-from tracker_service.log_reader import LogRefused, log_consumer, read_bounds
+from tracker_service.events_log import LogRemoved, LogUnreachable
+from tracker_service.kafka_events_log import KafkaEventsLog
+from tracker_service.log_reader import log_consumer
 from tracker_service.projections.headings import LogRecord
 from tracker_service.rebuild.errors import RebuildRefused, RebuildStopped
 
@@ -69,26 +69,6 @@ class SpanReader:
             due = run[-1].offset + 1
             yield run if due <= span.end else [r for r in run if r.offset < span.end]
 
-    async def offsets_at(
-        self, topic: str, ends: Mapping[int, int], time: datetime
-    ) -> dict[int, int]:
-        """Return per partition the offset of the first record of that time or later, else its end.
-
-        Raises:
-            RebuildRefused: the broker does not answer.
-        """
-        at_ms = int(time.timestamp() * 1000)
-        try:
-            found = await self._consumer.offsets_for_times(
-                {TopicPartition(topic, partition): at_ms for partition in ends}
-            )
-        except KafkaError as error:
-            raise RebuildRefused(f"Kafka does not say where {time} is: {error!r}.") from error
-        return {
-            place.partition: ends[place.partition] if mark is None else mark.offset
-            for place, mark in found.items()
-        }
-
     async def _fetch(self, place: TopicPartition, max_records: int) -> Sequence[Any]:
         try:
             async with asyncio.timeout(STUCK_AFTER_S):
@@ -109,27 +89,19 @@ class SpanReader:
         return records
 
 
-class SpanLog:
-    """`tracker_service.events_log.EventsLog` over one reader, for many short looks in turn."""
+class SpanLog(KafkaEventsLog):
+    """The log over one reader, for many short looks in turn."""
 
     def __init__(self, reader: SpanReader, bootstrap_servers: str, topic: str) -> None:
+        super().__init__(bootstrap_servers, topic)
         self._reader = reader
-        self._servers = bootstrap_servers
-        self._topic = topic
-
-    async def bounds(self) -> LogBounds:
-        """Return where each partition begins and ends now."""
-        try:
-            return await read_bounds(self._servers, self._topic)
-        except (LogRefused, KafkaError) as error:
-            raise LogUnreachable(str(error)) from error
 
     async def read(
         self, partition: int, start: int, end: int
     ) -> AsyncGenerator[Sequence[LogRecord], None]:
         """Yield the records in [start, end) in runs; see the port."""
         try:
-            async for run in self._reader.runs(Span(self._topic, partition, start, end)):
+            async for run in self._reader.runs(Span(self.topic, partition, start, end)):
                 yield run
         except RebuildStopped as error:
             raise LogRemoved(str(error)) from error
