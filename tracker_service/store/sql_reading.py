@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 from tracker_service.freshness import Freshness, PartitionFreshness
 from tracker_service.store import changes_sql, record_sql, statistics_sql
 from tracker_service.store.dialect import Arguments, Dialect
-from tracker_service.store.drift import Drift
+from tracker_service.store.drift import DRIFT_SQL, Drift
 from tracker_service.store.letters import Letter
 from tracker_service.store.listing import COLUMN_OF, Listing
 from tracker_service.store.past import PastRows
@@ -48,13 +48,6 @@ UNION ALL SELECT 'refused', execution_id, code, message FROM refused_commands
 LIMIT 1
 """
 _TALLY = "SELECT status, count(*) AS found FROM pipeline_executions"
-_DRIFT = """
-SELECT (SELECT checked_at FROM drift_checks WHERE topic = $1) AS checked_at,
-    COALESCE((SELECT checked FROM drift_checks WHERE topic = $1), 0) AS checked,
-    count(*) AS drifted_executions, COALESCE(sum(drifted_rows), 0) AS drifted_rows,
-    max(execution_id) AS last_execution_id
-FROM drifted_executions WHERE topic = $1
-"""
 _STATISTICS = """
 SELECT status, count(*) AS executions, avg(execution_time_ms) AS mean_ms
 FROM pipeline_executions GROUP BY status
@@ -272,7 +265,7 @@ class SqlReadModel(ABC):
 
     async def drift(self, topic: str) -> Drift:
         """Return what the check of rows against the log has found."""
-        rows = await self._fetch(_DRIFT, topic)
+        rows = await self._fetch(DRIFT_SQL, topic)
         return Drift(**rows[0])
 
     async def _statistics(self, rows: Sequence[Row], window: Window, limit: int) -> Statistics:
