@@ -73,6 +73,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "kept_schema": report.kept_schema,
         "repaired": report.repaired,
         "left_out": report.left_out,
+        "new_dead_letters": report.new_letters,
         "live_projection_version": report.live_projection,
         **differences_json(report.tally, report.examples),
     }

@@ -16,6 +16,7 @@ from steplog.cli import (
     cancel,
     check,
     dead_letters,
+    diff_projection,
     down,
     events,
     export,
@@ -77,6 +78,7 @@ app.command("lag")(lag.lag)
 app.command("prune")(prune.prune)
 app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(verify.verify)
+app.command("diff-projection")(diff_projection.diff_projection)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(topics.app, name="topics")
 

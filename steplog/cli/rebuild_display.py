@@ -1,5 +1,6 @@
 """A rebuild as people watch it: a bar for each partition with rate and time left, and stages."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -17,6 +18,8 @@ from rich.progress import (
 from rich.text import Text
 
 from steplog.cli.console import err
+from tracker_service.rebuild.course import Rebuild
+from tracker_service.rebuild.order import RebuildOrder, Report
 from tracker_service.rebuild.reader import Span
 
 _WORDS = {
@@ -92,3 +95,9 @@ class RebuildDisplay:
 
     def _print(self, line: str) -> None:
         (self._progress.console if self._progress.live.is_started else err).print(line)
+
+
+def watched(order: RebuildOrder, *, as_json: bool) -> Report:
+    """Run a rebuild with its progress shown, and return what came of it."""
+    with RebuildDisplay(quiet=as_json) as display:
+        return asyncio.run(Rebuild(order, display).run())

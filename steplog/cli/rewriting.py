@@ -1,13 +1,32 @@
 """What commands that fold the past again need to know: where the log is and where the rows are."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from steplog.addresses import find_addresses
 from steplog.cli.options import settings_with
 from steplog.cli.read_model import find_database_url
 from steplog.errors import BadInput
 from tracker_service.rebuild.order import RebuildOrder
+
+MaxPause = Annotated[
+    float,
+    typer.Option("--max-pause", min=0.05, max=600, help="Seconds the live tracker may wait."),
+]
+MaxDisk = Annotated[
+    float | None, typer.Option("--max-disk", min=0, help="GiB the new tables may take.")
+]
+Processes = Annotated[
+    int | None, typer.Option("--processes", min=1, max=64, help="Partitions built at once.")
+]
+_GIB = 1024**3
+
+
+def bytes_of(gib: float | None) -> int | None:
+    """Return gibibytes as bytes."""
+    return None if gib is None else int(gib * _GIB)
 
 
 def rebuild_order(

@@ -8,7 +8,7 @@ import typer
 from steplog.cli.console import print_json
 from steplog.cli.history_report import checked_json, print_checked
 from steplog.cli.options import AsJson, DataDir
-from steplog.cli.rebuild import watched
+from steplog.cli.rebuild_display import watched
 from steplog.cli.rewriting import rebuild_order
 from tracker_service.rebuild.checking import Checked
 from tracker_service.rebuild.order import RebuildOrder

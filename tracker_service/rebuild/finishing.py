@@ -20,7 +20,7 @@ from tracker_service.rebuild.reader import Span, SpanReader
 from tracker_service.store.errors import StoreUnavailable
 from tracker_service.store.port import Position
 from tracker_service.store.postgres.connecting import Connection, Pool
-from tracker_service.store.postgres.shadow import compare, ledger, replace, schema, swap
+from tracker_service.store.postgres.shadow import compare, ledger, letters, replace, schema, swap
 from tracker_service.store.postgres.shadow.replace import OWN_AND_REFUSED, OWN_TABLES
 from tracker_service.store.postgres.store import PostgresStore, live_positions
 
@@ -190,6 +190,9 @@ class Finish:
         await self._apply_up_to(positions)
         await self._compare_touched()
         await self._count()
+        self._report.new_letters = await letters.unknown_letters(
+            self._guard, self._order.topic, self._live_schema, self._order.schema
+        )
 
     async def _count(self) -> None:
         self._report.tally = await compare.tally(self._guard, self._order.schema)

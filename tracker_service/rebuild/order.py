@@ -94,4 +94,6 @@ class Report:
     live_projection: int | None = None
     differing: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
+    # Records set aside here that are no dead letters of the live rows.
+    new_letters: int = 0
     left_out: int = 0  # Executions of a window that were written to meanwhile.

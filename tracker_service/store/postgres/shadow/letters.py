@@ -26,3 +26,14 @@ async def letter_statuses(
         topic,
     )
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+async def unknown_letters(connection: Connection, topic: str, live: str, shadow: str) -> int:
+    """Return how many records the shadow rows set aside that the live rows did not."""
+    count = await connection.fetchval(
+        f'SELECT count(*) FROM "{shadow}".dead_letters AS s WHERE s.topic = $1 '
+        f'AND NOT EXISTS (SELECT FROM "{live}".dead_letters AS l WHERE l.topic = s.topic '
+        "AND l.partition = s.partition AND l.log_offset = s.log_offset)",
+        topic,
+    )
+    return int(count)
