@@ -5,8 +5,10 @@ A test that needs one fails when none can be had. Each test has a database and a
 its own, so no test sees what another left.
 """
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -43,17 +45,28 @@ def topic_namespace() -> str:
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
-@pytest.fixture
-async def postgres_url(postgres_server_url: str) -> AsyncIterator[str]:
-    """Return the URL of an empty database that is dropped after the test."""
+@contextmanager
+def database(server_url: str) -> Iterator[str]:
+    """Yield the URL of an empty database that is dropped at the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    admin = await asyncpg.connect(postgres_server_url)
+    asyncio.run(_execute(server_url, f'CREATE DATABASE "{name}"'))
+    yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+    asyncio.run(_execute(server_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+async def _execute(server_url: str, sql: str) -> None:
+    admin = await asyncpg.connect(server_url)
     try:
-        await admin.execute(f'CREATE DATABASE "{name}"')
-        yield urlunsplit(urlsplit(postgres_server_url)._replace(path=f"/{name}"))
-        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await admin.execute(sql)
     finally:
         await admin.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """Return the URL of an empty database that is dropped after the test."""
+    with database(postgres_server_url) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The list of executions: filters in the address, counts beside, any moment of the past."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -43,7 +42,7 @@ async def list_page(request: Request, api: Api) -> dict[str, Any]:
         "next": _address(asked, cursor=listed["next_cursor"]) if listed["next_cursor"] else None,
         "first": _address(asked, cursor=None) if "cursor" in asked else None,
         "address_with": lambda **changed: _address(asked, cursor=None, **changed),
-        "now": datetime.now(UTC).isoformat(),
+        "stream": None if "as_of" in asked else _stream(asked, listed["freshness"]),
     }
 
 
@@ -64,6 +63,18 @@ def _one_metadata(query: Mapping[str, str]) -> dict[str, str]:
     """Return the metadata filter of the form: a field for the key and one for the text."""
     key, text = query.get("metadata_key", ""), query.get("metadata_text", "")
     return {f"{_METADATA}{key}": text} if key and text else {}
+
+
+def _stream(asked: Mapping[str, Any], freshness: Mapping[str, Any]) -> str:
+    """Return where changes of this list are told, from what is shown on.
+
+    The stream knows waiting executions by their status.
+    """
+    wanted = {name: value for name, value in asked.items() if name not in (*_PLACE, "waiting")}
+    if "waiting" in asked:
+        wanted["status"] = ["waiting_for_human"]
+    wanted["after"] = ",".join(f"{p}:{offset}" for p, offset in freshness["positions"].items())
+    return f"/api/executions/stream?{urlencode(wanted, doseq=True)}"
 
 
 def _address(asked: Mapping[str, Any], **changed: Any) -> str:

@@ -1,5 +1,6 @@
 """The pages: each asks the API and draws what it answers; problems are pages too."""
 
+import re
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -16,6 +17,8 @@ WINDOWS_S: Final = {"1h": 3600, "24h": 24 * 3600, "7d": 7 * 24 * 3600, "30d": 30
 DEFAULT_WINDOW: Final = "24h"
 BUCKETS: Final = 48
 PAGE_EVENTS: Final = 200
+# A page of ours, never another host's: one slash, then no second one.
+_OWN_PAGE: Final = re.compile(r"/(?![/\\]).{0,2000}|/")
 
 router = APIRouter(include_in_schema=False)
 
@@ -100,6 +103,13 @@ async def health(request: Request) -> Response:
         "care": {},
     }
     return page(request, "health.html", found)
+
+
+@router.get("/sign-in")
+async def sign_in(request: Request, next: str = "/") -> Response:  # noqa: A002 - in the address
+    """Where a token is given, if access asks for one."""
+    own = next if _OWN_PAGE.fullmatch(next) else "/"
+    return page(request, "sign_in.html", {"title": "Sign in", "next": own})
 
 
 @router.get("/executions")

@@ -74,9 +74,8 @@ export function live(fragment) {
     if (document.getElementById("health")) setInterval(refresh, POLL_MS);
     return;
   }
-  const source = new EventSource(listening.dataset.stream + (listening.id === "rows" ? location.search : ""));
-  const names = (listening.dataset.events ?? "message change changed execution executions reset").split(" ");
-  for (const name of names) source.addEventListener(name, soon);
+  const source = new EventSource(listening.dataset.stream);
+  for (const name of ["execution", "executions", "end", "reset"]) source.addEventListener(name, soon);
   let polling;
   source.addEventListener("open", () => { clearInterval(polling); polling = undefined; });
   source.addEventListener("error", () => { polling ??= setInterval(soon, POLL_MS); });

@@ -1,6 +1,7 @@
 // What every page does once it is there. The page is whole without it, but not live.
 import { commands } from "./commands.js";
 import { live } from "./live.js";
+import { signingIn } from "./session.js";
 import { localTimes, moments } from "./times.js";
 
 function theme() {
@@ -46,4 +47,5 @@ ranges();
 moments();
 localTimes(document);
 commands();
+signingIn();
 live(fragment);
