@@ -8,7 +8,7 @@ LOCKED_EXTRAS := --extra local --extra parquet --extra examples --extra test --e
 DEMO_DATA := .steplog/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench bench-engine bench-recovery bench-tracker chaos mutation lock clean
+.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-recovery bench-tracker chaos mutation lock clean
 
 help:  ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-15s%s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ bench-engine: $(STAMP)  ## The engine alone: steps a second, fan-out.
 
 bench-tracker: $(STAMP)  ## The tracker alone: events a second, lag, CPU by part.
 	$(BIN)/python -m tests.benchmarks.tracker
+
+bench-embedded: $(STAMP)  ## Embedded mode against the pair: executions a second, latency, start-up.
+	$(BIN)/python -m tests.benchmarks.embedded
 
 mutation:  ## Mutants of the engine that no rule's test kills. Long; makes an environment of its own.
 	$(PYTHON) -m venv .venv-mutation
