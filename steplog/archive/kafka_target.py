@@ -122,6 +122,19 @@ class KafkaImportTarget:
             builder.close()
             await self._send(partition, builder, place - first)
 
+    async def send_commands(self, records: Sequence[Record]) -> None:
+        """Append commands, each where its key belongs; they come after all events."""
+        try:
+            for record in records:
+                await self._producer.send_and_wait(
+                    self._topics.commands.name, record.value, record.key, headers=record.headers
+                )
+        except (KafkaError, OSError) as error:
+            raise ServiceUnreachable(
+                f"Kafka at {self._servers} did not take a command ({error}); fill other topics, "
+                "with --into-namespace: these have some of the commands already."
+            ) from error
+
     async def _send(self, partition: int, builder: object, count: int) -> None:
         try:
             sent = await self._producer.send_batch(

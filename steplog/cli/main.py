@@ -24,6 +24,7 @@ from steplog.cli import (
     import_archives,
     lag,
     ls,
+    move,
     prune,
     rebuild,
     replay_definition,
@@ -75,6 +76,7 @@ app.command("import")(import_archives.import_files)
 app.command("watch")(watch.watch)
 app.command("top")(top.top)
 app.command("lag")(lag.lag)
+app.command("move")(move.move)
 app.command("prune")(prune.prune)
 app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(verify.verify)

@@ -1,10 +1,13 @@
 """Run pipelines in this process, on one file, with the face of the client for Kafka."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
+
+import structlog
 
 from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord
 from executor_service import ServiceRegistry
@@ -49,6 +52,7 @@ class Embedded(Steplog):
         settings = EmbeddedSettings(
             Path(path), step_modules, pipelines_dir, services, max_executions_in_flight
         )
+        _keep_quiet()
         async with AsyncExitStack() as stack:
             node = await stack.enter_async_context(running_node(settings))
             read = in_process(node.model, settings, node.history)
@@ -89,3 +93,9 @@ class Embedded(Steplog):
             if found is not None:
                 return found
             await self.node.moved(moved)
+
+
+def _keep_quiet() -> None:
+    """Log warnings alone where the program says nothing of logs: it did not start a server."""
+    if not structlog.is_configured():
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))

@@ -1,0 +1,69 @@
+"""`steplog move`: from embedded mode to Kafka."""
+
+import asyncio
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from contracts.topics import topics_for
+from steplog.addresses import Addresses, find_addresses
+from steplog.cli.archive_display import archive_progress
+from steplog.cli.console import out, print_json
+from steplog.cli.options import AsJson, DataDir, DataFile, settings_with
+from steplog.cli.sources import refuse_missing
+from steplog.settings import SteplogSettings
+
+
+def move(
+    into_namespace: Annotated[
+        str | None,
+        typer.Option(
+            "--into-namespace", metavar="NAME", help="Topics to fill; default: those of the stack."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    data: DataFile = None,
+) -> None:
+    """Move a file of embedded mode into empty topics of Kafka; what had not ended goes on there."""
+    # What only embedded mode needs is loaded only here.
+    from steplog.embedded import moving  # noqa: PLC0415
+
+    settings = settings_with(data_dir, embedded=True, data=data)
+    assert settings.data_file is not None
+    refuse_missing(settings.data_file)
+    addresses = _addresses(settings, into_namespace)
+
+    async def copied() -> moving.Moved:
+        assert settings.data_file is not None
+        with archive_progress("Moving") as progress:
+            return await moving.move(settings.data_file, addresses, progress)
+
+    moved = asyncio.run(copied())
+    if as_json:
+        print_json(
+            {
+                "namespace": addresses.topics.events.name.removesuffix(".events"),
+                "events": moved.events,
+                "executions": moved.executions,
+                "commands": moved.commands,
+                "stored_values": moved.stored_values,
+                "kept_as": str(moved.kept_as),
+            }
+        )
+        return
+    out.print(
+        f"{moved.events} events of {moved.executions} executions and {moved.commands} waiting "
+        f"commands moved; the file is kept as {moved.kept_as}.",
+        soft_wrap=True,
+    )
+    out.print("A tracker makes the rows from them; an executor goes on with what had not ended.")
+
+
+def _addresses(settings: SteplogSettings, into_namespace: str | None) -> Addresses:
+    found = find_addresses(settings)
+    if into_namespace is None:
+        return found
+    topics = topics_for(into_namespace, found.topics.events.partitions)
+    return replace(found, topics=topics)
