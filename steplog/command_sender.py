@@ -1,24 +1,20 @@
 """Commands onto the log, acknowledged by every replica before the caller hears of it."""
 
 import uuid
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from contracts.codec import encode_command
 from contracts.commands import Command
-from contracts.envelope import Record, SentCommand
+from contracts.envelope import SentCommand
 from contracts.topics import Topic
 from executor_service.adapters.fsspec_store import FsspecStore
-from executor_service.claim_check import ClaimCheck
-from executor_service.payload_errors import REMEDY, PayloadNotStored, PayloadTooLarge
 from executor_service.payloads import Payloads
-from executor_service.recording import MAX_RECORD_BYTES
 from steplog.addresses import Addresses
-from steplog.errors import BadInput, ServiceUnreachable, WrongTopic
+from steplog.command_records import record_of
+from steplog.errors import ServiceUnreachable, WrongTopic
 from steplog.sending import Submitted
 
 SOURCE = "steplog-client"
@@ -73,9 +69,7 @@ class CommandSender:
             BadInput: it is too large for the log and can't be stored.
         """
         sent = SentCommand(command_id or str(uuid.uuid4()), SOURCE, datetime.now(UTC), command)
-        record = encode_command(sent)
-        if len(record.value or b"") > self._payloads.max_inline_bytes:
-            record = await self._checked_in(sent)
+        record = await record_of(sent, self._payloads)
         try:
             await self._producer.send_and_wait(
                 self._topic.name, record.value, record.key, headers=record.headers
@@ -88,23 +82,6 @@ class CommandSender:
                 f"again with the command id {sent.command_id}."
             ) from error
         return Submitted(command.execution_id, sent.command_id)
-
-    async def _checked_in(self, sent: SentCommand) -> Record:
-        """Return a command's record, its large values stored."""
-        try:
-            command = await ClaimCheck(self._payloads).hollow(sent.command)
-        except PayloadTooLarge as error:
-            raise BadInput(str(error)) from error
-        except PayloadNotStored as error:
-            raise ServiceUnreachable(str(error)) from error
-        record = encode_command(replace(sent, command=command))
-        size_bytes = len(record.value or b"")
-        if size_bytes > MAX_RECORD_BYTES:
-            raise BadInput(
-                f"The command has {size_bytes} bytes and the log takes {MAX_RECORD_BYTES}; name "
-                f"the pipeline instead of sending its definition, or {REMEDY}."
-            )
-        return record
 
     async def partitions(self) -> int:
         """Return how many partitions the commands topic has.

@@ -38,7 +38,10 @@ async def embedded_client(
         return
     if not runs:
         async with EmbeddedFile(file) as opened:
-            yield Steplog(EmbeddedSender(opened), ReadApi(IN_PROCESS_URL))
+            yield Steplog(
+                EmbeddedSender(opened, settings_of_environment(file).payloads),
+                ReadApi(IN_PROCESS_URL),
+            )
         return
     told = settings_of_environment(file)
     modules = told.step_modules if settings.step_modules else None

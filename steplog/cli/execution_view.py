@@ -60,6 +60,8 @@ def _facts(execution: ExecutionRecord) -> Table:
     ]
     if execution.output_data is not None:
         rows.append(("output", short_json(execution.output_data)))
+    for place, kept in (execution.references or {}).items():
+        rows.append(("stored", f"{place.lstrip('/')}, {kept.size_bytes:,} bytes at {kept.uri}"))
     if execution.error_message is not None:
         rows.append(("error", execution.error_message))
     for name, value in rows:

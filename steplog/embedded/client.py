@@ -28,7 +28,7 @@ class Embedded(Steplog):
     """A steplog that runs inside this process; `open` is the way to one."""
 
     def __init__(self, node: Node, read: ReadApi) -> None:
-        super().__init__(EmbeddedSender(node.file), read)
+        super().__init__(EmbeddedSender(node.file, node.payloads), read)
         self.node = node
 
     @classmethod

@@ -9,7 +9,6 @@ from executor_service import ServiceRegistry
 from executor_service.adapters.embedded_command_source import EmbeddedCommandSource
 from executor_service.adapters.embedded_event_log import EmbeddedEventLog
 from executor_service.adapters.embedded_file import EmbeddedFile
-from executor_service.adapters.fsspec_store import FsspecStore
 from executor_service.adapters.system_clock import SystemClock
 from executor_service.command_consumer import CommandConsumer
 from executor_service.definition_catalogue import DefinitionCatalogue
@@ -45,6 +44,11 @@ class Node:
         )
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def payloads(self) -> Payloads:
+        """Return the way to values too large for an event."""
+        return self._workplace.payloads
 
     @property
     def topic(self) -> str:
@@ -122,7 +126,7 @@ def _workplace(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> Wor
         services=settings.services or ServiceRegistry(),
         set_aside=source.set_aside,
         partition_of=lambda _execution_id: 0,
-        payloads=Payloads(FsspecStore(settings.payload_url)),
+        payloads=settings.payloads,
     )
 
 

@@ -3,13 +3,12 @@
 import uuid
 from datetime import UTC, datetime
 
-from contracts.codec import encode_command
 from contracts.commands import Command
 from contracts.envelope import SentCommand
 from executor_service.adapters.embedded_event_log import PARTITIONS
 from executor_service.adapters.embedded_file import EmbeddedFile
-from executor_service.event_log import MAX_RECORD_BYTES
-from steplog.errors import BadInput
+from executor_service.payloads import Payloads
+from steplog.command_records import record_of
 from steplog.sending import Submitted
 
 SOURCE = "steplog-embedded"
@@ -18,23 +17,21 @@ SOURCE = "steplog-embedded"
 class EmbeddedSender:
     """Appends commands; satisfies `steplog.sending.Sender`."""
 
-    def __init__(self, file: EmbeddedFile) -> None:
+    def __init__(self, file: EmbeddedFile, payloads: Payloads | None = None) -> None:
+        """Without `payloads` a command that is too large for the log is refused."""
         self._file = file
+        self._payloads = payloads or Payloads()
 
     async def send(self, command: Command, command_id: str | None = None) -> Submitted:
         """Append one command; it is on the disk when this returns.
 
         Raises:
             BadInput: it is larger than the log takes.
+            ServiceUnreachable: the payload store does not take a value.
             FileFailed: the file can't be written any more.
         """
         sent = SentCommand(command_id or str(uuid.uuid4()), SOURCE, datetime.now(UTC), command)
-        record = encode_command(sent)
-        if len(record.value or b"") > MAX_RECORD_BYTES:
-            raise BadInput(
-                f"The command has {len(record.value or b'')} bytes and the log takes "
-                f"{MAX_RECORD_BYTES}; give a reference instead of the data."
-            )
+        record = await record_of(sent, self._payloads)
         await self._file.append("commands", [record])
         return Submitted(command.execution_id, sent.command_id)
 

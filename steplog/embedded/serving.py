@@ -72,7 +72,7 @@ async def _api(node: Node, listening: socket.socket) -> AsyncIterator[None]:
             node.topic,
             node.history,
             make_reader(node.settings.payload_url),
-            EmbeddedSender(node.file),
+            EmbeddedSender(node.file, node.payloads),
         ),
         log_config=None,
         access_log=False,

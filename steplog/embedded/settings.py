@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from contracts.topics import Topics, topics_for
 from executor_service import ServiceRegistry
 from executor_service.adapters.embedded_event_log import PARTITIONS
+from executor_service.adapters.fsspec_store import FsspecStore
+from executor_service.payloads import Payloads
 from executor_service.service_loading import load_services
 from executor_service.settings import ExecutorSettings
 from steplog.errors import BadInput
@@ -35,6 +37,11 @@ class EmbeddedSettings:
     max_executions_in_flight: int = DEFAULT_IN_FLIGHT
     shutdown_grace_s: float = DEFAULT_GRACE_S
     payload_store: str | None = None  # Of values too large for an event; a folder beside the file.
+
+    @property
+    def payloads(self) -> Payloads:
+        """Return the store of values too large for an event."""
+        return Payloads(FsspecStore(self.payload_url))
 
     @property
     def payload_url(self) -> str:

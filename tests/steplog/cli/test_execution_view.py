@@ -96,3 +96,10 @@ def test_a_moment_of_another_day_has_its_date() -> None:
 
     assert len(short_moment(now, now)) == len("12:00:00")
     assert len(short_moment(now - timedelta(days=9), now)) == len("2026-01-01 12:00")
+
+
+def test_values_that_are_stored_apart_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = {"uri": "s3://b/x.json", "sha256": "ab" * 32, "size_bytes": 5_242_880}
+    shown = _shown(capsys, references={"/output_data/rows": kept})
+
+    assert "output_data/rows, 5,242,880 bytes at s3://b/x.json" in shown

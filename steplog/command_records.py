@@ -1,0 +1,37 @@
+"""From a command to its record: what is too large for the log is stored first."""
+
+from dataclasses import replace
+
+from contracts.codec import encode_command
+from contracts.envelope import Record, SentCommand
+from executor_service.claim_check import ClaimCheck
+from executor_service.payload_errors import REMEDY, PayloadNotStored, PayloadTooLarge
+from executor_service.payloads import Payloads
+from executor_service.recording import MAX_RECORD_BYTES
+from steplog.errors import BadInput, ServiceUnreachable
+
+
+async def record_of(sent: SentCommand, payloads: Payloads) -> Record:
+    """Return a command's record, its large values stored.
+
+    Raises:
+        BadInput: it is larger than the log takes, whatever is stored.
+        ServiceUnreachable: the payload store does not take a value.
+    """
+    record = encode_command(sent)
+    if len(record.value or b"") <= payloads.max_inline_bytes:
+        return record
+    try:
+        command = await ClaimCheck(payloads).hollow(sent.command)
+    except PayloadTooLarge as error:
+        raise BadInput(str(error)) from error
+    except PayloadNotStored as error:
+        raise ServiceUnreachable(str(error)) from error
+    record = encode_command(replace(sent, command=command))
+    size_bytes = len(record.value or b"")
+    if size_bytes > MAX_RECORD_BYTES:
+        raise BadInput(
+            f"The command has {size_bytes} bytes and the log takes {MAX_RECORD_BYTES}; name "
+            f"the pipeline instead of sending its definition, or {REMEDY}."
+        )
+    return record
