@@ -4,7 +4,7 @@ from typing import Final
 
 import asyncpg
 
-EXECUTIONS: Final = 20_000
+EXECUTIONS: Final = 80_000
 STEPS: Final = 3
 
 _FILL: Final = (
@@ -41,7 +41,8 @@ _FILL: Final = (
     """,
     """
     INSERT INTO stored_payloads (execution_id, step_id, iteration, pointer, uri, sha256, size_bytes)
-    SELECT execution_id, 's1', 1, '/output', 'file:///x', 'sha-' || execution_id, 9
+    SELECT execution_id, 's1', 1, '/output', 'file:///x',
+        encode(sha256(execution_id::bytea), 'hex'), 9
     FROM pipeline_executions
     """,
     """
@@ -77,7 +78,7 @@ _FILL: Final = (
     FROM pipeline_executions
     """,
     "INSERT INTO projection_positions (topic, partition) SELECT 't.events', generate_series(0, 7)",
-    "ANALYZE",
+    "VACUUM ANALYZE",
 )
 # Tables with a row for each execution or more; reading one of them whole is what must not happen.
 LARGE_TABLES: Final = (

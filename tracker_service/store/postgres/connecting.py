@@ -31,9 +31,14 @@ class PlainConnection(asyncpg.Connection):
         return ""
 
 
-# Every statement of the writing side goes by a key. A plan made while a table is small, and kept,
-# would read all of it when it is large.
-BY_KEY_ONLY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+# Every statement of the writing side goes by a key: planning each call anew finds nothing better,
+# and a plan made while a table is small must not read all of it when it is large.
+BY_KEY_ONLY = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
 
 
 async def open_pool(
@@ -57,8 +62,6 @@ async def open_pool(
         # Off would be quicker and the log could heal it, but a worker remembers its position: after
         # a crash of the server the rows would be behind what their own writer knows.
         "synchronous_commit": "on",
-        # Every lookup here is by key; planning each call anew finds nothing better.
-        "plan_cache_mode": "force_generic_plan",
     }
     if by_key_only:
         settings |= BY_KEY_ONLY
