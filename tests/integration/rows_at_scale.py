@@ -41,7 +41,7 @@ _FILL: Final = (
     """,
     """
     INSERT INTO stored_payloads (execution_id, step_id, iteration, pointer, uri, sha256, size_bytes)
-    SELECT execution_id, 's1', 1, '/output', 'file:///x',
+    SELECT execution_id, 's1', 1, '/output', 's3://bucket/x',
         encode(sha256(execution_id::bytea), 'hex'), 9
     FROM pipeline_executions
     """,
