@@ -51,5 +51,6 @@ async def embedded_client(
         pipelines_dir=told.pipelines_dir,
         services=told.services,
         max_executions_in_flight=told.max_executions_in_flight,
+        payload_store=told.payload_store,
     ) as embedded:
         yield embedded

@@ -41,16 +41,23 @@ class Embedded(Steplog):
         pipelines_dir: Path | None = None,
         services: ServiceRegistry | None = None,
         max_executions_in_flight: int = DEFAULT_IN_FLIGHT,
+        payload_store: str | None = None,
     ) -> AsyncIterator["Embedded"]:
         """Open the file, or make it, and run what is and will be in it until the block ends.
 
-        Without `step_modules` definitions may name any installed module but the standard library's.
+        Without `step_modules` definitions may name any installed module but the standard library's;
+        without `payload_store` what is too large for an event goes to a folder beside the file.
 
         Raises:
             FileRefused: another process runs on the file, or it can't be used.
         """
         settings = EmbeddedSettings(
-            Path(path), step_modules, pipelines_dir, services, max_executions_in_flight
+            Path(path),
+            step_modules,
+            pipelines_dir,
+            services,
+            max_executions_in_flight,
+            payload_store=payload_store,
         )
         _keep_quiet()
         async with AsyncExitStack() as stack:

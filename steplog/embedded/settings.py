@@ -74,4 +74,5 @@ def settings_of_environment(path: Path) -> EmbeddedSettings:
         load_services(told.services),
         told.max_executions_in_flight if limit_is_set else DEFAULT_IN_FLIGHT,
         told.shutdown_grace_s,
+        told.payload_store,
     )
