@@ -8,7 +8,7 @@ LOCKED_EXTRAS := --extra local --extra parquet --extra examples --extra test --e
 DEMO_DATA := .steplog/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-recovery bench-tracker chaos mutation lock clean
+.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-recovery bench-tracker chaos screenshots mutation lock clean
 
 help:  ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-15s%s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ bench-tracker: $(STAMP)  ## The tracker alone: events a second, lag, CPU by part
 
 bench-embedded: $(STAMP)  ## Embedded mode against the pair: executions a second, latency, start-up.
 	$(BIN)/python -m tests.benchmarks.embedded
+
+screenshots: $(STAMP)  ## Pictures of every page into docs/screenshots; needs a Chromium.
+	$(BIN)/python -m tests.tracker.web.screenshots
 
 mutation:  ## Mutants of the engine that no rule's test kills. Long; makes an environment of its own.
 	$(PYTHON) -m venv .venv-mutation
