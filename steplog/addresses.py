@@ -19,6 +19,7 @@ class Addresses:
     topics: Topics
     payload_store: str | None = None  # None: what is too large for a record is refused.
     max_inline_bytes: int = MAX_INLINE_PAYLOAD_BYTES
+    api_token: str | None = None
 
 
 def find_addresses(settings: SteplogSettings) -> Addresses:
@@ -35,6 +36,7 @@ def find_addresses(settings: SteplogSettings) -> Addresses:
             settings.topics,
             settings.payload_store,
             settings.max_inline_bytes,
+            settings.api_token,
         )
     if state is None or state.kafka_bootstrap_servers is None or state.api_url is None:
         raise _nothing_runs(settings)
@@ -45,6 +47,7 @@ def find_addresses(settings: SteplogSettings) -> Addresses:
         topics,
         settings.payload_store or state.payload_store,
         settings.max_inline_bytes,
+        settings.api_token,
     )
 
 

@@ -47,7 +47,7 @@ class Steplog:
                 found.kafka_bootstrap_servers, found.topics.commands, payloads_of(found)
             )
             await stack.enter_async_context(sender)
-            read = ReadApi(found.api_url)
+            read = ReadApi(found.api_url, token=found.api_token)
             stack.push_async_callback(read.close)
             yield cls(sender, read)
 

@@ -36,12 +36,19 @@ class ExecutionPage:
 class ReadApi:
     """One API; an async context manager by way of its owner, which calls `close`."""
 
-    def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        token: str | None = None,
+    ) -> None:
         self._url = url
         self._http = httpx.AsyncClient(
             base_url=url,
             timeout=REQUEST_TIMEOUT_S,
             transport=transport,
+            headers={"Authorization": f"Bearer {token}"} if token else None,
             # A proxy of the environment can't reach an API on this machine.
             trust_env=httpx.URL(url).host not in LOOPBACK_NAMES,
         )

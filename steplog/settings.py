@@ -40,6 +40,7 @@ class SteplogSettings(BaseSettings):
     # Unset: the default port if it is free, else any free one.
     api_port: int | None = Field(default=None, ge=1, le=65535)
     api_url: str | None = None  # Of an API that somebody else runs.
+    api_token: str | None = None  # Where that API wants to know who asks.
     # Where values too large for a record go; unset, the local stack's, if one runs here.
     payload_store: str | None = None
     max_inline_bytes: int = Field(default=MAX_INLINE_PAYLOAD_BYTES, ge=4_096, le=400_000)

@@ -38,6 +38,20 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8400, ge=0, le=65535)
 
+    # Beyond loopback the API starts only if it knows its callers: lines `NAME ROLE SHA256
+    # [EXPIRES]` in a file (read again when it changes) or here, or tokens of an OpenID issuer.
+    api_tokens_file: Path | None = None
+    api_tokens: str = ""
+    api_oidc_issuer: str = ""
+    api_oidc_audience: str = ""
+    # Dotted path of the claim that holds viewer, operator or admin, or a list with one of them.
+    api_oidc_role_claim: str = "role"
+    # Origins whose pages may ask, separated by commas; none by default.
+    api_cors_origins: str = ""
+    # Requests a caller may make in a second; more are told to come again.
+    api_rate_per_s: int = Field(default=200, ge=1, le=100_000)
+    api_max_streams: int = Field(default=2_000, ge=1, le=100_000)
+
     # Records folded and written together. More than about 2,000 gains nothing and adds delay.
     tracker_batch_max_records: int = Field(default=1000, ge=1, le=10_000)
     # One connection per partition flushed at a time, and one for positions and heartbeats.

@@ -33,6 +33,7 @@ from steplog.cli import (
     run,
     show,
     status,
+    token,
     top,
     topics,
     up,
@@ -81,6 +82,7 @@ app.command("prune")(prune.prune)
 app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(verify.verify)
 app.command("diff-projection")(diff_projection.diff_projection)
+app.add_typer(token.app, name="token")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(topics.app, name="topics")
 

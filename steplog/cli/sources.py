@@ -24,7 +24,7 @@ async def open_read(settings: SteplogSettings) -> AsyncIterator[ReadApi]:
         async with open_embedded_read(settings.data_file) as embedded_read:
             yield embedded_read
         return
-    read = ReadApi(api_url(settings))
+    read = ReadApi(api_url(settings), token=settings.api_token)
     try:
         yield read
     finally:

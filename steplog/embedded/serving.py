@@ -17,8 +17,10 @@ from steplog.embedded.tuning import tune_process
 from steplog.errors import ServerNotStarted
 from steplog.local.interrupts import STOP_SIGNALS
 from tracker_service.http_api.app import make_app
-from tracker_service.http_api.server import ApiServer
+from tracker_service.http_api.parts import Protection
+from tracker_service.http_api.server import ApiServer, protection_of
 from tracker_service.payload_reader import make_reader
+from tracker_service.settings import read_settings
 
 API_STOP_TIMEOUT_S = 5
 BACKLOG_CONNECTIONS = 512
@@ -50,13 +52,15 @@ async def serve(
     Raises:
         FileRefused: another process runs on the file, it can't be used, or can't be written any
             more.
+        AccessRefused: the API would let anybody in from beyond this machine.
         ServerNotStarted: the API's port is taken.
     """
     stopping = _stop_signal()
+    protection = protection_of(read_settings().model_copy(update={"api_host": host}))
     listening = _listen(host, port)
     async with running_node(settings) as node:
         url = f"http://{host}:{listening.getsockname()[1]}"
-        async with _api(node, listening):
+        async with _api(node, listening, protection):
             node.file.lock.tell(Holder(os.getpid(), url))
             tell_ready(url)
             tune_process()
@@ -65,7 +69,7 @@ async def serve(
 
 
 @asynccontextmanager
-async def _api(node: Node, listening: socket.socket) -> AsyncIterator[None]:
+async def _api(node: Node, listening: socket.socket, protection: Protection) -> AsyncIterator[None]:
     config = uvicorn.Config(
         make_app(
             node.model,
@@ -73,6 +77,7 @@ async def _api(node: Node, listening: socket.socket) -> AsyncIterator[None]:
             node.history,
             make_reader(node.settings.payload_url),
             EmbeddedSender(node.file, node.payloads),
+            protection,
         ),
         log_config=None,
         access_log=False,

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from tracker_service.command_sink import CommandSink
@@ -17,19 +18,32 @@ from tracker_service.http_api import (
     health,
     histories,
     interactions,
+    old_paths,
     payloads,
     problems,
     requests,
+    session,
     statistics,
     streams,
 )
-from tracker_service.http_api.parts import Parts
+from tracker_service.http_api.bounds import Bounds
+from tracker_service.http_api.door import Door
+from tracker_service.http_api.parts import Parts, Protection
 from tracker_service.payload_reader import NoReader, PayloadReader
 from tracker_service.store.reading import ReadModel
 from tracker_service.web import site
 
 GZIP_FROM_BYTES: Final = 2_000
 GZIP_LEVEL: Final = 3  # JSON of rows shrinks to a fifth already; more costs CPU and gains little.
+EXPOSED_HEADERS: Final = (
+    "ETag",
+    "Location",
+    "Retry-After",
+    "Steplog-Command-Id",
+    "Steplog-Gap",
+    "Steplog-Lag-Seconds",
+    "Steplog-Position",
+)
 _ROUTES: Final = (
     streams,  # Before executions: `stream` is no execution's id there.
     executions,
@@ -41,6 +55,8 @@ _ROUTES: Final = (
     commands,
     interactions,
     dead_letters,
+    session,
+    old_paths,
     health,
 )
 
@@ -51,11 +67,13 @@ def make_app(
     log: EventsLog | None = None,
     reader: PayloadReader | None = None,
     commands: CommandSink | None = None,
+    protection: Protection | None = None,
 ) -> FastAPI:
     """Return the application; it closes the read model when it ends.
 
     Without a log it can't show events, and tells of the past what the rows know; without a reader
-    it can't hand out values that are stored apart; without a sink it takes no commands.
+    it can't hand out values that are stored apart; without a sink it takes no commands. Without
+    protection anybody may ask, as in one process.
     """
 
     @asynccontextmanager
@@ -64,13 +82,29 @@ def make_app(
         await parts.feed.close()
         await model.close()
 
-    parts = Parts(model, topic, log, reader or NoReader(), commands)
+    protection = protection or Protection()
+    parts = Parts(model, topic, log, reader or NoReader(), commands, protection)
     app = FastAPI(title="steplog", version="1", lifespan=lifespan)
     problems.install(app)
     payloads.install(app)
     app.state.parts = parts
-    app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
+    _surround(app, protection)
     for module in _ROUTES:
         app.include_router(module.router)
     site.install(app)
     return app
+
+
+def _surround(app: FastAPI, protection: Protection) -> None:
+    """Put around the routes what every request passes; what is added last comes first."""
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
+    app.add_middleware(Door, policy=protection.policy, rate_per_s=protection.rate_per_s)
+    if protection.policy.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=protection.policy.origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
+            expose_headers=EXPOSED_HEADERS,
+        )
+    app.add_middleware(Bounds)

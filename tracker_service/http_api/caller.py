@@ -1,41 +1,12 @@
-"""Who asks, and what each role may do.
+"""Who sends a request, for routes that not everybody may use."""
 
-Roles are nested: a viewer reads, an operator also sends commands, an admin also sees what is shown
-to nobody else (the bytes of dead letters, which no mask fits).
-"""
-
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from tracker_service.projections.errors import TrackerError
+from tracker_service.access.roles import ANYBODY, Caller, NotAllowed, Role
 
 SCOPE_KEY: Final = "steplog.caller"
-
-
-class Role(IntEnum):
-    """What a caller may do; each includes those before it."""
-
-    VIEWER = 1
-    OPERATOR = 2
-    ADMIN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks. `name` is None where access is open: nobody has shown who they are."""
-
-    name: str | None
-    role: Role
-
-
-ANYBODY: Final = Caller(None, Role.ADMIN)
-
-
-class NotAllowed(TrackerError):
-    """The caller's role does not allow what was asked."""
 
 
 def caller_of(request: Request) -> Caller:

@@ -1,22 +1,25 @@
-"""Dead letters: what was set aside and why; their bytes are shown by the command line alone."""
+"""Dead letters: what was set aside and why; its bytes for admins alone, since no mask fits them."""
 
-from dataclasses import asdict
+import base64
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
+from contracts.envelope import format_time
 from tracker_service.http_api import shapes
-from tracker_service.http_api.answers import record
 from tracker_service.http_api.asking import Asked
-from tracker_service.store.letters import MAX_LISTED
+from tracker_service.http_api.caller import Admin
+from tracker_service.store.letters import MAX_LISTED, Letter
 
 DEFAULT_LETTERS = 100
 
+router = APIRouter(prefix="/api/dead-letters", tags=["health"])
+
 
 class LetterShape(BaseModel):
-    """One record set aside; `status` is open, parked (behind an open one), applied or skipped."""
+    """A record set aside; `open` is at fault, `parked` stands behind one of its execution."""
 
     id: int
     topic: str
@@ -38,18 +41,54 @@ class LetterPage(shapes.Answer):
     items: list[LetterShape]
 
 
-router = APIRouter(prefix="/api", tags=["health"])
+class LetterWithBytes(LetterShape):
+    """A dead letter with its record, byte for byte in base64."""
+
+    key: str | None
+    value: str | None
+    headers: list[tuple[str, str]]
 
 
-@router.get("/dead-letters", responses=shapes.answers(LetterPage))
+class OneLetter(shapes.Answer):
+    """One dead letter."""
+
+    dead_letter: LetterWithBytes
+
+
+@router.get("", responses=shapes.answers(LetterPage))
 async def list_dead_letters(
     asked: Asked,
     unresolved: Annotated[bool, Query(description="Only open and parked ones.")] = True,
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = DEFAULT_LETTERS,
 ) -> Response:
-    """List dead letters without their bytes."""
+    """List records set aside, oldest first, without their bytes."""
     letters = await asked.parts.model.dead_letters(unresolved=unresolved, limit=limit)
-    items = [asdict(letter) for letter in letters]
-    for item in items:
-        del item["record"]
-    return asked.answer({"items": [record(item) for item in items]})
+    return asked.answer({"items": [_told(letter) for letter in letters]})
+
+
+@router.get("/{letter_id}", responses=shapes.answers(OneLetter, 404))
+async def get_dead_letter(
+    asked: Asked, _caller: Admin, letter_id: Annotated[int, Path(ge=1, le=2**63 - 1)]
+) -> Response:
+    """Return one record set aside, with its bytes; for admins."""
+    letter = await asked.parts.model.dead_letter(letter_id)
+    record = letter.record
+    assert record is not None, "one letter comes with its record"
+    told = {
+        **_told(letter),
+        "key": _base64(record.key),
+        "value": _base64(record.value),
+        "headers": [(name, _base64(value)) for name, value in record.headers],
+    }
+    return asked.answer({"dead_letter": told})
+
+
+def _told(letter: Letter) -> dict[str, Any]:
+    told = {name: getattr(letter, name) for name in LetterShape.model_fields}
+    told["set_aside_at"] = format_time(letter.set_aside_at)
+    told["resolved_at"] = letter.resolved_at and format_time(letter.resolved_at)
+    return told
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()

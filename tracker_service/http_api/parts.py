@@ -1,13 +1,16 @@
 """What the routes of one API share: the rows, what masks them, and what is kept for a moment."""
 
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from fastapi import Path
 
 from contracts.envelope import format_time
+from tracker_service.access.policy import Policy
 from tracker_service.command_sink import CommandSink
 from tracker_service.events_log import EventsLog
-from tracker_service.http_api.change_feed import ChangeFeed
+from tracker_service.http_api.change_feed import MAX_LISTENERS, ChangeFeed
+from tracker_service.http_api.door import DEFAULT_RATE_PER_S
 from tracker_service.http_api.past import Past
 from tracker_service.http_api.problems import NotFound
 from tracker_service.http_api.tallies import Tallies
@@ -23,6 +26,15 @@ ExecutionIdInPath = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Protection:
+    """Who is let in, how often, and how many listen; by default anybody, for use in process."""
+
+    policy: Policy = field(default_factory=Policy)
+    rate_per_s: int = DEFAULT_RATE_PER_S
+    max_streams: int = MAX_LISTENERS
+
+
 class Parts:
     """One API's parts; routes are made over them, those of the web page too."""
 
@@ -33,6 +45,7 @@ class Parts:
         log: EventsLog | None,
         reader: PayloadReader,
         commands: CommandSink | None = None,
+        protection: Protection | None = None,
     ) -> None:
         self.model = model
         self.reader = reader
@@ -42,7 +55,9 @@ class Parts:
         self.masks = Masks(model)
         self.past = Past(model, topic, log, self.masks)
         self.tallies = Tallies(model)
-        self.feed = ChangeFeed(model, topic, self.masks)
+        protection = protection or Protection()
+        self.policy = protection.policy
+        self.feed = ChangeFeed(model, topic, self.masks, max_listeners=protection.max_streams)
 
     async def execution(self, execution_id: str) -> Row:
         """Return one execution's row as it is stored.

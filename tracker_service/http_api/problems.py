@@ -9,16 +9,20 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from contracts.errors import SteplogError
+from contracts.errors import SteplogError, UnwritablePayload
+from tracker_service.access.roles import NotAllowed, NotKnown
 from tracker_service.events_log import LogRemoved
 from tracker_service.http_api.answers import Unchanged
-from tracker_service.http_api.caller import NotAllowed
 from tracker_service.past import NotThereYet, OnlyFromLog
 from tracker_service.projections.errors import TrackerError
 from tracker_service.store.errors import RowsRejected, StoreError
 from tracker_service.store.letters import NoSuchLetter
 
-RETRY_AFTER_S: Final = "1"
+_HEADERS_OF: Final[Mapping[int, Mapping[str, str]]] = {
+    401: {"WWW-Authenticate": "Bearer"},
+    429: {"Retry-After": "1"},
+    503: {"Retry-After": "1"},
+}
 
 
 class NotFound(TrackerError):
@@ -31,6 +35,10 @@ class BadQuestion(TrackerError):
 
 class TooLarge(TrackerError):
     """A body or a command is larger than what is taken."""
+
+
+class TooOften(TrackerError):
+    """The caller asks more often than the limit lets him."""
 
 
 class Refused(TrackerError):
@@ -50,7 +58,7 @@ def problem(status: int, detail: str, **more: str) -> Response:
         "detail": detail,
         **more,
     }
-    headers = {"Retry-After": RETRY_AFTER_S} if status == 503 else None
+    headers = _HEADERS_OF.get(status)
     return Response(
         msgspec.json.encode(body), status, headers, media_type="application/problem+json"
     )
@@ -60,6 +68,8 @@ def problem(status: int, detail: str, **more: str) -> Response:
 _STATUS_OF: Final[Mapping[type[BaseException], int]] = {
     BadQuestion: 422,
     RowsRejected: 422,
+    UnwritablePayload: 422,
+    NotKnown: 401,
     NotAllowed: 403,
     NotFound: 404,
     NoSuchLetter: 404,
@@ -68,6 +78,7 @@ _STATUS_OF: Final[Mapping[type[BaseException], int]] = {
     LogRemoved: 410,
     OnlyFromLog: 410,
     TooLarge: 413,
+    TooOften: 429,
 }
 
 
@@ -93,6 +104,11 @@ def install(app: FastAPI) -> None:
     async def _invalid(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         return problem(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}.")
+
+    @app.exception_handler(Exception)
+    async def _fault(_request: Request, _error: Exception) -> Response:
+        # What went wrong stands in the log; a stranger need not read it.
+        return problem(500, "Something went wrong here; the log of the API has it.")
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> Response:

@@ -22,7 +22,9 @@ from tracker_service.http_api.submitting import Submission, Submitted, Submittin
 MAX_NAME_CHARS: Final = 500
 _PATH_ID: Final = Path(max_length=MAX_EXECUTION_ID_CHARS, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]*$")
 CommandedId = Annotated[str, _PATH_ID]
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)]
+Name = Annotated[
+    str, Field(min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     202: {
         "model": Submitted,

@@ -6,8 +6,10 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
+from tracker_service.access.policy import policy_of
 from tracker_service.bootstrap import make_commands, make_events_log, make_read_model
 from tracker_service.http_api.app import make_app
+from tracker_service.http_api.parts import Protection
 from tracker_service.payload_reader import make_reader
 from tracker_service.projections.errors import TrackerError
 from tracker_service.settings import Settings
@@ -35,6 +37,7 @@ def serve(settings: Settings) -> None:
     """Answer until told to stop.
 
     Raises:
+        AccessRefused: it would let anybody in from beyond this machine.
         PortTaken: another process has the port.
         StoreRefused: the read model is not there or does not fit this code.
     """
@@ -42,6 +45,7 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    protection = protection_of(settings)
     listening = _listen(settings.api_host, settings.api_port)
     model = make_read_model(settings)
     await model.open()
@@ -53,15 +57,22 @@ async def _serve(settings: Settings) -> None:
             make_events_log(settings),
             make_reader(settings.payload_store),
             commands,
+            protection,
         ),
         log_config=None,
         access_log=False,
+        server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
     try:
         await ApiServer(config).serve([listening])
     finally:
         await commands.close()
+
+
+def protection_of(settings: Settings) -> Protection:
+    """Return how settings protect an API; raises `AccessRefused` where that is not enough."""
+    return Protection(policy_of(settings), settings.api_rate_per_s, settings.api_max_streams)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -8,11 +8,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from contracts.commands import Command
 from contracts.payload import encode_payload
+from tracker_service.access.roles import Caller
 from tracker_service.command_sink import CommandNotSent, CommandSink, command_id_for
 from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import answer
 from tracker_service.http_api.asking import PartsOfApp
-from tracker_service.http_api.caller import Caller, Operator
+from tracker_service.http_api.caller import Operator
 from tracker_service.http_api.parts import Parts
 from tracker_service.http_api.problems import BadQuestion, Refused, TooLarge
 from tracker_service.http_api.waiting import MAX_WAIT_MS, Awaited, wait

@@ -7,7 +7,7 @@ import httpx
 from fastapi import Request
 
 # What says who asks; anything else of the page's request is the page's own business.
-_CARRIED: Final = ("authorization", "cookie")
+_CARRIED: Final = ("authorization", "cookie", "host")
 _URL: Final = "http://page"
 
 Parameter = str | int | Sequence[str] | None

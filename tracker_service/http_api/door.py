@@ -1,0 +1,97 @@
+"""The door every request passes: is it from here, who sends it, does he ask too often."""
+
+import time
+from typing import Final
+
+import structlog
+from limits import RateLimitItemPerSecond
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import FixedWindowRateLimiter
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from contracts.errors import SteplogError
+from tracker_service.access.policy import COOKIE, Credentials, Policy
+from tracker_service.access.roles import Caller, NotAllowed, NotKnown, Role
+from tracker_service.http_api.caller import SCOPE_KEY
+from tracker_service.http_api.problems import TooOften, of_error
+
+# Pages hold nothing themselves: they ask the API, each with what its own reader has shown.
+PROTECTED: Final = ("/api/", "/metrics", "/openapi.json", "/docs")
+SIGN_IN_PATH: Final = "/api/session"
+TOKENS_READ_EVERY_S: Final = 2.0
+DEFAULT_RATE_PER_S: Final = 200
+
+# Where nobody has to show who they are; no route there asks for more.
+NOBODY: Final = Caller(None, Role.VIEWER)
+
+_log = structlog.get_logger(__name__)
+
+
+class Door:
+    """Lets a request through to the application, its caller noted, or answers it itself."""
+
+    def __init__(
+        self, app: ASGIApp, *, policy: Policy, rate_per_s: int = DEFAULT_RATE_PER_S
+    ) -> None:
+        self._app = app
+        self._policy = policy
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._rate = RateLimitItemPerSecond(rate_per_s)
+        self._tokens_read_s = time.monotonic()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http":
+            try:
+                scope[SCOPE_KEY] = await self._let_in(scope)
+            except SteplogError as error:
+                if isinstance(error, NotKnown | NotAllowed):
+                    _log.info("request_refused", path=scope["path"], reason=str(error))
+                await of_error(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    async def _let_in(self, scope: Scope) -> Caller:
+        headers = Headers(scope=scope)
+        credentials = credentials_of(headers)
+        self._policy.check_origin(scope["method"], headers, from_cookie=credentials.from_cookie)
+        sender = (scope.get("client") or ("unknown",))[0]
+        if scope["path"] == SIGN_IN_PATH or not scope["path"].startswith(PROTECTED):
+            await self._count(sender)
+            return NOBODY
+        self._refresh_tokens()
+        try:
+            caller = await self._policy.caller(credentials)
+        except NotKnown:
+            # Guessing is counted too.
+            await self._count(sender)
+            raise
+        await self._count(caller.name or sender)
+        return caller
+
+    async def _count(self, who: str) -> None:
+        if not await self._limiter.hit(self._rate, who):
+            raise TooOften(
+                f"More than {self._rate.amount} requests within a second; come again in the next."
+            )
+
+    def _refresh_tokens(self) -> None:
+        now_s = time.monotonic()
+        if self._policy.keyring is None or now_s - self._tokens_read_s < TOKENS_READ_EVERY_S:
+            return
+        self._tokens_read_s = now_s
+        try:
+            self._policy.keyring.refresh()
+        except SteplogError as error:
+            _log.error("tokens_not_read", reason=str(error))
+
+
+def credentials_of(headers: Headers) -> Credentials:
+    """Return what a request shows of who sends it: a bearer token, else a page's cookie."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and token.strip():
+        return Credentials(token.strip())
+    cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+    return Credentials(cookie, from_cookie=cookie is not None)

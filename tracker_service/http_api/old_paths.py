@@ -1,0 +1,198 @@
+"""The paths dashboards of the library before steplog call: the same records, read from the rows.
+
+Answers are bare records and lists, as those dashboards expect; freshness stands in headers.
+"""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, Field
+
+from contracts.commands import CancelExecution, ResumeExecution
+from contracts.payload import JsonObject, JsonValue
+from contracts.records import ExecutionStatus
+from tracker_service.http_api import requests, shapes, submitting
+from tracker_service.http_api.answers import freshness_headers, record
+from tracker_service.http_api.asking import Asked, AskedOfExecution, Question
+from tracker_service.http_api.filters import Text
+from tracker_service.http_api.parts import ExecutionIdInPath
+from tracker_service.http_api.problems import NotFound, Refused
+from tracker_service.http_api.requests import CommandedId, RunRequest
+from tracker_service.http_api.submitting import Submitting
+from tracker_service.store.questions import MAX_PAGE_ROWS, ExecutionFilter, Row
+
+MAX_PENDING: Final = 500
+_ENDED: Final = frozenset({"completed", "failed", "cancelled"})
+
+router = APIRouter(prefix="/api", tags=["old dashboards"])
+
+
+class Job(shapes.ExecutionShape):
+    """An execution as old dashboards know it."""
+
+    job_id: str
+    error: str | None
+    progress: float = Field(ge=0, le=1)
+
+
+class JobWithSteps(Job):
+    """The same with its steps."""
+
+    steps: list[shapes.StepShape]
+
+
+class JobAccepted(BaseModel):
+    """A command that is in the log."""
+
+    job_id: str
+    status: str
+
+
+class Answered(BaseModel):
+    """An answer that is in the log."""
+
+    interaction_id: str
+    status: str
+
+
+class AnswerGiven(submitting.Body):
+    """An answer to a question."""
+
+    human_input: JsonValue = Field(default_factory=dict)
+    responded_by: str | None = Field(None, max_length=200)
+
+
+_ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
+    202: {"model": JobAccepted, "description": "It is in the log."},
+    **shapes.problems(409, 413),
+}
+
+
+@router.get("/execute", responses={200: {"model": list[Job]}, **shapes.problems()})
+async def list_jobs(
+    asked: Asked,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE_ROWS)] = 50,
+    pipeline_id: Annotated[str | None, Text] = None,
+    status: ExecutionStatus | None = None,
+) -> Response:
+    """List the newest executions, without steps."""
+    statuses = () if status is None else (status.value,)
+    wanted = ExecutionFilter(limit=limit, pipeline_id=pipeline_id, statuses=statuses)
+    rows = await asked.parts.masks.rows(await asked.parts.model.executions(wanted))
+    return _plain(asked, [_job(row) for row in rows])
+
+
+@router.get(
+    "/execute/{execution_id}", responses={200: {"model": JobWithSteps}, **shapes.problems(404)}
+)
+async def get_job(one: AskedOfExecution) -> Response:
+    """Return one execution with its steps in the order they started."""
+    mask = await one.parts.masks.of(one.row["definition_hash"])
+    steps = [record(mask.row(step)) for step in await one.parts.model.steps(one.execution_id)]
+    return _plain(one.asked, {**_job(mask.row(one.row)), "steps": steps})
+
+
+@router.post("/execute/{pipeline_id}", status_code=202, responses=_ACCEPTED)
+async def start_job(
+    submission: Submitting,
+    pipeline_id: Annotated[str, Path(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")],
+    given: JsonObject | None = None,
+) -> Response:
+    """Start an execution; the body is its input, or holds it as `input_data`."""
+    body = given or {}
+    input_data = body.get("input_data", body)
+    accepted = await requests.begin(submission, RunRequest(pipeline=pipeline_id, input=input_data))
+    return _accepted(accepted, "pending")
+
+
+@router.delete("/execute/{execution_id}", status_code=202, responses=_ACCEPTED)
+async def cancel_job(submission: Submitting, execution_id: CommandedId) -> Response:
+    """Cancel an execution."""
+    command = submission.made(CancelExecution, execution_id=execution_id)
+    accepted = await submission.answered(command, submission.command_id(f"cancel {execution_id}"))
+    return _accepted(accepted, "cancelling")
+
+
+@router.get(
+    "/hitl/pending", responses={200: {"model": list[shapes.InteractionShape]}, **shapes.problems()}
+)
+async def list_pending(asked: Asked) -> Response:
+    """List the questions that wait for a person, oldest first."""
+    rows = await asked.parts.model.interactions(limit=MAX_PENDING)
+    masked = await asked.parts.masked_interactions(list(rows))
+    return _plain(asked, [record(row) for row in masked])
+
+
+@router.get(
+    "/hitl/{interaction_id}",
+    responses={200: {"model": shapes.InteractionShape}, **shapes.problems(404)},
+)
+async def get_question(asked: Asked, interaction_id: ExecutionIdInPath) -> Response:
+    """Return one question to a person."""
+    (masked,) = await asked.parts.masked_interactions([await _question(asked, interaction_id)])
+    return _plain(asked, record(masked))
+
+
+@router.post(
+    "/hitl/{interaction_id}/respond",
+    status_code=202,
+    responses={
+        202: {"model": Answered, "description": "The answer is in the log."},
+        **shapes.problems(404, 409, 413),
+    },
+)
+async def respond(
+    asked: Asked, submission: Submitting, interaction_id: ExecutionIdInPath, given: AnswerGiven
+) -> Response:
+    """Answer a question."""
+    question = await _question(asked, interaction_id)
+    if question["status"] != "pending":
+        raise Refused("already_answered", f"Interaction {interaction_id} is {question['status']}.")
+    command = submission.made(
+        ResumeExecution,
+        execution_id=question["execution_id"],
+        step_id=question["step_id"],
+        human_input=given.human_input,
+        requested_by=submission.caller.name or given.responded_by,
+    )
+    accepted = await submission.answered(command, submission.command_id(f"answer {interaction_id}"))
+    return _with_body(accepted, {"interaction_id": interaction_id, "status": "accepted"})
+
+
+async def _question(asked: Question, interaction_id: str) -> Row:
+    row = await asked.parts.model.interaction(interaction_id)
+    if row is None:
+        raise NotFound(f"There is no interaction {interaction_id} in the rows.")
+    return row
+
+
+def _job(row: Row) -> Row:
+    done, total = row["completed_steps"] + row["failed_steps"], row["total_steps"]
+    progress = 1.0 if row["status"] in _ENDED else min(1.0, done / total) if total else 0.0
+    return {
+        **record(row),
+        "job_id": row["execution_id"],
+        "error": row["error_message"],
+        "progress": progress,
+    }
+
+
+def _plain(asked: Question, body: Any) -> Response:
+    return Response(
+        msgspec.json.encode(body),
+        media_type="application/json",
+        headers={**freshness_headers(asked.freshness), "Cache-Control": "no-store"},
+    )
+
+
+def _accepted(response: Response, status: str) -> Response:
+    """Return a command's answer with the body old dashboards read."""
+    job_id = response.headers["Location"].rpartition("/")[2]
+    return _with_body(response, {"job_id": job_id, "status": status})
+
+
+def _with_body(response: Response, body: dict[str, str]) -> Response:
+    response.body = msgspec.json.encode(body)
+    response.headers["Content-Length"] = str(len(response.body))
+    return response
