@@ -8,7 +8,7 @@ LOCKED_EXTRAS := --extra local --extra parquet --extra examples --extra test --e
 DEMO_DATA := .steplog/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-recovery bench-tracker chaos screenshots mutation lock clean
+.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-page bench-recovery bench-tracker chaos screenshots mutation lock clean
 
 help:  ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-15s%s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ bench: $(STAMP)  ## The pair: executions a second, latency, CPU by process.
 
 chaos: $(STAMP)  ## Kill and freeze processes while executions run; then judge every one.
 	$(BIN)/python -m tests.e2e.chaos
+
+bench-page: $(STAMP)  ## The page in a browser: first paint, bytes.
+	$(BIN)/python -m tests.benchmarks.page
 
 bench-recovery: $(STAMP)  ## From kill -9 to everything going on, flat in history; the executor's memory.
 	$(BIN)/python -m tests.benchmarks.recovery
