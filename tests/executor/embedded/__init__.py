@@ -1,0 +1,1 @@
+"""Tests of what embedded mode keeps its log in."""
