@@ -10,6 +10,7 @@ from executor_service.command_source import (
     ReceivedRecord,
     dead_letter_headers,
 )
+from executor_service.embedded_errors import FileFailed
 from executor_service.low_water_mark import ResumePoint
 
 _PARTITION = 0
@@ -72,9 +73,12 @@ class EmbeddedCommandSource:
         return await self._file.committed()
 
     async def commit(self, points: Mapping[int, ResumePoint]) -> bool:
-        """See `CommandSource.commit`; the partition is ours as long as the file is."""
-        for point in points.values():
-            await self._file.commit(point)
+        """See `CommandSource.commit`; the partition is ours as long as the file can be written."""
+        try:
+            for point in points.values():
+                await self._file.commit(point)
+        except FileFailed:
+            return False
         return True
 
     async def set_aside(self, record: ReceivedRecord, reason: str) -> None:
