@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from contracts.payload import JsonObject, JsonValue
 
@@ -129,6 +129,9 @@ class PipelineDefinition(Part):
     metadata: JsonObject | None = None
     loop_config: LoopConfig | None = None
     on_failure: Literal["compensate"] | None = None
+    # Executions in flight at once: in each executor process, and of each concurrency key anywhere.
+    max_concurrency: PositiveInt | None = None
+    max_concurrency_per_key: PositiveInt | None = None
     # Dotted paths of fields that are masked where payloads are shown, such as `card.number`; `*` is
     # any one key, and a path matches at any depth.
     secrets: list[str] = Field(default_factory=list)

@@ -72,6 +72,7 @@ class ExecutionStarted(Event):
     command_id: str | None = None
     origin: Origin | None = None
     parent_execution_id: str | None = None
+    concurrency_key: str | None = None  # Executions of one key are bounded together.
     requested_by: str | None = None  # Who sent the command, as far as its sender knew.
 
 

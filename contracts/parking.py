@@ -17,6 +17,8 @@ PARKED_TYPE = "steplog.execution.parked.v1"
 UNPARKED_TYPE = "steplog.execution.unparked.v1"
 # When the execution wants to be woken, ISO-8601; absent while it only waits for a person.
 WAKE_AT_HEADER = "ce_wakeat"
+# The key whose place the execution keeps while it is parked.
+CONCURRENCY_KEY_HEADER = "ce_concurrencykey"
 
 
 class ParkedFact(BaseModel):

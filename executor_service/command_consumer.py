@@ -20,8 +20,7 @@ from executor_service.partition_owner import PartitionOwner
 from executor_service.workplace import Workplace
 
 POLL_TIMEOUT_MS = 200
-MAX_POLL_RECORDS = 500
-# While every slot is taken: how long until the membership is shown to be alive again.
+# While no partition takes any more: how long until the membership is shown to be alive again.
 FULL_WAIT_S = 1.0
 RETRY_DELAY_S = 1.0
 # When partitions may move: how long running steps may take to end before the group goes on, and how
@@ -60,6 +59,7 @@ class CommandConsumer:
         self._takings: dict[int, asyncio.Task[None]] = {}
         self._committed: dict[int, ResumePoint] = {}
         self._full = False
+        self._polled_at = 0.0
         # Clear while the group decides: a commit then would make the client join once more.
         self._decided = asyncio.Event()
         self._decided.set()
@@ -78,6 +78,7 @@ class CommandConsumer:
 
     async def stop(self, grace_s: float) -> None:
         """Let running steps finish, hand the rest over through the log, commit what is done."""
+        self._workplace.admission.close()
         for taking in list(self._takings.values()):
             taking.cancel()
         owners = list(self._owners.values())
@@ -164,28 +165,37 @@ class CommandConsumer:
             await owner.release()
 
     async def _poll(self) -> None:
-        slots = self._workplace.slots
-        if slots.free <= 0:
-            await self._wait_for_slot()
+        room = self._room()
+        if self._owners and not room:
+            await self._wait_for_room()
             return
         if self._full:
             self._full = False
             self._source.resume(p for p, owner in self._owners.items() if owner.live)
-        fetched = await self._source.poll(min(slots.free, MAX_POLL_RECORDS), POLL_TIMEOUT_MS)
+        self._polled_at = time.monotonic()
+        fetched = await self._source.poll(room, POLL_TIMEOUT_MS)
         for partition, records in fetched.items():
             owner = self._owners.get(partition)
             if owner is not None and owner.live:
                 owner.receive(records)
 
-    async def _wait_for_slot(self) -> None:
-        await self._workplace.slots.wait_free(FULL_WAIT_S)
-        if self._workplace.slots.free > 0:
+    def _room(self) -> dict[int, int]:
+        """Return how many commands each partition takes, as soon as that is worth a call."""
+        free = {partition: owner.free for partition, owner in self._owners.items() if owner.live}
+        overdue = time.monotonic() - self._polled_at > FULL_WAIT_S
+        least = 1 if overdue else max(1, self._workplace.max_waiting_commands // 2)
+        return {partition: count for partition, count in free.items() if count >= least}
+
+    async def _wait_for_room(self) -> None:
+        await self._workplace.admission.wait_for_move(FULL_WAIT_S)
+        if self._room() or time.monotonic() - self._polled_at < FULL_WAIT_S:
             return
         # Only now: pausing throws away what the client has fetched.
         if not self._full:
             self._full = True
             self._source.pause(self._owners)
-        await self._source.poll(1, 0)  # Everything is paused: this only shows a sign of life.
+        self._polled_at = time.monotonic()
+        await self._source.poll({}, 0)  # Everything is paused: this only shows a sign of life.
 
     async def _commit(self, partitions: Iterable[int]) -> None:
         points = {}

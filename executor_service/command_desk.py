@@ -16,7 +16,6 @@ import structlog
 from contracts.codec import decode_command
 from contracts.commands import (
     CancelExecution,
-    Command,
     ForkExecution,
     ResumeExecution,
     RetryExecution,
@@ -24,24 +23,22 @@ from contracts.commands import (
 )
 from contracts.envelope import SentCommand
 from contracts.errors import ContractError, SteplogError
-from contracts.events import Event
-from executor_service.arrivals import restored
+from executor_service.beginning import Beginning
 from executor_service.claim_check import with_values
 from executor_service.command_memory import CommandMemory, repeated
 from executor_service.command_source import ReceivedRecord
 from executor_service.errors import CommandNotApplicable, RecordingLost
-from executor_service.forking import forked
 from executor_service.histories import Histories
 from executor_service.live_execution import LiveExecution
 from executor_service.live_executions import LiveExecutions
 from executor_service.lookups import Lookups, Question
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.partition_writer import PartitionWriter
-from executor_service.recovery import RecoveredExecution
-from executor_service.refusals import Refusals
-from executor_service.retrying import retried
-from executor_service.starting import started_event
+from executor_service.refusals import Refusals, told
 from executor_service.workplace import Workplace
+
+# What waits for the log or for stored values at once; beyond that a partition is not read.
+MAX_ERRANDS = 1_000
 
 _log = structlog.get_logger(__name__)
 
@@ -66,12 +63,28 @@ class CommandDesk:
         self._writer = writer
         self._mark = mark
         self._executions = executions
-        self._histories = histories
         self._refusals = Refusals(writer, workplace)
         self._memory = memory
         self._lookups = lookups
         self._errands: set[asyncio.Task[None]] = set()
         self._late: dict[str, asyncio.Task[None]] = {}
+        self._beginning = Beginning(
+            partition,
+            workplace=workplace,
+            writer=writer,
+            executions=executions,
+            memory=memory,
+            histories=histories,
+            refuse=self._refuse,
+        )
+        self._room = self._beginning.room
+
+    @property
+    def free(self) -> int:
+        """Return how many more commands may be taken now."""
+        return min(
+            self._room.free(self._mark.next_command), max(0, MAX_ERRANDS - len(self._errands))
+        )
 
     def take(self, record: ReceivedRecord) -> None:
         """Take one record of the commands topic."""
@@ -93,6 +106,7 @@ class CommandDesk:
     def close(self) -> None:
         """Drop what is still being written; the commands come again."""
         self._lookups.close()
+        self._room.close()
         for errand in self._errands:
             errand.cancel()
 
@@ -105,10 +119,10 @@ class CommandDesk:
         is_large = size_bytes > self._workplace.payloads.max_inline_bytes
         waits = question or before or is_large or sent.command.references
         if not waits and not self._executions.arriving(execution_id):
-            self._carry_out(offset, sent)
+            self._carry_out(offset, sent, size_bytes)
             return
         self._workplace.slots.take()  # So that a flood of these waits in Kafka too.
-        late = self._carry_out_late(offset, sent, before, question)
+        late = self._carry_out_late(offset, sent, size_bytes, before, question)
         errand = self._errand(offset, late, done=False)
         self._late[execution_id] = errand
         errand.add_done_callback(partial(self._no_longer_late, execution_id))
@@ -117,6 +131,7 @@ class CommandDesk:
         self,
         offset: int,
         sent: SentCommand,
+        size_bytes: int,
         before: asyncio.Task[None] | None,
         question: Question | None,
     ) -> None:
@@ -131,124 +146,82 @@ class CommandDesk:
                 raise repeated(sent, found)
             await self._executions.arrived(sent.command.execution_id)
             command = await with_values(sent.command, self._workplace.payloads)
-        except SteplogError as error:
-            await self._refusals.refuse(sent, offset, error)
+        except RecordingLost:
+            raise
+        except Exception as error:
+            await self._refusals.refuse(sent, offset, told(error))
             self._mark.done(offset)
         else:
-            self._carry_out(offset, replace(sent, command=command))
+            self._carry_out(offset, replace(sent, command=command), size_bytes)
 
     def _no_longer_late(self, execution_id: str, errand: asyncio.Task[None]) -> None:
         self._workplace.slots.release()
         if self._late.get(execution_id) is errand:
             del self._late[execution_id]
 
-    def _carry_out(self, offset: int, sent: SentCommand) -> None:
-        if isinstance(sent.command, RetryExecution | ForkExecution):
-            self._errand(offset, self._derive(offset, sent, sent.command), done=False)
-            return
+    def _carry_out(self, offset: int, sent: SentCommand, size_bytes: int) -> None:
+        command = sent.command
         try:
-            live = self._apply(sent, sent.command, offset)
+            match command:
+                case RetryExecution() | ForkExecution():
+                    self._errand(offset, self._derive(offset, sent, command), done=False)
+                case RunPipeline():
+                    self._beginning.run(sent, command, offset, size_bytes)
+                    self._when_settled(offset, command.execution_id)
+                case CancelExecution() | ResumeExecution():
+                    self._change(sent, command, offset)
+                case _:
+                    raise CommandNotApplicable(
+                        "unsupported_command",
+                        f"This executor does not carry out {command.command_type} yet.",
+                    )
         except SteplogError as error:
             self._refuse(sent, offset, error)
-        else:
-            live.when_settled.append(partial(self._mark.done, offset))
 
-    def _apply(self, sent: SentCommand, command: Command, offset: int) -> LiveExecution:
-        match command:
-            case RunPipeline():
-                return self._run(sent, command, offset)
-            case CancelExecution():
-                live = self._running(command.execution_id)
-                live.execution.cancel(command.reason, command.requested_by, sent.command_id)
-            case ResumeExecution():
-                live = self._running(command.execution_id)
-                live.execution.resume(
-                    command.step_id, command.human_input, command.requested_by, sent.command_id
-                )
-            case _:
-                raise CommandNotApplicable(
-                    "unsupported_command",
-                    f"This executor does not carry out {command.command_type} yet.",
-                )
+    def _change(
+        self, sent: SentCommand, command: CancelExecution | ResumeExecution, offset: int
+    ) -> None:
+        """Pass a command on to an execution that has not ended."""
+        if isinstance(command, CancelExecution):
+            live = self._running(command.execution_id, to_be_ended=True)
+            live.execution.cancel(command.reason, command.requested_by, sent.command_id)
+        else:
+            live = self._running(command.execution_id)
+            live.execution.resume(
+                command.step_id, command.human_input, command.requested_by, sent.command_id
+            )
         self._memory.carry_out(sent.command_id, self._writer.next_offset)
         live.recorder.expect(sent.command_id, offset)
         self._executions.go_on(live)
-        return live
+        live.when_settled.append(partial(self._mark.done, offset))
 
     async def _derive(
         self, offset: int, sent: SentCommand, command: RetryExecution | ForkExecution
     ) -> None:
-        """Begin an execution that takes over recorded results of another."""
-        execution_id = command.execution_id
         try:
-            self._refuse_if_known(execution_id)
-            self._memory.reserve(execution_id, sent.command_id)
-            try:
-                history = await self._histories.read(command.origin_execution_id)
-                origin, claim_check = await restored(history, self._workplace.payloads)
-                events = self._taken_over(origin, command, sent.command_id)
-            except SteplogError:
-                self._memory.unreserve(execution_id)
-                raise
-            self._memory.begin(execution_id, sent.command_id, self._writer.next_offset)
-            live = await self._executions.begin_from(
-                execution_id, sent.command_id, offset, events, claim_check
-            )
+            live = await self._beginning.derive(sent, command, offset)
         except RecordingLost:
             raise
-        except SteplogError as error:
-            await self._refusals.refuse(sent, offset, error)
+        except Exception as error:
+            await self._refusals.refuse(sent, offset, told(error))
             self._mark.done(offset)
         else:
             if live is not None:
                 live.when_settled.append(partial(self._mark.done, offset))
 
-    def _taken_over(
-        self,
-        origin: RecoveredExecution,
-        command: RetryExecution | ForkExecution,
-        command_id: str,
-    ) -> list[Event]:
-        if isinstance(command, RetryExecution):
-            events = retried(origin, command.execution_id, command_id)
-        else:
-            assert origin.started.definition is not None
-            blueprint = self._workplace.catalogue.inline(origin.started.definition)
-            events = forked(origin, blueprint, command, command_id)
-        # Who asked for the origin did not ask for this.
-        started = events[0].model_copy(update={"requested_by": command.requested_by})
-        return [started, *events[1:]]
-
-    def _run(self, sent: SentCommand, command: RunPipeline, offset: int) -> LiveExecution:
-        execution_id = command.execution_id
-        self._refuse_if_known(execution_id)
-        blueprint, started = started_event(self._workplace.catalogue, sent, command)
-        self._memory.begin(execution_id, sent.command_id, self._writer.next_offset)
-        live = self._executions.begin(execution_id, blueprint, started, command.not_before)
-        live.recorder.expect(sent.command_id, offset)
-        live.when_refused = partial(self._refuse, sent, offset)
-        return live
-
     def _refuse(self, sent: SentCommand, offset: int, error: SteplogError) -> None:
         self._errand(offset, self._refusals.refuse(sent, offset, error))
 
-    def _refuse_if_known(self, execution_id: str) -> None:
-        if self._workplace.partition_of(execution_id) != self._partition:
-            raise CommandNotApplicable(
-                "wrong_partition",
-                f"Execution {execution_id} belongs to another partition; key the record with the "
-                "execution id and use the murmur2 partitioner.",
-            )
-        if self._memory.begun_lately(execution_id) or execution_id in self._executions:
-            raise CommandNotApplicable(
-                "duplicate_execution",
-                f"An execution {execution_id} exists already; choose another id.",
-            )
-
-    def _running(self, execution_id: str) -> LiveExecution:
+    def _running(self, execution_id: str, *, to_be_ended: bool = False) -> LiveExecution:
         live = self._executions.take_up(execution_id)
         if live is not None:
             return live
+        if execution_id in self._room:
+            if to_be_ended:  # Recorded as begun and cancelled: what became of it can be seen.
+                return self._room.begin_now(execution_id)
+            raise CommandNotApplicable(
+                "not_started", f"Execution {execution_id} has not started; no step of it waits."
+            )
         if self._memory.begun(execution_id):
             raise CommandNotApplicable(
                 "execution_ended", f"Execution {execution_id} has ended; nothing can change it."
@@ -259,7 +232,13 @@ class CommandDesk:
 
     def _recognise(self, offset: int, sent: SentCommand) -> None:
         """A command that came before: done with once its execution has ended or is parked."""
-        settling = self._executions.settling(sent.command.execution_id)
+        self._when_settled(offset, sent.command.execution_id)
+
+    def _when_settled(self, offset: int, execution_id: str) -> None:
+        """Be done with a command once its execution has ended or is parked."""
+        settling = self._executions.settling(execution_id)
+        if settling is None:
+            settling = self._room.settling(execution_id)
         if settling is None:
             self._mark.done(offset)
         else:
@@ -286,5 +265,8 @@ class CommandDesk:
             await work
         except RecordingLost:
             return  # The next owner is given the command again.
+        except Exception:  # It could not even be refused: the next owner is given it again.
+            _log.exception("command_stuck", partition=self._partition, offset=offset)
+            return
         if done:
             self._mark.done(offset)

@@ -33,9 +33,10 @@ class CommandSource(Protocol):
     """The commands topic as one member of the executors' group sees it."""
 
     async def poll(
-        self, max_records: int, timeout_ms: int
+        self, room: Mapping[int, int], timeout_ms: int
     ) -> Mapping[int, Sequence[ReceivedRecord]]:
-        """Return what has come for partitions not paused; also keeps the membership alive."""
+        """Return what has come, of each partition no more than it has room for; the others, and
+        what is paused, are left where they are. Also keeps the membership alive."""
 
     def pause(self, partitions: Iterable[int]) -> None:
         """Fetch nothing more of these until resumed."""

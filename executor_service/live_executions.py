@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -10,11 +11,13 @@ import structlog
 from contracts.errors import SteplogError
 from contracts.events import ErrorInfo, Event, ExecutionFailed, ExecutionStarted
 from contracts.parking import ParkedExecution, ParkedFact
+from executor_service.admission import BEGUN_BEFORE, Waiting
 from executor_service.alarms import Alarms
 from executor_service.arrivals import Arrivals, WhenSettled, refers
 from executor_service.blueprint import Blueprint
 from executor_service.claim_check import ClaimCheck
 from executor_service.errors import RecordingLost
+from executor_service.limits import LimitsHeld
 from executor_service.live_execution import LiveExecution, LiveMaker
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.outcome import Outcome
@@ -35,6 +38,7 @@ class LiveExecutions:
 
     def __init__(
         self,
+        partition: int,
         workplace: Workplace,
         writer: PartitionWriter,
         mark: LowWaterMark,
@@ -51,6 +55,7 @@ class LiveExecutions:
         self._maker = LiveMaker(workplace, writer)
         self._arrivals = Arrivals(workplace.payloads, self._arrived, self._fail)
         self._clearing: set[asyncio.Task[None]] = set()
+        self._limits = LimitsHeld(workplace.admission, partition)
 
     def __contains__(self, execution_id: str) -> bool:
         """Return whether it has not ended: it runs, waits or is parked."""
@@ -97,7 +102,7 @@ class LiveExecutions:
         not_before: datetime | None = None,
     ) -> LiveExecution:
         """Start a new execution; its first events are recorded before any step runs."""
-        live = self._keep(self._maker.new(execution_id, started.command_id, blueprint))
+        live = self._keep(self._maker.new(execution_id, started.command_id, blueprint), started)
         cause = started.command_id
         self._run(live, live.execution.start(started, cause=cause, not_before=not_before))
         return live
@@ -125,6 +130,7 @@ class LiveExecutions:
                 await live.recorder.record(events, cause=command_id)
             except PayloadNotStored:
                 self._forget(live)
+                self._limits.end(execution_id)
                 raise
             self.go_on(live)
         return live
@@ -139,6 +145,8 @@ class LiveExecutions:
             else:
                 self._adopt(execution)
         for snapshot in self._parking.parked.values():
+            if snapshot.concurrency_key is not None:
+                self._limits.count_parked(snapshot.execution_id, snapshot.concurrency_key)
             if snapshot.wake_at is not None and snapshot.execution_id not in self._live:
                 self._alarms.set(snapshot.execution_id, snapshot.wake_at)
 
@@ -162,6 +170,7 @@ class LiveExecutions:
         if tasks:
             await asyncio.wait(tasks)
         self._live.clear()
+        self._limits.drop_all()
 
     def _adopt(self, unfinished: RecoveredExecution) -> None:
         # Its command may never come again (it was parked, or it came here from an archive), and
@@ -202,10 +211,11 @@ class LiveExecutions:
         live = self._maker.revived(
             unfinished, claim_check, facts_recorded=facts_recorded, folded=folded
         )
-        return None if live is None else self._keep(live)
+        return None if live is None else self._keep(live, unfinished.started)
 
-    def _keep(self, live: LiveExecution) -> LiveExecution:
+    def _keep(self, live: LiveExecution, started: ExecutionStarted) -> LiveExecution:
         self._live[live.execution_id] = live
+        self._limits.count(started, live.execution_id)
         return live
 
     def _run(self, live: LiveExecution, work: Coroutine[Any, Any, Outcome]) -> None:
@@ -217,8 +227,10 @@ class LiveExecutions:
             if await self._ended(live, work):
                 await self._parking.clear(live.execution_id)
                 self._settle(live)
+                self._limits.end(live.execution_id)
             elif await self._set_down(live) and live.execution.waiting_only:
                 self._settle(live)
+                self._limits.park(live.execution_id)
         except HandedOver:
             return
         except PayloadNotStored as error:
@@ -264,7 +276,7 @@ class LiveExecutions:
             seq=live.recorder.seq,
             facts=tuple(ParkedFact.of(fact.event, fact.time) for fact in facts),
         )
-        return await self._parking.park(parked, wake_at)
+        return await self._parking.park(parked, wake_at, _key_of(facts))
 
     def _settle(self, live: LiveExecution) -> None:
         """It has ended or is parked: nothing of it needs to stay here."""
@@ -275,6 +287,7 @@ class LiveExecutions:
     def _refuse(self, live: LiveExecution, error: SteplogError) -> None:
         """Not even its beginning could be recorded, so there is no such execution."""
         self._forget(live)
+        self._limits.end(live.execution_id)
         if live.when_refused is not None:
             live.when_refused(error)
 
@@ -283,6 +296,11 @@ class LiveExecutions:
         self._mark.let_go(live.execution_id)
 
     def _woken(self, execution_id: str) -> None:
+        """Its time has come; many may be due at once, so it waits for a slot too."""
+        wake = partial(self._wake, execution_id)
+        self._workplace.admission.ask(Waiting(execution_id, wake, BEGUN_BEFORE))
+
+    def _wake(self, execution_id: str) -> None:
         live = None if self.arriving(execution_id) else self.take_up(execution_id)
         if live is not None:
             self.go_on(live)
@@ -291,6 +309,11 @@ class LiveExecutions:
         """A former owner recorded the end and stopped before it removed the snapshot."""
         if execution_id in self._parking:
             self._clearing.add(asyncio.create_task(self._parking.clear(execution_id)))
+
+
+def _key_of(facts: Sequence[Fact]) -> str | None:
+    started = facts[0].event
+    return started.concurrency_key if isinstance(started, ExecutionStarted) else None
 
 
 async def _raising(error: SteplogError) -> Outcome:

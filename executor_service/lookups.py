@@ -81,7 +81,7 @@ class Lookups:
                 if not open_:
                     return
             open_.give_up()
-        except Exception as error:
+        except Exception as error:  # Whoever asked refuses its command, with this as the reason.
             open_.fail(error)
 
 

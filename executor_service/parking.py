@@ -17,7 +17,13 @@ from contracts.envelope import (
     format_time,
 )
 from contracts.epoch import EpochRule
-from contracts.parking import PARKED_TYPE, UNPARKED_TYPE, WAKE_AT_HEADER, ParkedExecution
+from contracts.parking import (
+    CONCURRENCY_KEY_HEADER,
+    PARKED_TYPE,
+    UNPARKED_TYPE,
+    WAKE_AT_HEADER,
+    ParkedExecution,
+)
 from executor_service.event_log import LoggedRecord
 from executor_service.partition_writer import PartitionWriter
 from executor_service.workplace import Workplace
@@ -34,6 +40,7 @@ class Snapshot:
     seq: int
     wake_at: datetime | None
     value: bytes
+    concurrency_key: str | None = None
 
     @property
     def may_refer(self) -> bool:
@@ -67,6 +74,7 @@ class ParkedFold:
                 int(headers["ce_sequence"]),
                 datetime.fromisoformat(wake_at.decode()) if wake_at else None,
                 logged.value,
+                _text(headers.get(CONCURRENCY_KEY_HEADER)),
             )
         elif record_type == UNPARKED_TYPE:
             self.parked.pop(execution_id, None)
@@ -85,7 +93,12 @@ class Parking:
     def __contains__(self, execution_id: str) -> bool:
         return execution_id in self.parked
 
-    async def park(self, execution: ParkedExecution, wake_at: datetime | None) -> bool:
+    async def park(
+        self,
+        execution: ParkedExecution,
+        wake_at: datetime | None,
+        concurrency_key: str | None = None,
+    ) -> bool:
         """Set an execution down; False when its history is too long for a snapshot.
 
         Raises:
@@ -97,9 +110,11 @@ class Parking:
         headers = self._headers(execution.execution_id, PARKED_TYPE, execution.seq)
         if wake_at is not None:
             headers.append((WAKE_AT_HEADER, format_time(wake_at).encode()))
+        if concurrency_key is not None:
+            headers.append((CONCURRENCY_KEY_HEADER, concurrency_key.encode()))
         await self._writer.append([Record(execution.execution_id.encode(), value, headers)])
         self.parked[execution.execution_id] = Snapshot(
-            execution.execution_id, execution.seq, wake_at, value
+            execution.execution_id, execution.seq, wake_at, value, concurrency_key
         )
         return True
 
@@ -125,3 +140,7 @@ class Parking:
             ("ce_sequence", b"%0*d" % (SEQUENCE_DIGITS, seq)),
             ("ce_writerepoch", b"%d" % self._writer.epoch),
         ]
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()

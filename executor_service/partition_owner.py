@@ -66,6 +66,11 @@ class PartitionOwner:
         return self._desk is not None
 
     @property
+    def free(self) -> int:
+        """Return how many more commands may be given to it now."""
+        return 0 if self._desk is None else self._desk.free
+
+    @property
     def next_command(self) -> int:
         """Return the commands offset to be fed next."""
         assert self._mark is not None
@@ -82,6 +87,7 @@ class PartitionOwner:
         self._parked_writer = PartitionWriter(self._parked, self.partition, parked_epoch)
         self._mark = LowWaterMark(point, recovered.commands_until)
         self._executions = LiveExecutions(
+            self.partition,
             self._workplace,
             self._writer,
             self._mark,

@@ -2,6 +2,8 @@
 
 import uuid
 
+import structlog
+
 from contracts.encoder import ExecutionEncoder
 from contracts.envelope import NO_SEQ, SentCommand, format_time
 from contracts.errors import (
@@ -19,6 +21,7 @@ from executor_service.payload_errors import PayloadMissing, PayloadNotStored
 from executor_service.service_errors import UnknownPipeline
 from executor_service.workplace import Workplace
 
+_log = structlog.get_logger(__name__)
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/refusals")
 # Stable codes for programs, most specific first.
 _CODES: tuple[tuple[type[SteplogError], str], ...] = (
@@ -80,6 +83,16 @@ class Refusals:
 def _refused(command_id: str, command_type: str, error: SteplogError) -> CommandRefused:
     return CommandRefused(
         command_id=command_id, command_type=command_type, code=code_of(error), message=str(error)
+    )
+
+
+def told(error: Exception) -> SteplogError:
+    """Return what a command's sender is told; a fault of ours goes to the log as well."""
+    if isinstance(error, SteplogError):
+        return error
+    _log.error("command_failed", exc_info=error)
+    return CommandNotApplicable(
+        "internal_error", f"The executor could not carry it out: {error}. Send another command."
     )
 
 

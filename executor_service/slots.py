@@ -1,6 +1,6 @@
-"""How many executions may run at once in this process; commands beyond that stay in Kafka."""
+"""How many executions may run at once in this process."""
 
-import asyncio
+from collections.abc import Callable
 
 
 class ExecutionSlots:
@@ -13,7 +13,7 @@ class ExecutionSlots:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.in_use = 0
-        self._freed = asyncio.Event()
+        self.when_freed: Callable[[], None] | None = None
 
     @property
     def free(self) -> int:
@@ -25,16 +25,7 @@ class ExecutionSlots:
         self.in_use += 1
 
     def release(self) -> None:
-        """Count one fewer and wake whoever waits."""
+        """Count one fewer and tell whoever waits."""
         self.in_use -= 1
-        self._freed.set()
-
-    async def wait_free(self, timeout_s: float) -> None:
-        """Return when a slot is free or the time is over, whichever is first."""
-        self._freed.clear()
-        if self.free > 0:
-            return
-        try:
-            await asyncio.wait_for(self._freed.wait(), timeout_s)
-        except TimeoutError:
-            return
+        if self.when_freed is not None:
+            self.when_freed()

@@ -29,7 +29,8 @@ def started_event(
         command_id=sent.command_id,
         parent_execution_id=command.parent_execution_id,
     )
-    return blueprint, started.model_copy(update={"requested_by": command.requested_by})
+    asked = {"requested_by": command.requested_by, "concurrency_key": command.concurrency_key}
+    return blueprint, started.model_copy(update=asked)
 
 
 def _definition(catalogue: DefinitionCatalogue, command: RunPipeline) -> JsonObject:

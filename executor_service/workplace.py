@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from executor_service.admission import MAX_WAITING_COMMANDS, Admission
 from executor_service.command_source import ReceivedRecord
 from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.payloads import Payloads
@@ -26,8 +27,13 @@ class Workplace:
     set_aside: Callable[[ReceivedRecord, str], Awaitable[None]]
     services: ServiceRegistry = field(default_factory=ServiceRegistry)
     payloads: Payloads = field(default_factory=Payloads)
+    max_waiting_commands: int = MAX_WAITING_COMMANDS  # Of each partition.
+    admission: Admission = field(init=False)
     dedupe_window: timedelta = DEFAULT_WINDOW
     dedupe_max_ids: int = DEFAULT_MAX_IDS  # Of each partition.
+
+    def __post_init__(self) -> None:
+        self.admission = Admission(self.slots)
 
     @property
     def source(self) -> str:

@@ -14,6 +14,7 @@ from executor_service.embedded_errors import FileFailed
 from executor_service.low_water_mark import ResumePoint
 
 _PARTITION = 0
+MAX_POLL_RECORDS = 500
 
 
 class EmbeddedCommandSource:
@@ -31,7 +32,7 @@ class EmbeddedCommandSource:
         await listener.assigned([_PARTITION])
 
     async def poll(
-        self, max_records: int, timeout_ms: int
+        self, room: Mapping[int, int], timeout_ms: int
     ) -> Mapping[int, Sequence[ReceivedRecord]]:
         """See `CommandSource.poll`; new commands end the wait at once."""
         try:
@@ -44,7 +45,8 @@ class EmbeddedCommandSource:
         await asyncio.sleep(0)
         if self._paused:
             return {}
-        found = await self._file.read("commands", self._next, max_records)
+        count = min(MAX_POLL_RECORDS, room.get(_PARTITION, 0))
+        found = await self._file.read("commands", self._next, count) if count else ()
         if not found:
             return {}
         self._next = found[-1].offset + 1

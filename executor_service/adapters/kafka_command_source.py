@@ -18,6 +18,7 @@ from executor_service.low_water_mark import ResumePoint, resume_point
 
 # Polling goes on while partitions are paused, so long steps never cost the membership.
 MAX_POLL_INTERVAL_MS = 60_000
+MAX_POLL_RECORDS = 500
 # A broker that has just started may not know its topics yet. Who leads the group then hands out
 # nothing, and looks again only when its view of the topics is this old (the client's own: 5 min).
 METADATA_MAX_AGE_MS = 5_000
@@ -87,18 +88,22 @@ class KafkaCommandSource:
         await self._admin.close()
 
     async def poll(
-        self, max_records: int, timeout_ms: int
+        self, room: Mapping[int, int], timeout_ms: int
     ) -> Mapping[int, Sequence[ReceivedRecord]]:
-        """See `CommandSource.poll`; partitions with a backlog get equal shares of `max_records`.
+        """See `CommandSource.poll`; partitions with a backlog get equal shares.
 
         Left to itself, the client empties one partition before it turns to the next, and then one
         partition's log does all the work while the others rest.
         """
         active = sorted(self._consumer.assignment() - self._consumer.paused())
-        share = max(1, max_records // max(1, len(active)))
-        fetched = await self._shares(active, share, max_records)
+        wanted = [tp for tp in active if room.get(tp.partition, 0) > 0]
+        fetched = await self._shares(wanted, room)
         if not fetched:
-            fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=share)
+            # Without any, everything is paused, and this only shows a sign of life.
+            least = min((room[tp.partition] for tp in wanted), default=1)
+            fetched = await self._consumer.getmany(
+                *wanted, timeout_ms=timeout_ms if wanted else 0, max_records=least
+            )
         return {
             tp.partition: [
                 ReceivedRecord(tp.partition, m.offset, m.key, m.value, list(m.headers))
@@ -108,14 +113,16 @@ class KafkaCommandSource:
         }
 
     async def _shares(
-        self, active: list[TopicPartition], share: int, max_records: int
+        self, wanted: list[TopicPartition], room: Mapping[int, int]
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         """Return a share of what has arrived of each partition, another one first each time."""
         self._turn += 1
-        turn = self._turn % max(1, len(active))
+        turn = self._turn % max(1, len(wanted))
+        share = max(1, MAX_POLL_RECORDS // max(1, len(wanted)))
         fetched: dict[TopicPartition, list[ConsumerRecord]] = {}
-        for tp in [*active[turn:], *active[:turn]][:max_records]:
-            fetched |= await self._consumer.getmany(tp, timeout_ms=0, max_records=share)
+        for tp in [*wanted[turn:], *wanted[:turn]]:
+            most = min(share, room[tp.partition])
+            fetched |= await self._consumer.getmany(tp, timeout_ms=0, max_records=most)
         return fetched
 
     def pause(self, partitions: Iterable[int]) -> None:

@@ -23,7 +23,8 @@ from tests.executor.service.fakes import FakeEventLog, Flight, ManualClock, Shar
 from tests.verification import gated_steps
 
 PARTITION = 0
-CAPACITY = 100
+# Few enough that commands wait, and begin in another order than they came.
+CAPACITY = 2
 FOR_EVER_S = 1e6
 CALM_ROUNDS = 8
 
@@ -56,9 +57,11 @@ class World:
     def __post_init__(self) -> None:
         self.members = [Executor(f"executor-{number}") for number in range(self.executors)]
 
-    def send(self, execution_id: str, command_id: str) -> None:
+    def send(self, execution_id: str, command_id: str, priority: int = 0) -> None:
         """Put a command on the topic."""
-        command = RunPipeline(execution_id=execution_id, definition=gated_steps.DEFINITION)
+        command = RunPipeline(
+            execution_id=execution_id, definition=gated_steps.DEFINITION, priority=priority
+        )
         sent = SentCommand(command_id, "/test", self.clock.now(), command)
         self.commands.append(encode_command(sent))
 

@@ -83,15 +83,15 @@ class ClaimMachine(RuleBasedStateMachine):
         self.world.give_to(number)
         await settle()
 
-    @rule(target=sent)
-    def send(self) -> str:
-        """A new command arrives on the topic."""
-        return self._send()
+    @rule(target=sent, priority=st.integers(0, 2))
+    def send(self, priority: int) -> str:
+        """A new command arrives on the topic; a higher priority overtakes those that wait."""
+        return self._send(priority)
 
-    def _send(self) -> str:
+    def _send(self, priority: int = 0) -> str:
         execution_id = f"e-{len(self.expected)}"
         self.expected.add(execution_id)
-        self.world.send(execution_id, f"c-{execution_id}")
+        self.world.send(execution_id, f"c-{execution_id}", priority)
         return execution_id
 
     @rule(execution_id=sent)

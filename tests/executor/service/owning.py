@@ -16,7 +16,6 @@ from executor_service.loading import Allowlist
 from executor_service.low_water_mark import ResumePoint
 from executor_service.partition_owner import PartitionOwner
 from executor_service.payloads import Payloads
-from executor_service.seen_ids import DEFAULT_MAX_IDS
 from executor_service.slots import ExecutionSlots
 from executor_service.workplace import Workplace
 from tests.executor.service import large_steps, people_steps
@@ -24,6 +23,8 @@ from tests.executor.service.fakes import FakeEventLog, ManualClock, SharedLog, s
 
 PARTITION = 0
 CAPACITY = 100
+# Owners of the test that runs; `conftest` releases them, or one that ends would let another begin.
+OPEN: "list[Owning]" = []
 
 
 def linear(*classes: str) -> JsonObject:
@@ -54,18 +55,17 @@ class Owning:
         commands: list[Record] | None = None,
         payloads: Payloads | None = None,
         seen: SharedLog | None = None,
-        max_ids: int = DEFAULT_MAX_IDS,
+        capacity: int = CAPACITY,
     ) -> None:
         self.events = events or SharedLog()
         self.parked = parked or SharedLog()
         self.seen = seen or SharedLog()
-        self.max_ids = max_ids
         self.clock = clock or ManualClock()
         self.committed = committed or ResumePoint(0, 0, None)
         self.commands: list[Record] = commands or []
         self.payloads = payloads or Payloads()
         self.set_aside: list[tuple[ReceivedRecord, str]] = []
-        self.slots = ExecutionSlots(CAPACITY)
+        self.slots = ExecutionSlots(capacity)
         self.lost: list[int] = []
         self.partition_of: Callable[[str], int] = lambda _: PARTITION
         self.workplace = self._workplace()
@@ -89,7 +89,6 @@ class Owning:
             partition_of=self._partition_of,
             set_aside=self._set_aside,
             payloads=self.payloads,
-            dedupe_max_ids=self.max_ids,
         )
 
     def _partition_of(self, execution_id: str) -> int:
@@ -100,6 +99,7 @@ class Owning:
 
     async def begin(self) -> "Owning":
         """Take the partition over and be fed every command from the committed one on."""
+        OPEN.append(self)
         await self.owner.take_over(self.committed)
         for offset in range(self.owner.next_command, len(self.commands)):
             self._feed(offset)
@@ -120,7 +120,7 @@ class Owning:
             self.commands,
             self.payloads,
             self.seen,
-            self.max_ids,
+            self.slots.capacity,
         )
         return await after.begin()
 
@@ -146,6 +146,12 @@ class Owning:
     async def run(self, execution_id: str, *classes: str, **fields: Any) -> None:
         """Send a RunPipeline of a linear definition."""
         definition = linear(*classes)
+        await self.send(RunPipeline(execution_id=execution_id, definition=definition, **fields))
+
+    async def run_definition(
+        self, execution_id: str, definition: JsonObject, **fields: Any
+    ) -> None:
+        """Send a RunPipeline of any definition."""
         await self.send(RunPipeline(execution_id=execution_id, definition=definition, **fields))
 
     async def cancel(self, execution_id: str) -> None:

@@ -21,7 +21,7 @@ class FakeSource:
         self.commits = 0
 
     async def poll(
-        self, max_records: int, timeout_ms: int
+        self, room: Mapping[int, int], timeout_ms: int
     ) -> Mapping[int, Sequence[ReceivedRecord]]:
         """Nothing ever comes."""
         await asyncio.sleep(0)
