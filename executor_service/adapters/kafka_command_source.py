@@ -99,10 +99,10 @@ class KafkaCommandSource:
         wanted = [tp for tp in active if room.get(tp.partition, 0) > 0]
         fetched = await self._shares(wanted, room)
         if not fetched:
-            # Without any, everything is paused, and this only shows a sign of life.
+            # Without any wanted, all are paused, and this only shows a sign of life.
             least = min((room[tp.partition] for tp in wanted), default=1)
             fetched = await self._consumer.getmany(
-                *wanted, timeout_ms=timeout_ms if wanted else 0, max_records=least
+                *wanted, timeout_ms=timeout_ms, max_records=least
             )
         return {
             tp.partition: [
