@@ -1,18 +1,22 @@
 """One execution in this process, made new or from what is recorded of it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
 from contracts.errors import SteplogError
+from contracts.events import ErrorInfo, ExecutionFailed, ExecutionStarted
+from contracts.parking import ParkedExecution, ParkedFact
 from executor_service.arrivals import WhenSettled
 from executor_service.blueprint import Blueprint
 from executor_service.claim_check import ClaimCheck
 from executor_service.engine.state import State, evolve, initial
-from executor_service.errors import DefinitionRefused
+from executor_service.errors import DefinitionRefused, RecordingLost
 from executor_service.execution import Execution
+from executor_service.outcome import Outcome
 from executor_service.partition_writer import PartitionWriter
 from executor_service.recording import ExecutionRecorder
 from executor_service.recovery import Fact, RecoveredExecution
@@ -109,3 +113,39 @@ def _folded(blueprint: Blueprint, unfinished: RecoveredExecution) -> State:
     for event, time in unfinished.facts:
         evolve(state, event, time)
     return state
+
+
+async def ended(live: LiveExecution, work: Coroutine[Any, Any, Outcome]) -> bool:
+    """Run an execution and return whether it has ended; a fault ends it on the record."""
+    try:
+        return (await work).ended
+    except RecordingLost:
+        raise
+    except SteplogError as error:  # A value that can't be recorded or had: make it visible.
+        if live.recorder.seq == 0:
+            raise
+        _log.warning("execution_failed", execution=live.execution_id, reason=str(error))
+        step_id, message = getattr(error, "step_id", None), str(error)
+        kind = type(error).__name__
+    except Exception as error:  # A fault of ours.
+        _log.exception("execution_broke", execution=live.execution_id)
+        kind, step_id, message = "InternalError", None, str(error)
+    failed = ErrorInfo(type=kind, message=message, step_id=step_id)
+    await live.recorder.record([ExecutionFailed(error=failed)])
+    return True
+
+
+def snapshot_of(live: LiveExecution, facts: Sequence[Fact]) -> ParkedExecution:
+    """Return everything needed to go on with an execution later."""
+    return ParkedExecution(
+        execution_id=live.execution_id,
+        command_id=live.command_id,
+        seq=live.recorder.seq,
+        facts=tuple(ParkedFact.of(fact.event, fact.time) for fact in facts),
+    )
+
+
+def key_of(facts: Sequence[Fact]) -> str | None:
+    """Return the concurrency key an execution began with."""
+    started = facts[0].event
+    return started.concurrency_key if isinstance(started, ExecutionStarted) else None

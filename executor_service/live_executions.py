@@ -9,8 +9,7 @@ from typing import Any
 import structlog
 
 from contracts.errors import SteplogError
-from contracts.events import ErrorInfo, Event, ExecutionFailed, ExecutionStarted
-from contracts.parking import ParkedExecution, ParkedFact
+from contracts.events import Event, ExecutionStarted
 from executor_service.admission import BEGUN_BEFORE, Waiting
 from executor_service.alarms import Alarms
 from executor_service.arrivals import Arrivals, WhenSettled, refers
@@ -18,7 +17,13 @@ from executor_service.blueprint import Blueprint
 from executor_service.claim_check import ClaimCheck
 from executor_service.errors import RecordingLost
 from executor_service.limits import LimitsHeld
-from executor_service.live_execution import LiveExecution, LiveMaker
+from executor_service.live_execution import (
+    LiveExecution,
+    LiveMaker,
+    ended,
+    key_of,
+    snapshot_of,
+)
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.outcome import Outcome
 from executor_service.parking import Parking
@@ -224,7 +229,7 @@ class LiveExecutions:
 
     async def _see_through(self, live: LiveExecution, work: Coroutine[Any, Any, Outcome]) -> None:
         try:
-            if await self._ended(live, work):
+            if await ended(live, work):
                 await self._parking.clear(live.execution_id)
                 self._settle(live)
                 self._limits.end(live.execution_id)
@@ -245,24 +250,6 @@ class LiveExecutions:
         if live.execution_id in self._live and not live.execution.waiting_only:
             self.go_on(live)  # It was answered or cancelled while it was being set down.
 
-    async def _ended(self, live: LiveExecution, work: Coroutine[Any, Any, Outcome]) -> bool:
-        try:
-            return (await work).ended
-        except RecordingLost:
-            raise
-        except SteplogError as error:  # A value that can't be recorded or had: make it visible.
-            if live.recorder.seq == 0:
-                raise
-            _log.warning("execution_failed", execution=live.execution_id, reason=str(error))
-            step_id, message = getattr(error, "step_id", None), str(error)
-            kind = type(error).__name__
-        except Exception as error:  # A fault of ours.
-            _log.exception("execution_broke", execution=live.execution_id)
-            kind, step_id, message = "InternalError", None, str(error)
-        failed = ErrorInfo(type=kind, message=message, step_id=step_id)
-        await live.recorder.record([ExecutionFailed(error=failed)])
-        return True
-
     async def _set_down(self, live: LiveExecution) -> bool:
         """Park an execution that only waits; False when its history is too long for that."""
         wake_at, facts = live.execution.next_due, live.recorder.facts
@@ -270,13 +257,7 @@ class LiveExecutions:
             self._alarms.set(live.execution_id, wake_at)
         if facts is None:
             return False
-        parked = ParkedExecution(
-            execution_id=live.execution_id,
-            command_id=live.command_id,
-            seq=live.recorder.seq,
-            facts=tuple(ParkedFact.of(fact.event, fact.time) for fact in facts),
-        )
-        return await self._parking.park(parked, wake_at, _key_of(facts))
+        return await self._parking.park(snapshot_of(live, facts), wake_at, key_of(facts))
 
     def _settle(self, live: LiveExecution) -> None:
         """It has ended or is parked: nothing of it needs to stay here."""
@@ -309,11 +290,6 @@ class LiveExecutions:
         """A former owner recorded the end and stopped before it removed the snapshot."""
         if execution_id in self._parking:
             self._clearing.add(asyncio.create_task(self._parking.clear(execution_id)))
-
-
-def _key_of(facts: Sequence[Fact]) -> str | None:
-    started = facts[0].event
-    return started.concurrency_key if isinstance(started, ExecutionStarted) else None
 
 
 async def _raising(error: SteplogError) -> Outcome:
