@@ -70,6 +70,7 @@ class _Mending:
         self._partition = records[0].partition
         self._fold = make_fold(self._partition, self._states, self._quarantined, EpochRule())
         self._maimed = False
+        self._ended_before = state if state is not None and state.ended else None
         self.judged = Judged(self._fold.changes)
 
     def run(self) -> Judged:
@@ -112,17 +113,22 @@ class _Mending:
             self._quarantined.add(execution_id)
 
     def _decide(self, aside: Sequence[SetAside]) -> None:
-        self._quarantined.clear()
+        stuck = False
         for letter in aside:
             status, code = self._live(letter.offset)
-            if status in _UNRESOLVED:
+            if status in _UNRESOLVED or stuck:
                 self.judged.letters.append(letter)
             elif status == SKIPPED:
                 self._skip(letter, code)
             else:
-                self._try(letter)
+                # What stands behind one that still can't be applied waits with it.
+                stuck = not self._try(letter)
         for state in self._states.values():
-            state.incomplete = self._maimed or bool(self.judged.letters)
+            if state is self._ended_before:
+                continue
+            # What is set aside after an end leaves nothing out.
+            set_aside = bool(self.judged.letters) and not state.ended
+            state.incomplete = self._maimed or set_aside
             self.judged.changes.executions[state.execution_id] = state
 
     def _skip(self, letter: SetAside, code: str) -> None:
@@ -136,14 +142,16 @@ class _Mending:
         elif letter.seq == state.seq + 1:
             state.seq = letter.seq
 
-    def _try(self, letter: SetAside) -> None:
+    def _try(self, letter: SetAside) -> bool:
+        """Return whether what was set aside is applied now."""
         if self._maimed and not self._states:
-            return  # Its beginning was skipped: all of it was.
+            return True  # Its beginning was skipped: all of it was.
         self._quarantined.clear()
         self._take(self._records[letter.offset])
         changes = self.judged.changes
-        self.judged.letters += changes.set_aside
-        changes.set_aside = []
+        refused, changes.set_aside = changes.set_aside, []
+        self.judged.letters += refused
+        return not refused
 
 
 def mend(

@@ -79,12 +79,12 @@ class PartitionBuild:
     lenient: bool = False
     window: Window | None = None
     max_open: int = MAX_OPEN_EXECUTIONS
+    seen: SeenExecutions = field(default_factory=SeenExecutions)
 
     def __post_init__(self) -> None:
         self.epoch = EpochRule()
         self._states: States = {}
         self._fold = self.make_fold(self.span.partition, self._states, set(), self.epoch)
-        self._seen = SeenExecutions()
         self._spilled = 0
         self._deferred_ids: set[str] = set()
         self._deferred: list[tuple[int, str | None, int | None]] = []
@@ -146,7 +146,7 @@ class PartitionBuild:
             self._defer(heading)
         elif self.window is not None and not (heading.seq == 1 and self.window.holds(heading.time)):
             pass  # It began at another time, so it is not looked at.
-        elif heading.seq == 1 and not self._seen.add(heading.execution_id):
+        elif heading.seq == 1 and not self.seen.add(heading.execution_id):
             self._fold.take(heading)
         else:
             self._defer(heading)
