@@ -45,7 +45,7 @@ async def test_a_log_whose_head_was_removed_is_refused_with_offset_and_remedy(
     await remove_head(filled, 1, 10)
 
     async with unchanged(filled):
-        with pytest.raises(RebuildRefused, match="begins at offset 10: .*0 to 9.*steplog import"):
+        with pytest.raises(RebuildRefused, match=r"begins at offset 10: .*0 to 9.*steplog import"):
             await filled.rebuild()
 
 
@@ -110,7 +110,7 @@ async def test_a_role_that_may_not_replace_tables_is_told_which_may(
     )
     filled.url, admin_url = logins.url("tracker"), filled.url
 
-    with pytest.raises(StoreRefused, match="lacks .*CREATE on the database.*steplog_owner"):
+    with pytest.raises(StoreRefused, match=r"lacks .*CREATE on the database.*steplog_owner"):
         await filled.rebuild()
     filled.url = admin_url
 
@@ -126,7 +126,10 @@ async def test_a_role_that_may_not_replace_tables_is_told_which_may(
 def test_a_command_line_that_means_nothing_is_one_sentence(
     arguments: tuple[str, ...], told: str
 ) -> None:
-    servers = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}
+    servers = {
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "DATABASE_URL": "postgresql://x@127.0.0.1:1/x",
+    }
 
     ended = steplog("rebuild", *arguments, env=servers)
 

@@ -13,6 +13,7 @@ from tracker_service.projections.changes import Changes
 from tracker_service.projections.state import ExecutionState, Visit, restored
 from tracker_service.store.columns import Table
 from tracker_service.store.letters import letter_row
+from tracker_service.store.migrations import check_projection_version
 from tracker_service.store.port import Advance, Loaded, Position
 from tracker_service.store.postgres import pruning
 from tracker_service.store.postgres import statements as sql
@@ -87,8 +88,14 @@ class PostgresStore:
             pool.terminate()
 
     async def positions(self, topic: str, partitions: list[int]) -> dict[int, Position]:
-        """Return positions, making those that are missing, so that an advance finds its row."""
+        """Return positions, making those that are missing, so that an advance finds its row.
+
+        Raises:
+            StoreRefused: a rebuild put rows of another projection version in place meanwhile.
+        """
         with store_errors():
+            version = await self.pool.fetchval("SELECT projection_version FROM read_model")
+            check_projection_version(version)
             await self.pool.execute(
                 "INSERT INTO projection_positions (topic, partition) "
                 "SELECT $1, unnest($2::integer[]) ON CONFLICT DO NOTHING",
