@@ -65,9 +65,9 @@ class Services:
         """Start a tracker worker."""
         return self._start(name, ("-m", "tracker_service", "worker"), {})
 
-    def start_api(self, port: int, name: str = "api") -> Child:
+    def start_api(self, port: int, name: str = "api", **environment: str) -> Child:
         """Start the tracker's API."""
-        own = {"STEPLOG_API_PORT": str(port)}
+        own = {"STEPLOG_API_PORT": str(port), **environment}
         return self._start(name, ("-m", "tracker_service", "api"), own)
 
     def wait_ready(self, name: str = "executor") -> None:

@@ -6,6 +6,8 @@ import pytest
 from tests.rebuild.world import World
 from tracker_service.rebuild.course import drop_old
 from tracker_service.rebuild.errors import RebuildRefused
+from tracker_service.rebuild.order import Unwatched
+from tracker_service.store.postgres.reading import PostgresReadModel
 from tracker_service.store.postgres.shadow.ledger import take_lock
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
@@ -93,3 +95,31 @@ async def test_two_rebuilds_at_once_are_one_too_many(filled: World) -> None:
     with pytest.raises(RebuildRefused, match="Another rebuild"):
         await filled.rebuild()
     await other.close()
+
+
+class BreaksOff(Unwatched):
+    """A watcher that breaks a rebuild off where it begins to compare."""
+
+    def stage(self, name: str) -> None:
+        """Break off."""
+        if name == "comparing":
+            raise ConnectionError("broken off")
+
+
+async def test_how_far_a_rebuild_has_come_can_be_asked_while_it_is_under_way(
+    filled: World,
+) -> None:
+    model = PostgresReadModel(filled.url)
+    await model.open()
+    before = await model.rebuild()
+    with pytest.raises(ConnectionError, match="broken off"):
+        await filled.rebuild(BreaksOff())
+    meanwhile = await model.rebuild()
+    await filled.rebuild()
+    afterwards = await model.rebuild()
+    await model.close()
+
+    assert (before, afterwards) == (None, None)
+    assert meanwhile is not None
+    assert meanwhile["partitions_copied"] == meanwhile["partitions"] == 4
+    assert meanwhile["events_copied"] == meanwhile["events"] == sum(filled.ends.values())

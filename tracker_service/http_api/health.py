@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tracker_service.freshness import Freshness
 from tracker_service.http_api import shapes
@@ -95,6 +95,28 @@ async def get_drift(asked: Asked) -> Response:
     """Return what the tracker's own check of rows against the log has found."""
     found = await asked.parts.model.drift(asked.parts.topic)
     return asked.answer({"drift": record(asdict(found))})
+
+
+class RebuildShape(BaseModel):
+    """How far a rebuild has come; what it copied is not shown until it swaps."""
+
+    stage: str = Field(description="copying, indexing, mending or following.")
+    partitions: int
+    partitions_copied: int
+    events: int
+    events_copied: int
+
+
+class RebuildAnswer(shapes.Answer):
+    """The rebuild under way or broken off, null where there is none."""
+
+    rebuild: RebuildShape | None
+
+
+@router.get("/api/rebuild", responses=shapes.answers(RebuildAnswer))
+async def get_rebuild(asked: Asked) -> Response:
+    """Return how far a rebuild has come, if one is under way or was broken off."""
+    return asked.answer({"rebuild": await asked.parts.model.rebuild()})
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

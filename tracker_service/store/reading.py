@@ -140,6 +140,9 @@ class ReadModel(Protocol):
     async def pruned_before(self) -> datetime | None:
         """Return the time before which ended executions may have been pruned, None if never."""
 
+    async def rebuild(self) -> Row | None:
+        """Return how far a rebuild has come, None where none is under way or can be seen."""
+
     async def dead_letter_count(self) -> int:
         """Return how many poison records are unresolved."""
 

@@ -268,6 +268,10 @@ class SqlReadModel(ABC):
         rows = await self._fetch(DRIFT_SQL, topic)
         return Drift(**rows[0])
 
+    async def rebuild(self) -> Row | None:
+        """Return None: only rows in PostgreSQL are rebuilt beside the live ones."""
+        return None
+
     async def _statistics(self, rows: Sequence[Row], window: Window, limit: int) -> Statistics:
         counted = await self._ask(statistics_sql.looked_at(window, limit))
         found = int(counted[0]["found"])

@@ -9,6 +9,7 @@ from fastapi import Request
 # What says who asks; anything else of the page's request is the page's own business.
 _CARRIED: Final = ("authorization", "cookie", "host")
 _URL: Final = "http://page"
+_ACTING: Final = frozenset({"operator", "admin"})
 
 Parameter = str | int | Sequence[str] | None
 
@@ -27,6 +28,7 @@ class Api:
 
     def __init__(self, request: Request) -> None:
         carried = {name: request.headers[name] for name in _CARRIED if name in request.headers}
+        carried["accept-encoding"] = "identity"  # Nothing travels, so nothing is worth packing.
         self._http = httpx.AsyncClient(
             transport=httpx.ASGITransport(request.app), base_url=_URL, headers=carried
         )
@@ -38,6 +40,10 @@ class Api:
             ApiProblem: it is a problem.
         """
         return await self.ask(path, {k: v for k, v in parameters.items() if v not in (None, "")})
+
+    async def may_act(self) -> bool:
+        """Return whether who asks may send commands."""
+        return (await self.get("/api/session"))["role"] in _ACTING
 
     async def ask(self, path: str, parameters: Mapping[str, Any]) -> Any:
         """Return an answer's body, for parameters whose names are no identifiers."""

@@ -34,6 +34,7 @@ async def history_page(request: Request, api: Api, execution_id: str) -> dict[st
         "waits": told["waits"],
         "layout": lay_out(told["graph"]),
         "timeline": timeline(told["timeline"], _until(told)),
+        "may_act": stood is None and await api.may_act(),
         "relatives": await api.get(f"{base}/relatives"),
     }
 

@@ -31,6 +31,7 @@ async def list_page(request: Request, api: Api) -> dict[str, Any]:
     return {
         "title": "Executions",
         "items": listed["items"],
+        "may_act": "as_of" not in asked and await api.may_act(),
         "freshness": listed["freshness"],
         "counts": counted,
         "statuses": [status.value for status in ExecutionStatus],

@@ -1,7 +1,9 @@
 """The pages: each asks the API and draws what it answers; problems are pages too."""
 
 import re
+from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -100,7 +102,10 @@ async def health(request: Request) -> Response:
         "partitions": told["partitions"],
         "freshness": told["freshness"],
         "letters": letters["items"],
-        "care": {},
+        "care": {
+            "drift": (await api.get("/api/drift"))["drift"],
+            "rebuild": (await api.get("/api/rebuild"))["rebuild"],
+        },
     }
     return page(request, "health.html", found)
 
@@ -121,6 +126,11 @@ async def list_by_another_name() -> Response:
 async def show_problem(request: Request, problem: Exception) -> Response:
     """Show a person what the API refused, in its own words."""
     assert isinstance(problem, ApiProblem)
-    found = {"title": "Not found" if problem.status == 404 else "This can't be shown",
-             "problem": problem, "freshness": None}  # fmt: skip
+    if problem.status == HTTPStatus.UNAUTHORIZED and "fragment" not in request.query_params:
+        query = f"?{request.url.query}" if request.url.query else ""
+        wanted = quote(request.url.path + query, safe="")
+        return RedirectResponse(f"/sign-in?next={wanted}", HTTPStatus.SEE_OTHER)
+    missing = problem.status == HTTPStatus.NOT_FOUND
+    title = "Not found" if missing else "This can't be shown"
+    found = {"title": title, "problem": problem, "freshness": None}
     return page(request, "problem.html", found, problem.status)

@@ -58,4 +58,4 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     yield page
     page.context.close()
-    assert [error for error in errors if "404" not in error] == []
+    assert [error for error in errors if "Failed to load resource" not in error] == []

@@ -15,6 +15,7 @@ from tracker_service.store.postgres.connecting import Pool, open_pool
 from tracker_service.store.postgres.faults import store_errors
 from tracker_service.store.postgres.letters import PostgresDeadLetters
 from tracker_service.store.postgres.migrating import check
+from tracker_service.store.postgres.shadow.schema import SHADOW_SCHEMA
 from tracker_service.store.questions import Row
 from tracker_service.store.sql_reading import SqlReadModel
 
@@ -22,6 +23,21 @@ _FRESHNESS = """
 SELECT partition, next_offset, end_offset, last_event_at, observed_at, caught_up_at,
     generation, now() AS now
 FROM projection_positions WHERE topic = $1 ORDER BY partition
+"""
+
+
+_LEDGER_TABLES = 2
+# Whoever only reads may have no right to the tables a rebuild works on: then none is seen.
+_SEES_REBUILD = """
+SELECT count(*) FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
+WHERE n.nspname = $1 AND c.relname IN ('rebuild_ledger', 'rebuild_targets')
+    AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+"""
+_REBUILD = """
+SELECT l.stage, count(*) AS partitions, count(*) FILTER (WHERE t.built) AS partitions_copied,
+    sum(t.end_offset - t.begin_offset)::bigint AS events,
+    coalesce(sum(t.end_offset - t.begin_offset) FILTER (WHERE t.built), 0)::bigint AS events_copied
+FROM "{schema}".rebuild_ledger l, "{schema}".rebuild_targets t GROUP BY l.stage
 """
 
 
@@ -69,6 +85,14 @@ class PostgresReadModel(SqlReadModel):
             return Freshness(await self._now(), ())
         at = rows[0]["now"]
         return Freshness(at, [PartitionFreshness(*list(row.values())[:-1]) for row in rows])
+
+    async def rebuild(self) -> Row | None:
+        """Return how far a rebuild has come, None where none is under way or broken off."""
+        seen = await self._fetch(_SEES_REBUILD, SHADOW_SCHEMA)
+        if seen[0]["count"] < _LEDGER_TABLES:
+            return None
+        rows = await self._fetch(_REBUILD.format(schema=SHADOW_SCHEMA))
+        return dict(rows[0]) if rows else None
 
     async def dead_letters(self, *, unresolved: bool, limit: int) -> Sequence[Letter]:
         """Return dead letters without their bytes, oldest first."""
