@@ -78,6 +78,8 @@ def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Workpl
         slots=ExecutionSlots(settings.max_executions_in_flight),
         clock=SystemClock(),
         services=load_services(settings.services),
+        max_waiting_commands=settings.max_waiting_commands,
+        park_over=timedelta(seconds=settings.park_timers_over_s),
         dedupe_window=timedelta(hours=settings.dedupe_window_h),
         dedupe_max_ids=settings.dedupe_max_ids,
         set_aside=source.set_aside,

@@ -14,7 +14,7 @@ saves a task per step; otherwise each runs in a task of its own.
 import asyncio
 import random
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from contracts import events as ev
@@ -32,6 +32,7 @@ from executor_service.ports import Clock, Randomness, Recorder
 from executor_service.progress import Progress
 from executor_service.registry import ServiceRegistry
 from executor_service.step_tasks import StepTasks
+from executor_service.timers import only_waits, waits_longer
 from executor_service.wakeup import Wakeup
 
 __all__ = ["Execution", "Outcome"]
@@ -51,17 +52,17 @@ class Execution:
         *,
         clock: Clock,
         services: ServiceRegistry | None = None,
-        park_when_waiting: bool = False,
+        park_over: timedelta | None = None,
         randomness: Randomness = random.random,
         on_event: Callable[[ev.Event], None] | None = None,
         on_heartbeat: Heartbeat | None = None,
         claim_check: ClaimCheck | None = None,
     ) -> None:
-        """`recorder` is None where nobody keeps the events. With `park_when_waiting`, `start` and
-        `go_on` return when only waits for people are left; `go_on` continues after a `resume`."""
+        """`recorder` is None where nobody keeps the events. With `park_over`, `start` and `go_on`
+        return when only waits are left: for people, or for a time that far off."""
         self.execution_id = execution_id
         self._clock = clock
-        self._park_when_waiting = park_when_waiting
+        self._park_over = park_over
         self._outbox = Outbox(recorder, on_event)
         self._progress = Progress(initial(blueprint, execution_id), self._outbox, clock)
         self._attempts = Attempts(
@@ -158,16 +159,14 @@ class Execution:
 
     @property
     def waiting_only(self) -> bool:
-        """Whether it can only go on when a person answers or a wait expires."""
-        visits = self.state.visits.values()
-        return (
-            bool(visits)
-            and not self._answers
-            and not self._progress.launches
-            and not self._tasks.has_results
-            and self._cancel is None
-            and all(visit.status == "waiting" for visit in visits)
-        )
+        """Whether it can only go on when a person answers or its next time comes."""
+        busy = self._progress.launches or self._tasks.has_results or self._cancel is not None
+        return not (busy or self._answers) and only_waits(self.state)
+
+    def _waits_longer(self, than: timedelta) -> bool:
+        if not self.waiting_only:
+            return False
+        return waits_longer(self.state, self.next_due, self._clock.now(), than)
 
     @property
     def next_due(self) -> datetime | None:
@@ -202,7 +201,7 @@ class Execution:
                         await asyncio.sleep(0)
                     continue
                 self._launch_all()
-                if self._park_when_waiting and self.waiting_only:
+                if self._park_over is not None and self._waits_longer(self._park_over):
                     break
                 await self._something_happens()
                 self._take_results()

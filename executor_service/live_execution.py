@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -22,6 +23,8 @@ from executor_service.recording import ExecutionRecorder
 from executor_service.recovery import Fact, RecoveredExecution
 from executor_service.workplace import Workplace
 
+Work = Callable[[], Coroutine[Any, Any, Outcome]]
+
 _log = structlog.get_logger(__name__)
 
 
@@ -37,6 +40,11 @@ class LiveExecution:
     when_settled: WhenSettled = field(default_factory=list)
     # Called instead where not even its beginning could be recorded.
     when_refused: Callable[[SteplogError], None] | None = None
+
+    def rests(self, now: datetime) -> bool:
+        """Return whether nothing is to be done before a person answers or its next time comes."""
+        due = self.execution.next_due
+        return self.execution.waiting_only and (due is None or due > now)
 
 
 class LiveMaker:
@@ -71,7 +79,7 @@ class LiveMaker:
             recorder,
             clock=self._workplace.clock,
             services=self._workplace.services,
-            park_when_waiting=True,
+            park_over=self._workplace.park_over,
             claim_check=claim_check,
         )
         return LiveExecution(execution_id, command_id, execution, recorder)
@@ -115,10 +123,10 @@ def _folded(blueprint: Blueprint, unfinished: RecoveredExecution) -> State:
     return state
 
 
-async def ended(live: LiveExecution, work: Coroutine[Any, Any, Outcome]) -> bool:
+async def ended(live: LiveExecution, work: Work) -> bool:
     """Run an execution and return whether it has ended; a fault ends it on the record."""
     try:
-        return (await work).ended
+        return (await work()).ended
     except RecordingLost:
         raise
     except SteplogError as error:  # A value that can't be recorded or had: make it visible.

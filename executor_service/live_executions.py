@@ -1,10 +1,9 @@
 """The executions of one partition: those that run in this process, and those set down."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import structlog
 
@@ -20,6 +19,7 @@ from executor_service.limits import LimitsHeld
 from executor_service.live_execution import (
     LiveExecution,
     LiveMaker,
+    Work,
     ended,
     key_of,
     snapshot_of,
@@ -109,7 +109,8 @@ class LiveExecutions:
         """Start a new execution; its first events are recorded before any step runs."""
         live = self._keep(self._maker.new(execution_id, started.command_id, blueprint), started)
         cause = started.command_id
-        self._run(live, live.execution.start(started, cause=cause, not_before=not_before))
+        start = partial(live.execution.start, started, cause=cause, not_before=not_before)
+        self._run(live, start)
         return live
 
     async def begin_from(
@@ -158,7 +159,7 @@ class LiveExecutions:
     def go_on(self, live: LiveExecution) -> None:
         """Run an execution on that was only waiting; one that runs notices by itself."""
         if live.task is None:
-            self._run(live, live.execution.go_on())
+            self._run(live, live.execution.go_on)
 
     @property
     def in_memory(self) -> Collection[LiveExecution]:
@@ -203,7 +204,7 @@ class LiveExecutions:
         live = self._revive(unfinished, folded=False)
         if live is not None:
             live.when_settled += when_settled
-            self._run(live, _raising(error))
+            self._run(live, partial(_raising, error))
 
     def _revive(
         self,
@@ -223,17 +224,19 @@ class LiveExecutions:
         self._limits.count(started, live.execution_id)
         return live
 
-    def _run(self, live: LiveExecution, work: Coroutine[Any, Any, Outcome]) -> None:
+    def _run(self, live: LiveExecution, work: Work) -> None:
         self._workplace.slots.take()
         live.task = asyncio.create_task(self._see_through(live, work))
+        # Not at the end of the task: one cancelled before its first step never gets there.
+        live.task.add_done_callback(lambda _: self._workplace.slots.release())
 
-    async def _see_through(self, live: LiveExecution, work: Coroutine[Any, Any, Outcome]) -> None:
+    async def _see_through(self, live: LiveExecution, work: Work) -> None:
         try:
             if await ended(live, work):
                 await self._parking.clear(live.execution_id)
                 self._settle(live)
                 self._limits.end(live.execution_id)
-            elif await self._set_down(live) and live.execution.waiting_only:
+            elif await self._set_down(live) and live.rests(self._workplace.clock.now()):
                 self._settle(live)
                 self._limits.park(live.execution_id)
         except HandedOver:
@@ -246,9 +249,8 @@ class LiveExecutions:
             return
         finally:
             live.task = None
-            self._workplace.slots.release()
-        if live.execution_id in self._live and not live.execution.waiting_only:
-            self.go_on(live)  # It was answered or cancelled while it was being set down.
+        if live.execution_id in self._live and not live.rests(self._workplace.clock.now()):
+            self.go_on(live)  # It was answered or came due while it was being set down.
 
     async def _set_down(self, live: LiveExecution) -> bool:
         """Park an execution that only waits; False when its history is too long for that."""

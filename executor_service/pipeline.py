@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from contracts.payload import JsonObject, JsonValue
@@ -152,7 +153,7 @@ class Pipeline:
             recorder_of(tracker, execution_id),
             clock=self._clock,
             services=self.services,
-            park_when_waiting=True,
+            park_over=timedelta.max,  # For people alone: a caller waits for times.
             on_event=result.take,
         )
 

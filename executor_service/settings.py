@@ -14,6 +14,7 @@ from contracts.topics import (
     Topics,
     topics_for,
 )
+from executor_service.admission import MAX_WAITING_COMMANDS
 from executor_service.seen_ids import DEFAULT_MAX_IDS
 
 
@@ -46,6 +47,10 @@ class ExecutorSettings(BaseSettings):
     max_executions_in_flight: int = Field(default=1_000, ge=1, le=100_000)
     session_timeout_ms: int = Field(default=10_000, ge=1_000, le=300_000)
     commit_interval_s: float = Field(default=1.0, gt=0, le=60)
+    # Commands that each partition looks ahead, for priorities and limits.
+    max_waiting_commands: int = Field(default=MAX_WAITING_COMMANDS, ge=1, le=100_000)
+    # Executions that wait for a time further off than this leave memory until then.
+    park_timers_over_s: float = Field(default=60.0, ge=1, le=86_400)
     # How long a repeat of a command is known for one; ids kept for each partition at most.
     dedupe_window_h: float = Field(default=24.0, gt=0, le=MAX_DEDUPE_WINDOW_H)
     dedupe_max_ids: int = Field(default=DEFAULT_MAX_IDS, ge=1_000, le=100_000_000)

@@ -1,7 +1,7 @@
 """When something happens to an execution by itself: a due start, another try, an expired wait."""
 
 import heapq
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from executor_service.engine.state import State, Visit
 
@@ -44,3 +44,19 @@ def due_time(visit: Visit) -> datetime | None:
     if visit.status in ("scheduled", "retrying"):
         return visit.due_at
     return visit.expires_at if visit.status == "waiting" else None
+
+
+def only_waits(state: State) -> bool:
+    """Return whether nothing runs: every open visit waits for a person or for a time."""
+    visits = state.visits.values()
+    return bool(visits) and all(visit.status in _WAITS for visit in visits)
+
+
+def waits_longer(state: State, due: datetime | None, now: datetime, than: timedelta) -> bool:
+    """Return whether a state that only waits will do so for people, or until long after `now`."""
+    if all(visit.status == "waiting" for visit in state.visits.values()):
+        return True
+    return due is not None and due - now > than
+
+
+_WAITS = frozenset({"waiting", "scheduled", "retrying"})

@@ -14,6 +14,8 @@ from executor_service.registry import ServiceRegistry
 from executor_service.seen_ids import DEFAULT_MAX_IDS, DEFAULT_WINDOW
 from executor_service.slots import ExecutionSlots
 
+PARK_OVER = timedelta(seconds=60)
+
 
 @dataclass(slots=True)
 class Workplace:
@@ -29,6 +31,8 @@ class Workplace:
     payloads: Payloads = field(default_factory=Payloads)
     max_waiting_commands: int = MAX_WAITING_COMMANDS  # Of each partition.
     admission: Admission = field(init=False)
+    # An execution whose next time is further off than this is set down until then.
+    park_over: timedelta = PARK_OVER
     dedupe_window: timedelta = DEFAULT_WINDOW
     dedupe_max_ids: int = DEFAULT_MAX_IDS  # Of each partition.
 

@@ -169,7 +169,7 @@ class Recorded:
         self.clock = clock or ManualClock()
         self.log = KeptEvents()
         self.execution = Execution(
-            blueprint, "e-1", self.log, clock=self.clock, park_when_waiting=park,
+            blueprint, "e-1", self.log, clock=self.clock, park_over=timedelta.max if park else None,
             randomness=lambda: 0.0,
         )  # fmt: skip
 

@@ -58,7 +58,7 @@ async def test_a_command_ends_the_wait_for_it(
     file: EmbeddedFile, source: EmbeddedCommandSource
 ) -> None:
     source.resume([0])
-    polling = asyncio.create_task(source.poll(10, LONG_MS))
+    polling = asyncio.create_task(source.poll({0: 10}, LONG_MS))
     await asyncio.sleep(0)
 
     await send(file, b"run")
@@ -73,7 +73,7 @@ async def test_commands_come_in_order_in_portions(
     await send(file, b"a", b"b", b"c")
     source.resume([0])
 
-    first, second = await source.poll(2, LONG_MS), await source.poll(2, LONG_MS)
+    first, second = await source.poll({0: 2}, LONG_MS), await source.poll({0: 2}, LONG_MS)
 
     assert [one.value for one in first[0]] == [b"a", b"b"]
     assert [one.value for one in second[0]] == [b"c"]
@@ -84,8 +84,8 @@ async def test_nothing_comes_while_paused_and_all_of_it_once_resumed(
 ) -> None:
     await send(file, b"a")
     source.pause([0])
-    assert await source.poll(10, 0) == {}
-    polling = asyncio.create_task(source.poll(10, LONG_MS))
+    assert await source.poll({0: 10}, 0) == {}
+    polling = asyncio.create_task(source.poll({0: 10}, LONG_MS))
     await asyncio.sleep(0)
 
     source.resume([0])
@@ -98,11 +98,11 @@ async def test_seeking_back_brings_commands_again(
 ) -> None:
     await send(file, b"a", b"b")
     source.resume([0])
-    await source.poll(10, LONG_MS)
+    await source.poll({0: 10}, LONG_MS)
 
     source.seek(0, 1)
 
-    assert [one.offset for one in (await source.poll(10, LONG_MS))[0]] == [1]
+    assert [one.offset for one in (await source.poll({0: 10}, LONG_MS))[0]] == [1]
 
 
 async def test_a_command_nobody_can_read_is_kept_with_the_reason(
