@@ -8,7 +8,7 @@ LOCKED_EXTRAS := --extra local --extra parquet --extra examples --extra test --e
 DEMO_DATA := .steplog/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-page bench-recovery bench-tracker chaos screenshots mutation lock clean
+.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-page bench-recovery bench-tracker chaos screenshots mutation lock clean bench-api
 
 help:  ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-15s%s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ bench-embedded: $(STAMP)  ## Embedded mode against the pair: executions a second
 
 screenshots: $(STAMP)  ## Pictures of every page into docs/screenshots; needs a Chromium.
 	$(BIN)/python -m tests.tracker.web.screenshots
+
+bench-api: $(STAMP)  ## The read API over a million executions while the tracker writes: p99 by question.
+	$(BIN)/python -m tests.benchmarks.api
 
 mutation:  ## Mutants of the engine that no rule's test kills. Long; makes an environment of its own.
 	$(PYTHON) -m venv .venv-mutation

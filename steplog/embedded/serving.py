@@ -18,12 +18,11 @@ from steplog.errors import ServerNotStarted
 from steplog.local.interrupts import STOP_SIGNALS
 from tracker_service.http_api.app import make_app
 from tracker_service.http_api.parts import Protection
-from tracker_service.http_api.server import ApiServer, protection_of
+from tracker_service.http_api.server import ApiServer, listen, protection_of
 from tracker_service.payload_reader import make_reader
 from tracker_service.settings import read_settings
 
 API_STOP_TIMEOUT_S = 5
-BACKLOG_CONNECTIONS = 512
 
 
 class _Api(ApiServer):
@@ -110,7 +109,7 @@ async def _until_stopped(node: Node, stopping: asyncio.Event) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=BACKLOG_CONNECTIONS)
+        return listen(host, port)
     except OSError as error:
         raise ServerNotStarted(
             f"The API can't listen on {host}:{port} ({error.strerror}); choose another port with "

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -11,7 +10,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from tracker_service.http_api.server import ApiServer
+from tracker_service.http_api.server import ApiServer, listen
 
 PATIENCE_S = 20.0
 
@@ -28,7 +27,7 @@ class _Server(ApiServer):
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[str]:
     """Yield the URL at which the app answers."""
-    listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    listening = listen("127.0.0.1", 0)
     config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
     server = _Server(config)
     task = asyncio.create_task(server.serve([listening]))

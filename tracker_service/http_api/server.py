@@ -1,9 +1,9 @@
 """The API as a process."""
 
-import asyncio
 import socket
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from tracker_service.access.policy import policy_of
@@ -41,7 +41,7 @@ def serve(settings: Settings) -> None:
         PortTaken: another process has the port.
         StoreRefused: the read model is not there or does not fit this code.
     """
-    asyncio.run(_serve(settings))
+    uvloop.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
@@ -75,9 +75,19 @@ def protection_of(settings: Settings) -> Protection:
     return Protection(policy_of(settings), settings.api_rate_per_s, settings.api_max_streams)
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket to serve on; raises `OSError` where the address can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=BACKLOG_CONNECTIONS)
+    # Else each answer waits 40 ms for the client's acknowledgement: asyncio sets this only on
+    # sockets that name their protocol, and those accepted here take it over from this one.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=BACKLOG_CONNECTIONS)
+        return listen(host, port)
     except OSError as error:
         raise PortTaken(
             f"The API can't listen on {host}:{port}: {error.strerror}. Set STEPLOG_API_PORT to a "
