@@ -12,35 +12,8 @@ import sys
 import typer
 
 from contracts.errors import SteplogError
-from steplog.cli import (
-    cancel,
-    check,
-    dead_letters,
-    diff_projection,
-    down,
-    events,
-    export,
-    fork,
-    import_archives,
-    lag,
-    ls,
-    move,
-    prune,
-    rebuild,
-    replay_definition,
-    resume,
-    retry,
-    run,
-    show,
-    status,
-    token,
-    top,
-    topics,
-    up,
-    verify,
-    watch,
-)
 from steplog.cli.console import print_error
+from steplog.cli.lazy import LazyGroup
 from steplog.errors import ExecutionDidNotComplete
 
 EXIT_REFUSED = 1
@@ -52,39 +25,56 @@ TRACEBACK_VARIABLE = "STEPLOG_TRACEBACK"
 # What the argument parser says for a command line it can't understand.
 _PARSER_USAGE = 2
 
+# Where each command is, in the order people read them. A module is loaded when its command is
+# called, since loading all of them takes longer than most commands do.
+COMMANDS = {
+    "up": "steplog.cli.up:up",
+    "status": "steplog.cli.status:status",
+    "down": "steplog.cli.down:down",
+    "check": "steplog.cli.check:check",
+    "run": "steplog.cli.run:run",
+    "cancel": "steplog.cli.cancel:cancel",
+    "resume": "steplog.cli.resume:resume",
+    "retry": "steplog.cli.retry:retry",
+    "fork": "steplog.cli.fork:fork",
+    "replay-definition": "steplog.cli.replay_definition:replay_definition",
+    "ls": "steplog.cli.ls:ls",
+    "show": "steplog.cli.show:show",
+    "events": "steplog.cli.events:events",
+    "export": "steplog.cli.export:export",
+    "import": "steplog.cli.import_archives:import_files",
+    "watch": "steplog.cli.watch:watch",
+    "top": "steplog.cli.top:top",
+    "lag": "steplog.cli.lag:lag",
+    "move": "steplog.cli.move:move",
+    "prune": "steplog.cli.prune:prune",
+    "rebuild": "steplog.cli.rebuild:rebuild",
+    "verify": "steplog.cli.verify:verify",
+    "diff-projection": "steplog.cli.diff_projection:diff_projection",
+    "token": "steplog.cli.token:app",
+    "dead-letters": "steplog.cli.dead_letters:app",
+    "topics": "steplog.cli.topics:app",
+}
+
+
+class LazyCommands(LazyGroup):
+    """The group of `COMMANDS`."""
+
+    places = COMMANDS
+
+
 app = typer.Typer(
     name="steplog",
-    help="Pipelines whose history is the log.",
+    cls=LazyCommands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("up")(up.up)
-app.command("status")(status.status)
-app.command("down")(down.down)
-app.command("check")(check.check)
-app.command("run")(run.run)
-app.command("cancel")(cancel.cancel)
-app.command("resume")(resume.resume)
-app.command("retry")(retry.retry)
-app.command("fork")(fork.fork)
-app.command("replay-definition")(replay_definition.replay_definition)
-app.command("ls")(ls.ls)
-app.command("show")(show.show)
-app.command("events")(events.events)
-app.command("export")(export.export)
-app.command("import")(import_archives.import_files)
-app.command("watch")(watch.watch)
-app.command("top")(top.top)
-app.command("lag")(lag.lag)
-app.command("move")(move.move)
-app.command("prune")(prune.prune)
-app.command("rebuild")(rebuild.rebuild)
-app.command("verify")(verify.verify)
-app.command("diff-projection")(diff_projection.diff_projection)
-app.add_typer(token.app, name="token")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(topics.app, name="topics")
+
+
+@app.callback(help="Pipelines whose history is the log.")
+def _of_all() -> None:
+    """There are no options that all commands share."""
 
 
 def main() -> None:

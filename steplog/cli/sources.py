@@ -3,14 +3,17 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from steplog.addresses import api_url, find_addresses
-from steplog.client import Steplog
 from steplog.errors import BadInput
 from steplog.read_api import ReadApi
 from steplog.settings import SteplogSettings
-from tracker_service.events_log import EventsLog
-from tracker_service.kafka_events_log import KafkaEventsLog
+
+# What talks to Kafka is loaded by the commands that need it: it takes longer than most of them.
+if TYPE_CHECKING:
+    from steplog.client import Steplog
+    from tracker_service.events_log import EventsLog
 
 
 @asynccontextmanager
@@ -32,7 +35,7 @@ async def open_read(settings: SteplogSettings) -> AsyncIterator[ReadApi]:
 
 
 @asynccontextmanager
-async def open_log(settings: SteplogSettings) -> AsyncIterator[tuple[EventsLog, str]]:
+async def open_log(settings: SteplogSettings) -> AsyncIterator[tuple["EventsLog", str]]:
     """Yield the events of the file of embedded mode, or else of the pair, and their topic."""
     if settings.data_file is not None:
         refuse_missing(settings.data_file)
@@ -42,6 +45,8 @@ async def open_log(settings: SteplogSettings) -> AsyncIterator[tuple[EventsLog, 
         async with EmbeddedReader(settings.data_file) as reader:
             yield EmbeddedHistory(reader), settings.topics.events.name
         return
+    from tracker_service.kafka_events_log import KafkaEventsLog  # noqa: PLC0415
+
     addresses = find_addresses(settings)
     topic = addresses.topics.events.name
     yield KafkaEventsLog(addresses.kafka_bootstrap_servers, topic), topic
@@ -49,12 +54,14 @@ async def open_log(settings: SteplogSettings) -> AsyncIterator[tuple[EventsLog, 
 
 def open_client(
     settings: SteplogSettings, *, runs: bool = True
-) -> AbstractAsyncContextManager[Steplog]:
+) -> AbstractAsyncContextManager["Steplog"]:
     """Return a client to enter; in embedded mode what is in the file runs meanwhile, if `runs`."""
     if settings.data_file is not None:
         from steplog.cli.embedded_run import embedded_client  # noqa: PLC0415
 
         return embedded_client(settings.data_file, settings, runs=runs)
+    from steplog.client import Steplog  # noqa: PLC0415
+
     return Steplog.connect(find_addresses(settings))
 
 

@@ -14,7 +14,6 @@ from steplog.cli.stack_display import StackDisplay, print_addresses
 from steplog.errors import BadInput, ServerNotStarted
 from steplog.local.data_folder import DataFolder
 from steplog.local.interrupts import interrupt_on_stop_signals
-from steplog.local.stack import Stack
 from steplog.local.stack_state import StackState
 from steplog.settings import SteplogSettings
 
@@ -57,6 +56,8 @@ def up(
 
 
 def _run_here(settings: SteplogSettings) -> None:
+    from steplog.local.stack import Stack  # noqa: PLC0415 - embedded mode needs nothing of it
+
     interrupt_on_stop_signals()
     display = StackDisplay()
 

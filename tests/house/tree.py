@@ -1,8 +1,9 @@
 """What the house asks of the tree as a whole: no dead module, nothing of another place."""
 
+import ast
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from tests.house.rules import PACKAGES, ROOT, Source, imports
@@ -14,6 +15,9 @@ _FOREIGN = (
     re.compile(r"(?i)https?://[^\s\"'<>]*(pypi|pythonhosted|artifactory|nexus|/simple\b)"),
     re.compile(r"--(?:(extra-)?index-url|find-links|trusted-host)\b|PIP_" + "INDEX_URL"),
 )
+
+# A module and what is in it, as text: loaded when it is needed.
+_PLACE = re.compile(r"([a-z_]+(?:\.[a-z_]+)+):[a-z_]+")
 
 
 def texts() -> dict[str, str]:
@@ -68,12 +72,21 @@ def dead_modules(product: Sequence[Source], others: Mapping[str, str]) -> list[s
 
 def _imported_by(source: Source) -> set[str]:
     own = module_of(source.path)
-    found = {name for name in imports(source) if name != own}
+    found = {name for name in (*imports(source), *_named_by(source)) if name != own}
     # Importing a module imports the packages it lies in.
     parents = {
         ".".join(name.split(".")[:n]) for name in found for n in range(1, name.count(".") + 1)
     }
     return found | parents
+
+
+def _named_by(source: Source) -> Iterator[str]:
+    """Yield modules of places such as `package.module:name`, which are loaded when needed."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            place = _PLACE.fullmatch(node.value)
+            if place is not None:
+                yield place[1]
 
 
 def _run_as(module: str) -> str:
