@@ -1,5 +1,6 @@
 """The reading side of the read model in PostgreSQL."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
@@ -77,6 +78,7 @@ class PostgresReadModel(SqlReadModel):
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.terminate()
+            await asyncio.sleep(0)  # Sockets are closed by the loop's next round.
 
     async def freshness(self, topic: str) -> Freshness:
         """Return positions, ends and the database's own time, in one round trip."""
