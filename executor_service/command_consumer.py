@@ -72,6 +72,7 @@ class CommandConsumer:
             if time.monotonic() >= next_commit and self._decided.is_set():
                 for owner in self._owners.values():
                     owner.save_ids_if_due()
+                    owner.shorten_tail()
                 await self._commit(self._owners)
                 self._show_ready()
                 next_commit = time.monotonic() + self._commit_interval_s

@@ -153,15 +153,15 @@ class Execution:
         return self._inline is not None or bool(self._tasks)
 
     @property
-    def ended(self) -> bool:
-        """Whether the execution's own end is decided."""
-        return self.state.ended
+    def settled(self) -> bool:
+        """Whether all that was asked of it and all that came of its steps is given to the log."""
+        pending = self._answers or self._progress.launches or self._tasks.has_results
+        return not (pending or self._outbox.waiting or self._cancel is not None)
 
     @property
     def waiting_only(self) -> bool:
         """Whether it can only go on when a person answers or its next time comes."""
-        busy = self._progress.launches or self._tasks.has_results or self._cancel is not None
-        return not (busy or self._answers) and only_waits(self.state)
+        return self.settled and only_waits(self.state)
 
     def _waits_longer(self, than: timedelta) -> bool:
         if not self.waiting_only:

@@ -18,6 +18,7 @@ from executor_service.engine.state import State, evolve, initial
 from executor_service.errors import DefinitionRefused, RecordingLost
 from executor_service.execution import Execution
 from executor_service.outcome import Outcome
+from executor_service.parking import Parking
 from executor_service.partition_writer import PartitionWriter
 from executor_service.recording import ExecutionRecorder
 from executor_service.recovery import Fact, RecoveredExecution
@@ -40,6 +41,14 @@ class LiveExecution:
     when_settled: WhenSettled = field(default_factory=list)
     # Called instead where not even its beginning could be recorded.
     when_refused: Callable[[SteplogError], None] | None = None
+    since: int = 0  # Its events that no snapshot has stand at this events offset or after it.
+    gone: bool = False  # It has ended, or is parked, or never was.
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it has begun and everything of it so far is in the log."""
+        recorder = self.recorder
+        return recorder.seq > 0 and not recorder.under_way and self.execution.settled
 
     def rests(self, now: datetime) -> bool:
         """Return whether nothing is to be done before a person answers or its next time comes."""
@@ -143,7 +152,7 @@ async def ended(live: LiveExecution, work: Work) -> bool:
     return True
 
 
-def snapshot_of(live: LiveExecution, facts: Sequence[Fact]) -> ParkedExecution:
+def _snapshot_of(live: LiveExecution, facts: Sequence[Fact]) -> ParkedExecution:
     """Return everything needed to go on with an execution later."""
     return ParkedExecution(
         execution_id=live.execution_id,
@@ -153,7 +162,19 @@ def snapshot_of(live: LiveExecution, facts: Sequence[Fact]) -> ParkedExecution:
     )
 
 
-def key_of(facts: Sequence[Fact]) -> str | None:
+async def set_down(live: LiveExecution, parking: Parking, wake_at: datetime | None) -> bool:
+    """Write a snapshot of an execution; False when its history is too long for that.
+
+    Raises:
+        RecordingLost: another executor owns the partition.
+    """
+    facts = live.recorder.facts
+    if facts is None:
+        return False
+    return await parking.park(_snapshot_of(live, facts), wake_at, _key_of(facts))
+
+
+def _key_of(facts: Sequence[Fact]) -> str | None:
     """Return the concurrency key an execution began with."""
     started = facts[0].event
     return started.concurrency_key if isinstance(started, ExecutionStarted) else None

@@ -21,8 +21,7 @@ from executor_service.live_execution import (
     LiveMaker,
     Work,
     ended,
-    key_of,
-    snapshot_of,
+    set_down,
 )
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.outcome import Outcome
@@ -153,7 +152,8 @@ class LiveExecutions:
         for snapshot in self._parking.parked.values():
             if snapshot.concurrency_key is not None:
                 self._limits.count_parked(snapshot.execution_id, snapshot.concurrency_key)
-            if snapshot.wake_at is not None and snapshot.execution_id not in self._live:
+            # One with events in the tail goes on from those, or has ended, or is held.
+            if snapshot.wake_at is not None and snapshot.execution_id not in recovered.executions:
                 self._alarms.set(snapshot.execution_id, snapshot.wake_at)
 
     def go_on(self, live: LiveExecution) -> None:
@@ -222,6 +222,7 @@ class LiveExecutions:
     def _keep(self, live: LiveExecution, started: ExecutionStarted) -> LiveExecution:
         self._live[live.execution_id] = live
         self._limits.count(started, live.execution_id)
+        live.since = self._mark.held(live.execution_id, self._writer.next_offset)
         return live
 
     def _run(self, live: LiveExecution, work: Work) -> None:
@@ -254,12 +255,10 @@ class LiveExecutions:
 
     async def _set_down(self, live: LiveExecution) -> bool:
         """Park an execution that only waits; False when its history is too long for that."""
-        wake_at, facts = live.execution.next_due, live.recorder.facts
+        wake_at = live.execution.next_due
         if wake_at is not None:
             self._alarms.set(live.execution_id, wake_at)
-        if facts is None:
-            return False
-        return await self._parking.park(snapshot_of(live, facts), wake_at, key_of(facts))
+        return await set_down(live, self._parking, wake_at)
 
     def _settle(self, live: LiveExecution) -> None:
         """It has ended or is parked: nothing of it needs to stay here."""
@@ -275,6 +274,7 @@ class LiveExecutions:
             live.when_refused(error)
 
     def _forget(self, live: LiveExecution) -> None:
+        live.gone = True
         del self._live[live.execution_id]
         self._mark.let_go(live.execution_id)
 

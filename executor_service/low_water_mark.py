@@ -96,6 +96,14 @@ class LowWaterMark:
         """Keep the mark at or below `floor` while a parked execution is taken up again."""
         self._holds.setdefault(execution_id, floor)
 
+    def held(self, execution_id: str, otherwise: int) -> int:
+        """Return where an execution keeps the mark, or `otherwise` if it does not."""
+        return self._holds.get(execution_id, otherwise)
+
+    def move(self, execution_id: str, floor: int) -> None:
+        """Keep the mark at or below `floor` from now on: a snapshot has what comes before."""
+        self._holds[execution_id] = floor
+
     def let_go(self, execution_id: str) -> None:
         """End a hold, if there is one: the execution has ended or is parked again."""
         self._holds.pop(execution_id, None)

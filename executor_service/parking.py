@@ -112,19 +112,19 @@ class Parking:
             headers.append((WAKE_AT_HEADER, format_time(wake_at).encode()))
         if concurrency_key is not None:
             headers.append((CONCURRENCY_KEY_HEADER, concurrency_key.encode()))
-        await self._writer.append([Record(execution.execution_id.encode(), value, headers)])
+        # Known before it is in the log: should the execution end meanwhile, it is cleared after it.
         self.parked[execution.execution_id] = Snapshot(
             execution.execution_id, execution.seq, wake_at, value, concurrency_key
         )
+        await self._writer.append([Record(execution.execution_id.encode(), value, headers)])
         return True
 
     async def clear(self, execution_id: str) -> None:
         """Forget a snapshot whose execution has ended."""
-        if execution_id not in self.parked:
-            return
-        headers = self._headers(execution_id, UNPARKED_TYPE, self.parked[execution_id].seq)
-        await self._writer.append([Record(execution_id.encode(), None, headers)])
-        del self.parked[execution_id]
+        snapshot = self.parked.pop(execution_id, None)
+        if snapshot is not None:
+            headers = self._headers(execution_id, UNPARKED_TYPE, snapshot.seq)
+            await self._writer.append([Record(execution_id.encode(), None, headers)])
 
     def _headers(self, execution_id: str, record_type: str, seq: int) -> Headers:
         key = execution_id.encode()

@@ -7,6 +7,7 @@ Losing the log's consent is final for an owner: its executions are dropped where
 recording nothing, and whoever holds the newest claim goes on from what is recorded.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -20,6 +21,7 @@ from executor_service.event_log import EventLog
 from executor_service.handing_over import come_to_rest, drain
 from executor_service.histories import Histories
 from executor_service.live_executions import LiveExecutions
+from executor_service.long_running import LongRunning
 from executor_service.lookups import Lookups
 from executor_service.low_water_mark import LowWaterMark, ResumePoint
 from executor_service.parking import ParkedFold, Parking, Snapshot
@@ -59,6 +61,8 @@ class PartitionOwner:
         self._seen: SeenIds | None = None
         self._saving: SeenSaving | None = None
         self._desk: CommandDesk | None = None
+        self._long_running: LongRunning | None = None
+        self._shortening: asyncio.Task[None] | None = None
 
     @property
     def live(self) -> bool:
@@ -86,14 +90,16 @@ class PartitionOwner:
         self._writer = PartitionWriter(self._events, self.partition, epoch)
         self._parked_writer = PartitionWriter(self._parked, self.partition, parked_epoch)
         self._mark = LowWaterMark(point, recovered.commands_until)
+        parking = Parking(self._parked_writer, self._workplace, parked)
         self._executions = LiveExecutions(
             self.partition,
             self._workplace,
             self._writer,
             self._mark,
-            Parking(self._parked_writer, self._workplace, parked),
+            parking,
             self._lose,
         )
+        self._long_running = LongRunning(self._writer, self._mark, parking, self._workplace.clock)
         self._executions.adopt(recovered)
         try:
             # After that, so that what was running goes on while ids are being read.
@@ -175,6 +181,20 @@ class PartitionOwner:
         if self._saving is not None and self.live:
             await self._saving.save()
 
+    def shorten_tail(self) -> None:
+        """Begin to set down what runs for long, unless that is under way; call it now and then."""
+        if self._long_running is not None and self.live and self._shortening is None:
+            self._shortening = asyncio.create_task(self._shorten(self._long_running))
+
+    async def _shorten(self, long_running: LongRunning) -> None:
+        assert self._executions is not None
+        try:
+            await long_running.set_down(self._executions.in_memory)
+        except RecordingLost as error:
+            self._lose(str(error))
+        finally:
+            self._shortening = None
+
     async def drain(self, grace_s: float) -> None:
         """Let running steps finish for a while and start nothing new; `release` follows."""
         if self._executions is not None and self._writer is not None:
@@ -201,6 +221,8 @@ class PartitionOwner:
             desk.close()
         if self._saving is not None:
             await self._saving.stop()
+        if self._shortening is not None:
+            self._shortening.cancel()
         for writer in (self._writer, self._parked_writer):
             if writer is not None:
                 writer.give_up("This executor gave the partition up.")

@@ -58,6 +58,7 @@ class ExecutionRecorder:
         self._groups: list[tuple[Sequence[Event], datetime]] | None = []
         self._newest = facts[-1].time if facts else None
         self._draining = False
+        self.under_way = False  # Events are given and not acknowledged; for good after a failure.
         self._command_offsets: dict[str, int] = {}
 
     def expect(self, command_id: str, command_offset: int) -> None:
@@ -87,6 +88,7 @@ class ExecutionRecorder:
             HandedOver: the process is stopping; the facts are recorded, the next start is not.
             RecordingLost: another executor owns the partition.
         """
+        self.under_way = True
         if self._writer.starts.held:
             events = await self._held_back(events, cause)
         kept = _facts_first(events) if self._draining else events
@@ -94,6 +96,7 @@ class ExecutionRecorder:
             await self._append(kept, cause)
         if len(kept) < len(events):
             raise HandedOver("This executor is stopping; another one goes on with the execution.")
+        self.under_way = False
 
     async def _held_back(self, events: Sequence[Event], cause: str | None) -> Sequence[Event]:
         """Record what has happened; return the rest once it may be recorded.

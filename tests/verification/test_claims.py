@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 from contracts.envelope import NO_SEQ, RecordedEvent
 from contracts.epoch import EpochRule
 from contracts.events import StepStarted
+from executor_service import long_running
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.partition_writer import PartitionWriter
 from executor_service.seen_ids import SeenIds
@@ -45,6 +46,12 @@ SEARCH = settings(
 )
 # A planted bug has only to be found, not to be made small.
 HUNT = settings(SEARCH, max_examples=2_000, phases=[Phase.generate])
+
+
+@pytest.fixture(autouse=True)
+def everything_runs_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an owner set down whatever runs, however short the tail is."""
+    monkeypatch.setattr(long_running, "MAX_BEHIND_EVENTS", 0)
 
 
 class ClaimMachine(RuleBasedStateMachine):
@@ -138,6 +145,15 @@ class ClaimMachine(RuleBasedStateMachine):
     def pause(self, number: int) -> None:
         """The group asks an executor to come to rest."""
         self.go(self.world.pause(number % self.executors))
+
+    @rule(number=st.integers(0, 2))
+    def set_down(self, number: int) -> None:
+        """An owner sets down what runs for long: here everything is long."""
+
+        async def shorten() -> None:
+            self.world.shorten(number % self.executors)
+
+        self.go(shorten())
 
     @rule(number=st.integers(0, 2))
     def notice(self, number: int) -> None:
