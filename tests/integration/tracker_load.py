@@ -70,13 +70,15 @@ async def prepared(services: Services) -> Load:
     return Load(services)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> float:
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str, poll_s: float = POLL_S
+) -> float:
     """Wait for a condition; return the seconds it took."""
     began_s = time.monotonic()
     while not await condition():
         if time.monotonic() - began_s > WAIT_TIMEOUT_S:
             raise AssertionError(f"not within {WAIT_TIMEOUT_S} s: {what}")
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(poll_s)
     return time.monotonic() - began_s
 
 
