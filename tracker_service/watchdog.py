@@ -50,10 +50,14 @@ class Watchdog:
 
     def stalled(self, now_s: float) -> str | None:
         """Return a sentence if the worker should end, else None."""
-        if now_s - self._alive_s > self.stall_timeout_s:
+        return self.still(self.stall_timeout_s, now_s)
+
+    def still(self, longest_s: float, now_s: float) -> str | None:
+        """Return a sentence if something that should move did not for so long, else None."""
+        if now_s - self._alive_s > longest_s:
             return f"The event loop has not run for {now_s - self._alive_s:.0f} s."
         for partition, since_s in list(self._moved_s.items()):
-            if now_s - since_s > self.stall_timeout_s:
+            if now_s - since_s > longest_s:
                 return (
                     f"Partition {partition} has {self.gap(partition)} events to apply and did not "
                     f"move for {now_s - since_s:.0f} s."

@@ -44,6 +44,8 @@ COMMIT_INTERVAL_S = 5.0
 # looks again only when its view of the topics is this old (Faust's own: 5 min).
 METADATA_MAX_AGE_MS = 5_000
 WATCH_INTERVAL_S = 1.0
+# Without progress for so long while events wait, a worker says that it is not ready.
+UNREADY_AFTER_S = 10.0
 GC_THRESHOLDS = (100_000, 50, 50)
 
 EXIT_TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a new process begins where this one stopped.
@@ -143,9 +145,16 @@ class LiveTracker:
                 settings.tracker_metrics_port,
                 self.projector.applied,
                 self.watchdog,
+                self.unready,
             )
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         self._worker.execute_from_commandline()
+
+    def unready(self) -> str | None:
+        """Return why rows do not get fresher at the moment, None while they do."""
+        if trouble := self._pacing.trouble:
+            return f"The read model is away: {trouble}"
+        return self.watchdog.still(UNREADY_AFTER_S, time.monotonic())
 
     def _declare(self) -> None:
         app = self._app

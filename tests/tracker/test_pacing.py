@@ -59,3 +59,17 @@ async def test_rejected_rows_are_not_tried_again() -> None:
     with pytest.raises(RowsRejected):
         await Pacing(lambda: False, Sleeper()).persist(rejected, "write")
     assert calls == [1]
+
+
+async def test_trouble_is_told_from_the_first_failure_to_the_first_success() -> None:
+    told: list[str | None] = []
+
+    async def sleep(_seconds: float) -> None:
+        told.append(pacing.trouble)
+
+    pacing = Pacing(lambda: False, sleep)
+
+    await pacing.persist(Database(away=2).call, "write")
+
+    assert told == ["away", "away"]
+    assert pacing.trouble is None
