@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.tracker.histories import History, Log, LogEntry
-from tracker_service.pacing import Pacing
+from tracker_service.pacing import Pacing, StoppedWaiting
 from tracker_service.projector import Projector
 from tracker_service.store.postgres.store import PostgresStore
 
@@ -125,3 +125,26 @@ async def test_what_each_event_changes_is_in_no_index(store: PostgresStore) -> N
     assert {"execution_id", "started_at", "status", "ended_offset"} < indexed
     assert not indexed & {"seq", "log_offset", "total_steps", "completed_steps", "failed_steps"}
     assert not indexed & {"current_step", "incomplete", "attempt", "retry_count", "interaction_id"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE read_model SET projection_version = 77", "made by projection version 77"),
+        ("INSERT INTO schema_migrations VALUES (9999, 'later.sql')", "schema has version 9999"),
+    ],
+)
+async def test_a_worker_at_work_writes_nothing_into_rows_of_another_version(
+    store: PostgresStore, change: str, said: str
+) -> None:
+    """A newer tracker rebuilt or migrated them, which gives positions a new generation."""
+    projector = a_worker(store)
+    first, second = halves(0)
+    await projector.apply(0, first)
+    await store.pool.execute(change)
+    await store.pool.execute("UPDATE projection_positions SET generation = generation + 1")
+
+    with pytest.raises(StoppedWaiting, match=said):
+        await projector.apply(0, second)
+
+    assert await outcome(store) == [("e-0", "running", 1)]

@@ -49,6 +49,19 @@ async def check(pool: Pool) -> None:
         )
 
 
+async def check_versions(pool: Pool) -> None:
+    """Raise `StoreRefused` if schema or rows have become those of another tracker meanwhile.
+
+    Whoever changes either gives every position a new generation, so a worker at work looks here
+    before it writes again.
+    """
+    with store_errors():
+        applied = await pool.fetchval("SELECT max(version) FROM schema_migrations")
+        version = await pool.fetchval("SELECT projection_version FROM read_model")
+    pending("postgres", applied)
+    check_projection_version(version)
+
+
 async def migrate_in(connection: Connection) -> list[str]:
     """Apply what is pending in the caller's transaction, to the first schema on its path."""
     await _check_rights(connection)
@@ -66,6 +79,8 @@ async def migrate_in(connection: Connection) -> list[str]:
             migration.name,
         )
         names.append(migration.name)
+    if names:
+        await connection.execute("UPDATE projection_positions SET generation = generation + 1")
     check_projection_version(await connection.fetchval("SELECT projection_version FROM read_model"))
     await _check_tables(connection)
     return names

@@ -13,7 +13,6 @@ from tracker_service.projections.changes import Changes
 from tracker_service.projections.state import ExecutionState, Visit, restored
 from tracker_service.store.columns import Table
 from tracker_service.store.letters import letter_row
-from tracker_service.store.migrations import check_projection_version
 from tracker_service.store.port import Advance, Loaded, Position
 from tracker_service.store.postgres import pruning
 from tracker_service.store.postgres import statements as sql
@@ -21,7 +20,7 @@ from tracker_service.store.postgres.connecting import Connection, Pool, open_poo
 from tracker_service.store.postgres.faults import store_errors
 from tracker_service.store.postgres.flushing import Flushes, arrays, claim
 from tracker_service.store.postgres.gathering import Gathering
-from tracker_service.store.postgres.migrating import migrate
+from tracker_service.store.postgres.migrating import check_versions, migrate
 from tracker_service.store.pruning import Place, Pruned
 from tracker_service.store.tables import (
     EXECUTIONS,
@@ -91,11 +90,10 @@ class PostgresStore:
         """Return positions, making those that are missing, so that an advance finds its row.
 
         Raises:
-            StoreRefused: a rebuild put rows of another projection version in place meanwhile.
+            StoreRefused: schema or rows have become those of another tracker meanwhile.
         """
+        await check_versions(self.pool)
         with store_errors():
-            version = await self.pool.fetchval("SELECT projection_version FROM read_model")
-            check_projection_version(version)
             await self.pool.execute(
                 "INSERT INTO projection_positions (topic, partition) "
                 "SELECT $1, unnest($2::integer[]) ON CONFLICT DO NOTHING",
