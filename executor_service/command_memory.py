@@ -19,9 +19,9 @@ class CommandMemory:
     def __init__(self, recovered: RecoveredPartition, seen: SeenIds) -> None:
         self._seen = seen
         self._handled = Remembered[int](recovered.handled_commands)
-        self._begun = Remembered[str | None](
-            {known.execution_id: known.command_id for known in recovered.executions.values()}
-        )
+        begun = {known.execution_id: known.command_id for known in recovered.executions.values()}
+        begun |= {known.execution_id: known.command_id for known in recovered.headless.values()}
+        self._begun = Remembered[str | None](begun)
 
     def handled_at(self, command_id: str) -> int | None:
         """Return the floor of a command handled lately."""
@@ -89,6 +89,12 @@ def ids_in_tail(recovered: RecoveredPartition, start: int) -> list[tuple[int, in
 
 def repeated(sent: SentCommand, found: Found) -> CommandNotApplicable:
     """Return the refusal of a command whose effect is in the log already."""
+    if found.removed:
+        return CommandNotApplicable(
+            "history_removed",
+            f"Events from offset {found.offset} on were removed from the log, and with them what "
+            "became of this command before. Send another one under an id of its own.",
+        )
     if isinstance(sent.command, CancelExecution | ResumeExecution):
         return CommandNotApplicable(
             "duplicate_command",

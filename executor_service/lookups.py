@@ -24,6 +24,7 @@ class Found:
 
     offset: int
     command_offset: int | None
+    removed: bool = False  # There may have been a proof, where retention has removed the events.
 
 
 @dataclass(slots=True, eq=False)
@@ -76,11 +77,13 @@ class Lookups:
             start = questions[0].look_from
             rule = EpochRule(self._seen.epoch_at(start))
             end = await self._log.end_offset(self._partition)
+            first = None if start < end else start
             async for logged in self._log.read(self._partition, start, end):
+                first = logged.offset if first is None else first
                 open_.look_at(logged, rule)
                 if not open_:
                     return
-            open_.give_up()
+            open_.give_up(end if first is None else first)
         except Exception as error:  # Whoever asked refuses its command, with this as the reason.
             open_.fail(error)
 
@@ -126,9 +129,11 @@ class _Open:
             self._settle(self._executions, headers.get("ce_subject", b""), found)
         self._settle(self._commands, headers.get("ce_causationid", b""), found)
 
-    def give_up(self) -> None:
+    def give_up(self, log_begins: int) -> None:
         for question in self._all():
-            question.answer.set_result(None)
+            was_removed = question.look_from < log_begins
+            found = Found(question.look_from, None, removed=True) if was_removed else None
+            question.answer.set_result(found)
 
     def fail(self, error: Exception) -> None:
         for question in self._all():

@@ -23,6 +23,7 @@ from executor_service.histories import Histories
 from executor_service.live_executions import LiveExecutions
 from executor_service.long_running import LongRunning
 from executor_service.lookups import Lookups
+from executor_service.lost_history import end_headless
 from executor_service.low_water_mark import LowWaterMark, ResumePoint
 from executor_service.parking import ParkedFold, Parking, Snapshot
 from executor_service.partition_writer import PartitionWriter
@@ -104,6 +105,7 @@ class PartitionOwner:
         try:
             # After that, so that what was running goes on while ids are being read.
             self._seen = await self._remember(point, recovered)
+            await end_headless(recovered, self._writer, self._workplace, self.partition)
         except BaseException:
             await self.release()
             raise
@@ -239,7 +241,11 @@ class PartitionOwner:
         self, point: ResumePoint, epoch: int, parked: dict[str, Snapshot]
     ) -> RecoveredPartition:
         fold = PartitionFold(point.epoch, parked, keep_ended=False)
+        expected = point.read_from
         async for logged in self._events.read(self.partition, point.read_from, epoch + 1):
+            if logged.offset > max(expected, point.mark):
+                fold.miss(logged.offset)
+            expected = logged.offset + 1
             fold.feed(logged)
         return fold.recovered
 

@@ -67,6 +67,16 @@ class RecoveredExecution:
 
 
 @dataclass(slots=True)
+class Headless:
+    """An execution whose first events were removed from the log: no more is known of it."""
+
+    execution_id: str
+    command_id: str | None
+    seq: int  # Of its last event.
+    ended: bool
+
+
+@dataclass(slots=True)
 class RecoveredPartition:
     """Everything a new owner has to know of its predecessors' work."""
 
@@ -76,6 +86,9 @@ class RecoveredPartition:
     commands_until: int = 0
     claims: list[int] = field(default_factory=list)
     unreadable: int = 0
+    # Where the log begins, if that is behind what had to be read; and whose beginning is missing.
+    removed_until: int | None = None
+    headless: dict[str, Headless] = field(default_factory=dict)
 
     def unfinished(self) -> list[RecoveredExecution]:
         """Return the executions without an end, in the order they began."""
@@ -139,6 +152,10 @@ class PartitionFold:
         opened = {found.execution_id: found.opened() for found in self._found.values()}
         self._recovered.executions = opened
         return self._recovered
+
+    def miss(self, removed_until: int) -> None:
+        """Know that retention removed everything before an offset, needed as it was."""
+        self._recovered.removed_until = removed_until
 
     def has_ended(self, execution_id: str) -> bool:
         """Return whether the end of an execution was fed."""
@@ -221,10 +238,23 @@ class PartitionFold:
         if known is not None:
             return known
         snapshot = self._parked.get(heading.execution_id)
-        if snapshot is None or heading.seq <= snapshot.seq:
+        if snapshot is None:
+            self._note_headless(offset, heading)
+            return None
+        if heading.seq <= snapshot.seq:
             return None
         taken_up = _Found(
             heading.execution_id, heading.correlation_id, offset, snapshot.seq, snapshot
         )
         self._found[heading.execution_id] = taken_up
         return taken_up
+
+    def _note_headless(self, offset: int, heading: Heading) -> None:
+        if self._recovered.removed_until is None:
+            return
+        ended = heading.event_class in _ENDINGS
+        self._recovered.headless[heading.execution_id] = Headless(
+            heading.execution_id, heading.correlation_id, heading.seq, ended
+        )
+        if heading.correlation_id is not None:  # It began the execution, so it has been handled.
+            self._recovered.handled_commands.setdefault(heading.correlation_id, offset)

@@ -32,6 +32,7 @@ class SharedLog:
     partitions: dict[int, list[LoggedRecord]] = field(default_factory=dict)
     flights: list[Flight] = field(default_factory=list)
     reads: list[tuple[int, int]] = field(default_factory=list)
+    removed_until: int = 0  # What retention took from the head of every partition.
 
     def land(self, partition: int, records: Sequence[Record]) -> int:
         """Put records at the end of a partition and return the first one's offset."""
@@ -78,6 +79,7 @@ class FakeEventLog:
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[LoggedRecord]:
         """Yield the range as it stands."""
         self.shared.reads.append((start, end))
+        start = max(start, self.shared.removed_until)
         for logged in self.shared.partitions.get(partition, [])[start:end]:
             yield logged
 

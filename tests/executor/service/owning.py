@@ -143,6 +143,12 @@ class Owning:
         self._feed(len(self.commands) - 1)
         await settle()
 
+    def put(self, command: Command) -> None:
+        """Put a command on the topic and hand it over, without waiting for anything."""
+        sent = SentCommand(f"c{len(self.commands)}", "/test", self.clock.now(), command)
+        self.commands.append(encode_command(sent))
+        self._feed(len(self.commands) - 1)
+
     async def run(self, execution_id: str, *classes: str, **fields: Any) -> None:
         """Send a RunPipeline of a linear definition."""
         definition = linear(*classes)
