@@ -6,17 +6,17 @@ only executions named by records applied since are compared again, under the loc
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from tracker_service.pacing import Pacing, StoppedWaiting
-from tracker_service.projections.headings import read_heading
+from tracker_service.projections.headings import LogRecord, read_heading
 from tracker_service.projector import HoleInLog, Projector
 from tracker_service.rebuild.builder import fold_named
 from tracker_service.rebuild.errors import RebuildRefused
 from tracker_service.rebuild.order import MAX_EXAMPLES, MAX_LISTED, RebuildOrder, Report
-from tracker_service.rebuild.reader import Span, SpanReader
+from tracker_service.rebuild.reader import SpanReader
 from tracker_service.store.errors import StoreUnavailable
 from tracker_service.store.port import Position
 from tracker_service.store.postgres.connecting import Connection, Pool
@@ -67,6 +67,10 @@ class Finish:
                 Pacing(lambda: True),
                 fold_named(self._order.fold),
             )
+            partitions = list(await live_positions(self._guard, self._order.topic))
+            known = await self._store.positions(self._order.topic, partitions)
+            begins = {partition: position.next_offset for partition, position in known.items()}
+            self._tail = self._reader.tail(self._order.topic, begins)
             yield
         finally:
             await self._store.close()
@@ -223,18 +227,14 @@ class Finish:
             await compare.compare_some(self._guard, self._live_schema, self._order.schema, touched)
 
     async def _apply_up_to(self, positions: Mapping[int, Position]) -> int:
-        known = await self._store.positions(self._order.topic, list(positions))
         applied = 0
-        for partition, position in positions.items():
-            begin = known[partition].next_offset
-            span = Span(self._order.topic, partition, begin, position.next_offset)
-            async for run in self._reader.runs(span, RUN_RECORDS):
-                await self._apply(partition, run)
-                applied += len(run)
+        ends = {partition: position.next_offset for partition, position in positions.items()}
+        async for runs in self._tail.runs(ends, RUN_RECORDS):
+            await asyncio.gather(*(self._apply(partition, run) for partition, run in runs.items()))
+            applied += sum(map(len, runs.values()))
         return applied
 
-    async def _apply(self, partition: int, run: object) -> None:
-        records = list(run)  # type: ignore[call-overload]
+    async def _apply(self, partition: int, records: Sequence[LogRecord]) -> None:
         if self._compared:
             names = (read_heading(record).execution_id for record in records)
             self._touched.update(name for name in names if name is not None)

@@ -1,7 +1,7 @@
 """A range of one partition of the log, in runs of records, without a group."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -56,37 +56,62 @@ class SpanReader:
         self._consumer.seek(place, span.begin)
         due, looks = span.begin, 0
         while due < span.end:
-            run = await self._fetch(place, max_records)
+            run = (await _getmany(self._consumer, [place], max_records)).get(place, ())
             looks = 0 if run else looks + 1
             if looks > MAX_EMPTY_LOOKS:
-                raise RebuildRefused(
-                    f"Kafka hands over no records of partition {span.partition} of {span.topic} "
-                    f"from offset {due}; check the broker, then run this again."
-                )
+                raise RebuildRefused(_silent(place, due))
             if not run:
                 continue
             _check_order(span, due, run)
             due = run[-1].offset + 1
             yield run if due <= span.end else [r for r in run if r.offset < span.end]
 
-    async def _fetch(self, place: TopicPartition, max_records: int) -> Sequence[Any]:
-        try:
-            async with asyncio.timeout(STUCK_AFTER_S):
-                fetched = await self._consumer.getmany(
-                    place, timeout_ms=FETCH_WAIT_MS, max_records=max_records
-                )
-        except OffsetOutOfRangeError as error:
-            raise RebuildStopped(
-                f"Records of partition {place.partition} of {place.topic} are not in the log any "
-                "more; put them back from an archive with `steplog import`."
-            ) from error
-        except (KafkaError, TimeoutError) as error:
-            raise RebuildRefused(
-                f"Partition {place.partition} of {place.topic} can't be read: {error!r}; check the "
-                "broker, then run this again."
-            ) from error
-        records: Sequence[Any] = fetched.get(place, ())
-        return records
+    def tail(self, topic: str, begins: Mapping[int, int]) -> "TailReader":
+        """Return a reader that follows all partitions; spans can't be read any more then."""
+        return TailReader(self._consumer, topic, begins)
+
+
+class TailReader:
+    """Follows all partitions at once from where it is begun; fetches ahead of what is asked for."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, topic: str, begins: Mapping[int, int]) -> None:
+        self._consumer = consumer
+        self._places = {partition: TopicPartition(topic, partition) for partition in begins}
+        self._ahead: dict[int, list[LogRecord]] = {partition: [] for partition in begins}
+        self._next = dict(begins)
+        consumer.assign(list(self._places.values()))
+        for partition, begin in begins.items():
+            consumer.seek(self._places[partition], begin)
+
+    async def runs(
+        self, ends: Mapping[int, int], max_records: int
+    ) -> AsyncIterator[Mapping[int, Sequence[LogRecord]]]:
+        """Yield the next records of each partition before its end, until all are there.
+
+        Raises:
+            RebuildRefused: the broker does not hand them over.
+        """
+        looks = 0
+        while due := [p for p, end in ends.items() if self._next[p] < end]:
+            fetched = await _getmany(
+                self._consumer, [self._places[p] for p in due if not self._ahead[p]], max_records
+            )
+            for place, records in fetched.items():
+                self._ahead[place.partition] += records
+            runs = {p: run for p in due if (run := self._taken(p, ends[p]))}
+            looks = 0 if runs else looks + 1
+            if looks > MAX_EMPTY_LOOKS:
+                raise RebuildRefused(_silent(self._places[due[0]], self._next[due[0]]))
+            if runs:
+                yield runs
+
+    def _taken(self, partition: int, end: int) -> Sequence[LogRecord]:
+        ahead = self._ahead[partition]
+        count = sum(record.offset < end for record in ahead)
+        run, self._ahead[partition] = ahead[:count], ahead[count:]
+        if run:
+            self._next[partition] = run[-1].offset + 1
+        return run
 
 
 class SpanLog(KafkaEventsLog):
@@ -114,6 +139,35 @@ async def span_reader(bootstrap_servers: str) -> AsyncIterator[SpanReader]:
     """Yield a reader; raises `LogRefused` if no broker answers."""
     async with log_consumer(bootstrap_servers, fetch_bytes=FETCH_BYTES) as consumer:
         yield SpanReader(consumer)
+
+
+async def _getmany(
+    consumer: AIOKafkaConsumer, places: Sequence[TopicPartition], max_records: int
+) -> Mapping[TopicPartition, Sequence[Any]]:
+    if not places:
+        return {}
+    try:
+        async with asyncio.timeout(STUCK_AFTER_S):
+            fetched: Mapping[TopicPartition, Sequence[Any]] = await consumer.getmany(
+                *places, timeout_ms=FETCH_WAIT_MS, max_records=max_records
+            )
+            return fetched
+    except OffsetOutOfRangeError as error:
+        raise RebuildStopped(
+            f"Records of {places[0].topic} are not in the log any more; put them back from an "
+            "archive with `steplog import`."
+        ) from error
+    except (KafkaError, TimeoutError) as error:
+        raise RebuildRefused(
+            f"{places[0].topic} can't be read: {error!r}; check the broker, then run this again."
+        ) from error
+
+
+def _silent(place: TopicPartition, due: int) -> str:
+    return (
+        f"Kafka hands over no records of partition {place.partition} of {place.topic} from offset "
+        f"{due}; check the broker, then run this again."
+    )
 
 
 def _check_order(span: Span, due: int, run: Sequence[LogRecord]) -> None:
