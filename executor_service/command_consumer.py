@@ -1,8 +1,8 @@
 """The executor's main loop: take commands for the partitions it owns, commit what is done with.
 
 Partitions stay with their owner object through a rebalance that gives them back: only the log can
-take them away. Commands are taken only while slots are free, so what waits stays in Kafka, and
-polling goes on meanwhile, so long steps never cost the membership.
+take them away. Each partition is asked for as many commands as it has room for; the rest stays in
+Kafka, and polling goes on meanwhile, so long steps never cost the membership.
 """
 
 import asyncio

@@ -182,6 +182,7 @@ class LiveExecutions:
         # Its command may never come again (it was parked, or it came here from an archive), and
         # then nothing else keeps the mark below its events.
         self._mark.hold(unfinished.execution_id, unfinished.first_offset)
+        self._limits.count(unfinished.started, unfinished.execution_id)
         if refers(unfinished):
             self._arrivals.begin(unfinished)
             return

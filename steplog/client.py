@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+from contracts.partitioning import new_execution_id_beside
 from contracts.payload import JsonValue
 from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord, StepRecord
 from steplog import asking
@@ -66,11 +67,15 @@ class Steplog:
     ) -> Submitted:
         """Ask for an execution of a definition, or of one the executor knows by name.
 
-        It is in the log when this returns, and will be run; `result` waits for its end.
+        It is in the log when this returns, and will be run; `result` waits for its end. An id of
+        your own must lie in the partition of the concurrency key, if you give both.
 
         Raises:
             BadInput: an argument has no form the command can take.
         """
+        if concurrency_key is not None and execution_id is None:
+            partitions = await self._commands.partitions()
+            execution_id = new_execution_id_beside(concurrency_key, partitions)
         given = {
             "execution_id": execution_id,
             "parameters": parameters,

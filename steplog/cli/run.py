@@ -32,6 +32,13 @@ def run(
     execution_id: Annotated[
         str | None, typer.Option("--id", help="Id of the execution; the same id runs once.")
     ] = None,
+    priority: Annotated[
+        int, typer.Option("--priority", help="Higher begins first among those that wait.")
+    ] = 0,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", help="Executions of one key run one after the other, anywhere."),
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", "-w", help="Wait for its end; exits with 2 if it failed.")
     ] = False,
@@ -49,19 +56,20 @@ def run(
     given = value_of(input)
     settings = settings_with(data_dir, embedded=embedded, data=data)
     place = open_client(settings, runs=wait)
-    asyncio.run(_run(place, asked, given, execution_id, wait, as_json))
+    told = {"execution_id": execution_id, "priority": priority, "concurrency_key": key}
+    asyncio.run(_run(place, asked, given, told, wait, as_json))
 
 
 async def _run(
     place: AbstractAsyncContextManager[Steplog],
     pipeline: str | Mapping[str, Any],
     given: Any,
-    execution_id: str | None,
+    told: Mapping[str, Any],
     wait: bool,
     as_json: bool,
 ) -> None:
     async with place as steplog:
-        submitted = await steplog.run(pipeline, given, execution_id=execution_id)
+        submitted = await steplog.run(pipeline, given, **told)
         if not wait:
             _tell_submitted(submitted, as_json)
             return

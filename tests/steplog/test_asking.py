@@ -47,6 +47,16 @@ async def test_a_run_says_all_that_a_command_can(client: Steplog, commands: Fake
     ]  # fmt: skip
 
 
+async def test_a_run_with_a_key_gets_an_id_in_the_partition_of_the_key(
+    client: Steplog, commands: FakeCommands
+) -> None:
+    """Only there does one owner see all executions of the key."""
+    await client.run("weather", concurrency_key="seattle")
+
+    id_given = commands.sent[0].execution_id
+    assert partition_of(id_given, PARTITIONS) == partition_of("seattle", PARTITIONS)
+
+
 async def test_a_cancel_and_an_answer_name_the_execution(
     client: Steplog, commands: FakeCommands
 ) -> None:

@@ -147,5 +147,8 @@ async def begin(submission: Submission, given: RunRequest) -> Response:
     """Send the command that begins an execution; also for the paths of old dashboards."""
     command_id = submission.command_id("run")
     execution_id = given.execution_id or execution_id_for(command_id)
+    if given.concurrency_key is not None and given.execution_id is None:
+        partitions = await submission.sink.partitions()
+        execution_id = execution_id_beside(given.concurrency_key, command_id, partitions)
     command = submission.made(RunPipeline, **{**given.model_dump(), "execution_id": execution_id})
     return await submission.answered(command, command_id)
