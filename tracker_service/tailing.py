@@ -5,7 +5,7 @@ has no counterpart, because there is one log, one partition and one process.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -66,10 +66,12 @@ class TailingTracker:
             tasks.create_task(self._follow())
             tasks.create_task(self._heartbeat())
 
-    async def catch_up(self) -> None:
+    async def catch_up(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Apply everything the log holds now, and note that nothing is behind."""
         while self.next_offset < self._tail.end():
             await self._apply_next()
+            if progress is not None:
+                progress(self.next_offset, self._tail.end())
         await self._observe()
 
     def stop(self) -> None:

@@ -1,16 +1,19 @@
 """`steplog rebuild`: the rows made again from the log and put in place while all goes on."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from steplog.cli.archive_display import archive_progress
 from steplog.cli.console import out, print_json
 from steplog.cli.history_report import checked_json, print_checked, print_report, report_json
-from steplog.cli.options import AsJson, DataDir
+from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.rebuild_display import watched
 from steplog.cli.rewriting import MaxDisk, MaxPause, Processes, bytes_of, rebuild_order
 from steplog.cli.since import moment_before_now
+from steplog.cli.sources import refuse_missing
 from steplog.errors import BadInput
 from tracker_service.rebuild.course import drop_old
 from tracker_service.rebuild.order import DEFAULT_MAX_PAUSE_S, RebuildOrder
@@ -53,9 +56,20 @@ def rebuild(
     processes: Processes = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
+    embedded: EmbeddedMode = False,
+    data: DataFile = None,
 ) -> None:
-    """Make all rows again from the log, compare them, and swap them in while all goes on."""
+    """Make all rows again from the log, compare them, and swap them in while all goes on.
+
+    The rows of an embedded file are made again in place, while nothing else has the file open.
+    """
     windowed = since is not None or until is not None
+    file = settings_with(data_dir, embedded=embedded, data=data).data_file
+    if file is not None:
+        if into is not None or execution or windowed or remove_old or dry_run:
+            raise BadInput("Of an embedded file all rows are made again; give no other option.")
+        _rebuild_file(file, as_json=as_json)
+        return
     _check_together(into is not None, bool(execution), windowed, remove_old)
     order = rebuild_order(
         data_dir,
@@ -79,6 +93,18 @@ def rebuild(
             print_json(report_json(report))
         else:
             print_report(report)
+
+
+def _rebuild_file(file: Path, *, as_json: bool) -> None:
+    from steplog.embedded.rebuilding import rebuild_rows  # noqa: PLC0415 - slow to import
+
+    refuse_missing(file)
+    with archive_progress("Rebuilding") as progress:
+        events = asyncio.run(rebuild_rows(file, progress))
+    if as_json:
+        print_json({"events": events})
+    else:
+        out.print(f"The rows are made again from {events} events.")
 
 
 def _check_together(*given: bool) -> None:

@@ -40,8 +40,8 @@ def rebuild_order(
     database_url = find_database_url(settings_with(data_dir))
     if not database_url.startswith(("postgres://", "postgresql://")):
         raise BadInput(
-            "Only rows in PostgreSQL are rebuilt beside the live ones; of an embedded steplog "
-            "remove the rows' file, and they are made again from its log at the next start."
+            "Only rows in PostgreSQL are rebuilt beside the live ones; name an embedded steplog's "
+            "file with --data, and its rows are made again in place."
         )
     addresses = find_addresses(settings_with(data_dir))
     if into is not None:

@@ -163,8 +163,9 @@ def test_a_file_that_is_something_else_is_named(file: Path, command: tuple[str, 
 def test_a_disk_that_fills_up_ends_the_command_with_the_remedy(file: Path) -> None:
     """The limit on a file's size is met as a full disk would be: in the middle of a write."""
     path = definition_file(file.parent, "Greet")
-    limited = f"ulimit -f 300; exec {sys.executable} -m steplog.cli.main run {path} --data={file}"
-    given = json.dumps({"name": "x" * 400_000})
+    assert run(file, "Greet", "--wait").exit_code == 0
+    limited = f"ulimit -f 50; exec {sys.executable} -m steplog.cli.main run {path} --data={file}"
+    given = json.dumps({"name": "x" * 60_000})
 
     done = subprocess.run(
         ["bash", "-c", f"{limited} --wait -i @{_input(file, given)}"],
