@@ -8,3 +8,82 @@ LOCKED_EXTRAS := --extra local --extra parquet --extra examples --extra test --e
 DEMO_DATA := .steplog/demo
 
 .DEFAULT_GOAL := help
+.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-page bench-rebuild bench-recovery bench-tracker bench-tracker-soak chaos screenshots mutation lock clean bench-api
+
+help:  ## Say what there is.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-15s%s\n", $$1, $$2}'
+
+venv: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "Making $(VENV) from requirements.lock; this takes a minute, once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --editable . >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## Start everything here, run the weather example, show it, stop. KEEP=1 leaves it running.
+	@KEEP="$(KEEP)" sh examples/seattle_weather/demo.sh $(BIN)/steplog $(DEMO_DATA)
+
+test: lint  ## Every check and every test, on a real Kafka and a real PostgreSQL.
+	$(BIN)/pytest
+
+lint: $(STAMP)  ## Style, types, layers.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m contracts.publish --check
+
+format: $(STAMP)  ## Put the code into the house's form.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## The pair: executions a second, latency, CPU by process.
+	$(BIN)/python -m tests.benchmarks.pair
+
+chaos: $(STAMP)  ## Kill and freeze processes while executions run; then judge every one.
+	$(BIN)/python -m tests.e2e.chaos
+
+bench-page: $(STAMP)  ## The page in a browser: first paint, bytes.
+	$(BIN)/python -m tests.benchmarks.page
+
+bench-recovery: $(STAMP)  ## From kill -9 to everything going on, flat in history; the executor's memory.
+	$(BIN)/python -m tests.benchmarks.recovery
+
+bench-engine: $(STAMP)  ## The engine alone: steps a second, fan-out.
+	$(BIN)/python -m tests.benchmarks.engine
+
+bench-tracker: $(STAMP)  ## The tracker alone: events a second, lag, CPU by part.
+	$(BIN)/python -m tests.benchmarks.tracker
+
+bench-tracker-soak: $(STAMP)  ## The tracker's memory over ten million events.
+	$(BIN)/python -m tests.benchmarks.tracker_soak
+
+bench-rebuild: $(STAMP)  ## A rebuild against a bare COPY of the same rows, and beside a live tracker.
+	$(BIN)/python -m tests.benchmarks.rebuild
+
+bench-embedded: $(STAMP)  ## Embedded mode against the pair: executions a second, latency, start-up.
+	$(BIN)/python -m tests.benchmarks.embedded
+
+screenshots: $(STAMP)  ## Pictures of every page into docs/screenshots; needs a Chromium.
+	$(BIN)/python -m tests.tracker.web.screenshots
+
+bench-api: $(STAMP)  ## The read API over a million executions while the tracker writes: p99 by question.
+	$(BIN)/python -m tests.benchmarks.api
+
+mutation:  ## Mutants of the engine that no rule's test kills. Long; makes an environment of its own.
+	$(PYTHON) -m venv .venv-mutation
+	.venv-mutation/bin/python -m pip install --quiet --requirement requirements.lock
+	.venv-mutation/bin/python -m pip install --quiet "mutmut>=3.2,<4"
+	.venv-mutation/bin/mutmut run --max-children 2
+	.venv-mutation/bin/mutmut results
+
+lock: $(STAMP)  ## Pin every dependency anew.
+	$(BIN)/pip-compile --quiet --strip-extras $(LOCKED_EXTRAS) --allow-unsafe --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --no-header --upgrade \
+		--output-file requirements.lock pyproject.toml
+
+clean:  ## Remove what was built here.
+	rm -rf $(VENV) .steplog .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

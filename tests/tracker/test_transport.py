@@ -1,0 +1,72 @@
+"""What the transport takes for granted of Faust and of the Kafka client."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+from faust.transport.consumer import Consumer as FaustConsumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+
+from contracts.envelope import Record
+from tests.tracker.histories import History
+from tracker_service.projections.headings import Heading, read_heading
+from tracker_service.transport import Batch, RecordsAsRead, batches
+
+
+def fetched(records: list[Record], kind: type) -> list[Any]:
+    """Return records as the client hands them over, by its own way or by ours."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=0,
+        is_transactional=0,
+        producer_id=-1,
+        producer_epoch=-1,
+        base_sequence=-1,
+        batch_size=1_000_000,
+    )
+    for offset, record in enumerate(records):
+        builder.append(offset, 1_000, record.key, record.value, list(record.headers))
+    batch = MemoryRecords(bytes(builder.build()))
+    partition = TopicPartition("t", 0)
+    return list(kind(partition, batch, [], 0, None, None, True, 0))
+
+
+@pytest.mark.parametrize("name", ["_getmany", "_to_message", "_add_gap", "_new_offset"])
+def test_faust_still_has_what_the_transport_replaces(name: str) -> None:
+    assert callable(getattr(FaustConsumer, name))
+    assert callable(AIOKafkaConsumerThread._commit)
+
+
+def test_records_as_read_say_what_the_clients_copies_say() -> None:
+    records = [*History().whole(steps=2), Record(None, None, [])]
+
+    ours, copies = fetched(records, RecordsAsRead), fetched(records, PartitionRecords)
+
+    names = ("offset", "key", "value", "timestamp", "timestamp_type")
+    for record, copy in zip(ours, copies, strict=True):
+        assert [getattr(record, n) for n in names] == [getattr(copy, n) for n in names]
+        assert tuple(record.headers) == copy.headers
+    assert len(ours) == len(records)
+
+
+def test_headings_are_read_from_records_as_read() -> None:
+    record = fetched(History("e-7").whole(), RecordsAsRead)[0]
+
+    heading = read_heading(record)
+
+    assert isinstance(heading, Heading)
+    assert (heading.execution_id, heading.seq, heading.offset) == ("e-7", 1, 0)
+
+
+def test_a_run_is_cut_into_batches_that_end_at_their_last_record() -> None:
+    run = [SimpleNamespace(offset=offset) for offset in range(10, 15)]
+
+    made = list(batches(3, run, 20, max_records=2))  # type: ignore[arg-type]
+
+    assert [len(batch.records) for batch in made] == [2, 2, 1]
+    assert [batch.offset for batch in made] == [11, 13, 14]
+    assert made[0] == Batch(3, run[:2], 20)  # type: ignore[arg-type]
