@@ -66,7 +66,12 @@ def topics_for(namespace: str = DEFAULT_NAMESPACE, partitions: int = DEFAULT_PAR
             partitions=partitions,
             key="execution_id",
             carries="snapshots of parked executions",
-            config={"cleanup.policy": "compact"},
+            # A new owner reads it whole. Only closed segments are compacted, so they close early.
+            config={
+                "cleanup.policy": "compact",
+                "segment.bytes": str(16 * 1024 * 1024),
+                "min.cleanable.dirty.ratio": "0.1",
+            },
         ),
         seen=Topic(
             name=f"{namespace}.seen",

@@ -12,6 +12,7 @@ import asyncio
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -22,6 +23,7 @@ from steplog.local.choice import choose_kafka, choose_postgres
 from steplog.local.server import start_server
 from tests.benchmarks.cpu import CpuMeter
 from tests.benchmarks.figures import percentile, publish_figures
+from tests.benchmarks.flushed import alone_flushed
 from tests.benchmarks.load import Watcher, a_command, readable_after, send_all
 from tests.services import Services, create_topics
 
@@ -163,7 +165,11 @@ def run(executions: int, alone: int) -> dict[str, float]:
         pids["executor"] = services.start_executor().pid
         pids["tracker"] = services.start_tracker().pid
         services.wait_ready()
-        return uvloop.run(PairBenchmark(services, CpuMeter(pids)).measure(executions, alone))
+        figures = uvloop.run(PairBenchmark(services, CpuMeter(pids)).measure(executions, alone))
+        services.stop_all()
+        flushed = replace(services, namespace="flushed", running={})
+        stack.callback(flushed.stop_all)
+        return figures | uvloop.run(alone_flushed(flushed, alone))
 
 
 def main() -> None:
