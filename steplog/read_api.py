@@ -1,5 +1,6 @@
 """The tracker's HTTP API as typed answers; every question about the past goes here."""
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,11 @@ class ExecutionPage:
     answer: Answer  # As it came, with freshness.
 
 
+def _trusted(url: str) -> ssl.SSLContext | bool:
+    """Load the authorities of the web, which takes a while, only where they are asked."""
+    return True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 class ReadApi:
     """One API; an async context manager by way of its owner, which calls `close`."""
 
@@ -48,6 +54,7 @@ class ReadApi:
             base_url=url,
             timeout=REQUEST_TIMEOUT_S,
             transport=transport,
+            verify=_trusted(url),
             headers={"Authorization": f"Bearer {token}"} if token else None,
             # A proxy of the environment can't reach an API on this machine.
             trust_env=httpx.URL(url).host not in LOOPBACK_NAMES,

@@ -1,42 +1,57 @@
-"""Commands that are loaded when they are called."""
+"""Commands that are loaded when they are called, and listed without that.
+
+In the help of a command, lines that begin with `$ ` are its examples and stand at the end.
+"""
 
 import importlib
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
+
+from steplog.cli.catalogue import PANELS, Entry
+
+_EXAMPLE = "$ "
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands lie in modules of their own: `places` has `module:name` by command.
+    """The commands of the catalogue.
 
-    A name is a function, or a Typer application for a group of commands. The parser's own classes
-    are not public, so they have no types here.
+    The parser's own classes are not public, so they have no types here.
     """
 
-    places: ClassVar[Mapping[str, str]] = {}
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        # What is listed: names, panels and summaries.
+        self.commands = {
+            name: TyperCommand(name=name, help=escape(entry.summary), rich_help_panel=panel)
+            for panel, name, entry in entries()
+        }
 
     def list_commands(self, _context: Any) -> list[str]:
-        """Return the names, in the order they were given."""
-        return list(self.places)
+        """Return the names, in the order of the catalogue."""
+        return list(self.commands)
 
-    def get_command(self, _context: Any, name: str) -> Any:
-        """Load a command; None where there is none of the name."""
-        place = self.places.get(name)
-        return None if place is None else _loaded(name, place)
-
-    @property
-    def commands(self) -> Any:
-        """Every command, loaded: for whoever looks at all of them."""
-        return {name: _loaded(name, place) for name, place in self.places.items()}
-
-    @commands.setter
-    def commands(self, _given: Any) -> None:
-        """The places say it all."""
+    def resolve_command(self, context: Any, arguments: list[str]) -> Any:
+        """Return the name, the command itself, now loaded, and its arguments."""
+        name, listed, rest = super().resolve_command(context, arguments)
+        return name, None if listed is None else loaded(str(name)), rest
 
 
-def _loaded(name: str, place: str) -> Any:
+def entries() -> Iterator[tuple[str, str, Entry]]:
+    """Yield panel, name and entry of each command."""
+    for panel, commands in PANELS.items():
+        for name, entry in commands.items():
+            yield panel, name, entry
+
+
+def loaded(name: str) -> Any:
+    """Return a command of the catalogue for the parser, or None."""
+    place = next((entry.place for _, other, entry in entries() if other == name), None)
+    if place is None:
+        return None
     module, _, attribute = place.partition(":")
     found = getattr(importlib.import_module(module), attribute)
     if not isinstance(found, typer.Typer):
@@ -45,4 +60,16 @@ def _loaded(name: str, place: str) -> Any:
         found = alone
     command = typer.main.get_command(found)
     command.name = name
+    for one in (command, *getattr(command, "commands", {}).values()):
+        one.help, one.epilog = _help_and_examples(one.help or "")
     return command
+
+
+def _help_and_examples(text: str) -> tuple[str, str | None]:
+    lines = text.splitlines()
+    examples = [line for line in lines if line.startswith(_EXAMPLE)]
+    told = "\n".join(line for line in lines if line not in examples).strip()
+    if not examples:
+        return escape(told), None
+    title = "[bold]Example[/]" if len(examples) == 1 else "[bold]Examples[/]"
+    return escape(told), "\n".join([title, *(escape(f"  {line}") for line in examples)])

@@ -8,11 +8,12 @@ understood; 130 interrupted.
 import logging
 import os
 import sys
+from typing import Annotated
 
 import typer
 
 from contracts.errors import SteplogError
-from steplog.cli.console import print_error
+from steplog.cli.console import out, print_error
 from steplog.cli.lazy import LazyGroup
 from steplog.errors import ExecutionDidNotComplete
 
@@ -25,47 +26,19 @@ TRACEBACK_VARIABLE = "STEPLOG_TRACEBACK"
 # What the argument parser says for a command line it can't understand.
 _PARSER_USAGE = 2
 
-# Where each command is, in the order people read them. A module is loaded when its command is
-# called, since loading all of them takes longer than most commands do.
-COMMANDS = {
-    "up": "steplog.cli.up:up",
-    "status": "steplog.cli.status:status",
-    "down": "steplog.cli.down:down",
-    "check": "steplog.cli.check:check",
-    "run": "steplog.cli.run:run",
-    "cancel": "steplog.cli.cancel:cancel",
-    "resume": "steplog.cli.resume:resume",
-    "retry": "steplog.cli.retry:retry",
-    "fork": "steplog.cli.fork:fork",
-    "replay-definition": "steplog.cli.replay_definition:replay_definition",
-    "ls": "steplog.cli.ls:ls",
-    "show": "steplog.cli.show:show",
-    "events": "steplog.cli.events:events",
-    "export": "steplog.cli.export:export",
-    "import": "steplog.cli.import_archives:import_files",
-    "watch": "steplog.cli.watch:watch",
-    "top": "steplog.cli.top:top",
-    "lag": "steplog.cli.lag:lag",
-    "move": "steplog.cli.move:move",
-    "prune": "steplog.cli.prune:prune",
-    "rebuild": "steplog.cli.rebuild:rebuild",
-    "verify": "steplog.cli.verify:verify",
-    "diff-projection": "steplog.cli.diff_projection:diff_projection",
-    "token": "steplog.cli.token:app",
-    "dead-letters": "steplog.cli.dead_letters:app",
-    "topics": "steplog.cli.topics:app",
-}
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        # Loading it takes a while, and nothing else needs it.
+        from importlib.metadata import version  # noqa: PLC0415
 
-class LazyCommands(LazyGroup):
-    """The group of `COMMANDS`."""
-
-    places = COMMANDS
+        out.print(f"steplog {version('steplog')}")
+        raise typer.Exit
 
 
 app = typer.Typer(
     name="steplog",
-    cls=LazyCommands,
+    cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -73,8 +46,13 @@ app = typer.Typer(
 
 
 @app.callback(help="Pipelines whose history is the log.")
-def _of_all() -> None:
-    """There are no options that all commands share."""
+def _of_all(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_tell_version, help="Tell the version."),
+    ] = False,
+) -> None:
+    """What is asked of no command."""
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from contracts.envelope import format_time
 from steplog.cli.since import moment_before_now
 
 AsOf = Annotated[
@@ -19,4 +18,4 @@ AsOf = Annotated[
 
 def as_of_parameter(text: str | None) -> str | None:
     """Return what the API is asked with; raise `BadInput` for what is no time."""
-    return None if text is None else format_time(moment_before_now(text))
+    return None if text is None else moment_before_now(text).isoformat()

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from steplog.cli.lazy import loaded
 from steplog.cli.main import app
 from tests.house.rules import ROOT
 
@@ -130,11 +131,8 @@ def _parse(command: Any, name: str | None, words: list[str], parent: Any) -> Non
 
 def is_command(names: list[str]) -> bool:
     """Whether the command line has this command, or this command of a group."""
-    command: Any = typer.main.get_command(app)
-    for name in names:
-        if not hasattr(command, "commands"):
-            return True  # What follows a command that is no group is its argument.
-        if name not in command.commands:
-            return False
-        command = command.commands[name]
-    return True
+    first, *rest = names
+    command = loaded(first)
+    # What follows a command that is no group is its argument.
+    below = getattr(command, "commands", None)
+    return command is not None and (not rest or below is None or rest[0] in below)

@@ -1,0 +1,125 @@
+"""Every command with where it is and what it does, in the groups people read them in.
+
+A command's module is loaded when it is called: loading all of them takes longer than most commands
+do. So its summary stands here too, word for word as in its help.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: `module:name` of its function, or of a Typer application for a group of them."""
+
+    place: str
+    summary: str
+
+
+PANELS: Final[Mapping[str, Mapping[str, Entry]]] = {
+    "Run pipelines": {
+        "check": Entry(
+            "steplog.cli.check:check",
+            "Check a definition: every problem with its place; exits with 1 if it would be "
+            "refused.",
+        ),
+        "run": Entry("steplog.cli.run:run", "Run a pipeline."),
+        "resume": Entry("steplog.cli.resume:resume", "Answer a step that waits for a person."),
+        "cancel": Entry(
+            "steplog.cli.cancel:cancel",
+            "Stop an execution before its next step; running async steps are cancelled.",
+        ),
+        "retry": Entry(
+            "steplog.cli.retry:retry",
+            "Begin a new execution that goes on where a failed or cancelled one stopped.",
+        ),
+        "fork": Entry(
+            "steplog.cli.fork:fork", "Begin new executions from recorded points of others."
+        ),
+    },
+    "Look at executions": {
+        "ls": Entry(
+            "steplog.cli.ls:ls", "List executions, newest first; with --as-of as they stood then."
+        ),
+        "show": Entry(
+            "steplog.cli.show:show",
+            "Show one execution and the steps it took; with --as-of or --at-seq as it stood then.",
+        ),
+        "watch": Entry(
+            "steplog.cli.watch:watch",
+            "Watch an execution until it has ended; exits with 2 if it failed or was cancelled.",
+        ),
+        "events": Entry(
+            "steplog.cli.events:events",
+            "Show the recorded events of one execution, decoded, in the order of the log.",
+        ),
+        "top": Entry(
+            "steplog.cli.top:top",
+            "Show what runs, how much of it, and how far the read model is behind; Ctrl-C leaves.",
+        ),
+    },
+    "Use the history": {
+        "replay-definition": Entry(
+            "steplog.cli.replay_definition:replay_definition",
+            "Lead recorded executions through a changed definition; exits with 3 if one would "
+            "differ.",
+        ),
+        "rebuild": Entry(
+            "steplog.cli.rebuild:rebuild",
+            "Make all rows again from the log, compare them, and swap them in while all goes on.",
+        ),
+        "verify": Entry(
+            "steplog.cli.verify:verify",
+            "Fold executions again from the log and compare their rows; exits with 1 if any "
+            "differs.",
+        ),
+        "diff-projection": Entry(
+            "steplog.cli.diff_projection:diff_projection",
+            "Fold the whole log with the code installed here and report which live rows would "
+            "change.",
+        ),
+        "export": Entry(
+            "steplog.cli.export:export",
+            "Write recorded events to an archive that `steplog import` can fill a cluster from.",
+        ),
+        "import": Entry(
+            "steplog.cli.import_archives:import_files",
+            "Fill an empty cluster from archives; run again after an interruption, it goes on.",
+        ),
+    },
+    "Keep it running": {
+        "lag": Entry(
+            "steplog.cli.lag:lag",
+            "Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at "
+            "it.",
+        ),
+        "dead-letters": Entry("steplog.cli.dead_letters:app", "Events that could not be applied."),
+        "topics": Entry("steplog.cli.topics:app", "Topics on the broker."),
+        "token": Entry("steplog.cli.token:app", "Tokens for the HTTP API."),
+        "prune": Entry(
+            "steplog.cli.prune:prune",
+            "Remove the rows of executions that ended long ago; `steplog rebuild` brings them "
+            "back.",
+        ),
+    },
+    "On this machine": {
+        "up": Entry(
+            "steplog.cli.up:up",
+            "Start Kafka, PostgreSQL, the executor, the tracker and the API on this machine.",
+        ),
+        "status": Entry(
+            "steplog.cli.status:status",
+            "Show the parts of the local stack; exits with 1 unless all of them run.",
+        ),
+        "down": Entry(
+            "steplog.cli.down:down",
+            "Stop the local stack, in order, and return once nothing of it runs; its data stays.",
+        ),
+        "move": Entry(
+            "steplog.cli.move:move",
+            "Move a file of embedded mode into empty topics of Kafka; what had not ended goes on "
+            "there.",
+        ),
+    },
+}
