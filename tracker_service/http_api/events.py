@@ -1,12 +1,15 @@
 """`GET /api/executions/{id}/events`: the recorded events themselves, from the log."""
 
 import base64
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 from msgspec import Raw
+from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
 
+from contracts.payload import JsonValue
 from tracker_service.event_pages import (
     DEFAULT_PAGE_EVENTS,
     MAX_PAGE_EVENTS,
@@ -16,6 +19,7 @@ from tracker_service.event_pages import (
     page_of_events,
 )
 from tracker_service.events_log import EventsLog, LogUnreachable
+from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import record
 from tracker_service.http_api.asking import Asked
 from tracker_service.http_api.parts import ExecutionIdInPath, Parts
@@ -36,19 +40,40 @@ Cursor = Annotated[
 WithStale = Annotated[bool, Query(description="Also what a former owner appended too late.")]
 
 
-_SHAPES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "`items` with offset, partition, seq, time, epoch, type and data, in the "
-        "order of the log; `next_cursor` while there may be more; `searched`; `freshness`."
-    },
-    404: {"description": "Problem details: no such execution in the rows and in the log."},
-    410: {"description": "Problem details: retention removed its beginning from the log."},
-}
+class EventShape(BaseModel):
+    """One event as recorded; `data` is null and `raw` the text where nobody can read it."""
+
+    offset: int
+    partition: int
+    seq: int
+    time: datetime | None
+    epoch: int | None
+    type: str | None
+    causation_id: str | None
+    data: JsonValue
+
+
+class Searched(BaseModel):
+    """How far a page has looked in the log."""
+
+    partition: int
+    next_offset: int
+    end_offset: int
+    in_rows: bool = Field(description="False: the execution has no row, so it was searched for.")
+
+
+class EventsAnswer(shapes.Answer):
+    """Events in the order of the log; `next_cursor` while there may be more."""
+
+    items: list[EventShape]
+    next_cursor: str | None
+    searched: Searched
+
 
 router = APIRouter(prefix="/api", tags=["events"])
 
 
-@router.get("/executions/{execution_id}/events", responses=_SHAPES)
+@router.get("/executions/{execution_id}/events", responses=shapes.answers(EventsAnswer, 404, 410))
 async def get_events(
     asked: Asked,
     execution_id: ExecutionIdInPath,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from contracts.records import ExecutionStatus
 from tracker_service.http_api.cursors import read_cursor
@@ -31,6 +31,16 @@ Text = Query(max_length=MAX_TEXT_CHARS, pattern=PLAIN_TEXT)
 DurationMs = Query(ge=0, le=MAX_DURATION_MS, allow_inf_nan=False)
 
 
+def _no_number(text: object) -> object:
+    """Refuse what would be taken for seconds since 1970."""
+    if not isinstance(text, str) or "-" not in text[1:]:
+        raise ValueError("a time is written like 2026-05-01T12:00:00Z")
+    return text
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number)]
+
+
 class Order(StrEnum):
     """Which way a list goes."""
 
@@ -39,8 +49,8 @@ class Order(StrEnum):
 
 
 def ranges(
-    started_after: Annotated[AwareDatetime | None, Query(description="At or after.")] = None,
-    started_before: AwareDatetime | None = None,
+    started_after: Annotated[Moment | None, Query(description="At or after.")] = None,
+    started_before: Moment | None = None,
     min_duration_ms: Annotated[float | None, DurationMs] = None,
     max_duration_ms: Annotated[float | None, DurationMs] = None,
 ) -> ExecutionFilter:

@@ -14,8 +14,8 @@ from contracts.payload import JsonObject, JsonValue
 from contracts.records import ExecutionStatus
 from tracker_service.http_api import requests, shapes, submitting
 from tracker_service.http_api.answers import freshness_headers, record
-from tracker_service.http_api.asking import Asked, AskedOfExecution, Question
-from tracker_service.http_api.filters import Text
+from tracker_service.http_api.asking import Asked, Question
+from tracker_service.http_api.filters import PLAIN_TEXT, Text
 from tracker_service.http_api.parts import ExecutionIdInPath
 from tracker_service.http_api.problems import NotFound, Refused
 from tracker_service.http_api.requests import CommandedId, RunRequest
@@ -65,7 +65,7 @@ class AnswerGiven(submitting.Body):
 
 _ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
     202: {"model": JobAccepted, "description": "It is in the log."},
-    **shapes.problems(409, 413),
+    **shapes.problems(400, 409, 413),
 }
 
 
@@ -83,20 +83,21 @@ async def list_jobs(
     return _plain(asked, [_job(row) for row in rows])
 
 
-@router.get(
-    "/execute/{execution_id}", responses={200: {"model": JobWithSteps}, **shapes.problems(404)}
-)
-async def get_job(one: AskedOfExecution) -> Response:
+@router.get("/execute/{job_id}", responses={200: {"model": JobWithSteps}, **shapes.problems(404)})
+async def get_job(asked: Asked, job_id: ExecutionIdInPath) -> Response:
     """Return one execution with its steps in the order they started."""
-    mask = await one.parts.masks.of(one.row["definition_hash"])
-    steps = [record(mask.row(step)) for step in await one.parts.model.steps(one.execution_id)]
-    return _plain(one.asked, {**_job(mask.row(one.row)), "steps": steps})
+    row = await asked.parts.execution(job_id)
+    mask = await asked.parts.masks.of(row["definition_hash"])
+    steps = [record(mask.row(step)) for step in await asked.parts.model.steps(job_id)]
+    return _plain(asked, {**_job(mask.row(row)), "steps": steps})
 
 
-@router.post("/execute/{pipeline_id}", status_code=202, responses=_ACCEPTED)
+@router.post("/execute/{job_id}", status_code=202, responses=_ACCEPTED)
 async def start_job(
     submission: Submitting,
-    pipeline_id: Annotated[str, Path(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")],
+    pipeline_id: Annotated[
+        str, Path(alias="job_id", max_length=200, pattern=PLAIN_TEXT, description="A pipeline's.")
+    ],
     given: JsonObject | None = None,
 ) -> Response:
     """Start an execution; the body is its input, or holds it as `input_data`."""
@@ -106,11 +107,11 @@ async def start_job(
     return _accepted(accepted, "pending")
 
 
-@router.delete("/execute/{execution_id}", status_code=202, responses=_ACCEPTED)
-async def cancel_job(submission: Submitting, execution_id: CommandedId) -> Response:
+@router.delete("/execute/{job_id}", status_code=202, responses=_ACCEPTED)
+async def cancel_job(submission: Submitting, job_id: CommandedId) -> Response:
     """Cancel an execution."""
-    command = submission.made(CancelExecution, execution_id=execution_id)
-    accepted = await submission.answered(command, submission.command_id(f"cancel {execution_id}"))
+    command = submission.made(CancelExecution, execution_id=job_id)
+    accepted = await submission.answered(command, submission.command_id(f"cancel {job_id}"))
     return _accepted(accepted, "cancelling")
 
 
@@ -139,7 +140,7 @@ async def get_question(asked: Asked, interaction_id: ExecutionIdInPath) -> Respo
     status_code=202,
     responses={
         202: {"model": Answered, "description": "The answer is in the log."},
-        **shapes.problems(404, 409, 413),
+        **shapes.problems(400, 404, 409, 413),
     },
 )
 async def respond(

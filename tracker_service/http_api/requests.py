@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Path, Response
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from contracts.commands import (
     MAX_EXECUTION_ID_CHARS,
@@ -17,6 +17,7 @@ from contracts.commands import (
 from contracts.payload import JsonObject, JsonValue
 from tracker_service.command_sink import execution_id_beside, execution_id_for
 from tracker_service.http_api import shapes, submitting
+from tracker_service.http_api.filters import Moment
 from tracker_service.http_api.submitting import Submission, Submitted, Submitting
 
 MAX_NAME_CHARS: Final = 500
@@ -30,7 +31,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "model": Submitted,
         "description": "It is in the log; `Location` shows what comes of it.",
     },
-    **shapes.problems(409, 413),
+    **shapes.problems(400, 409, 413),
 }
 
 router = APIRouter(prefix="/api/executions", tags=["commands"])
@@ -45,8 +46,8 @@ class RunRequest(submitting.Body):
     parameters: JsonObject = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
     execution_id: ExecutionId | None = None
-    not_before: AwareDatetime | None = None
-    priority: int = Field(0, ge=-1_000_000, le=1_000_000)
+    not_before: Moment | None = None
+    priority: int = Field(0, strict=True, ge=-1_000_000, le=1_000_000)
     concurrency_key: Name | None = None
     parent_execution_id: ExecutionId | None = None
 
@@ -78,7 +79,7 @@ class ForkRequest(submitting.Body):
     """Where to begin anew; `input_patch` is a JSON Merge Patch of the origin's input."""
 
     from_step: Name
-    iteration: int = Field(1, ge=1, le=2**31 - 1)
+    iteration: int = Field(1, strict=True, ge=1, le=2**31 - 1)
     input_patch: JsonObject = Field(default_factory=dict)
 
 

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/session", tags=["session"])
 class SignIn(Body):
     """A bearer token."""
 
-    token: str = Field(min_length=1, max_length=MAX_TOKEN_CHARS)
+    token: str = Field(min_length=1, max_length=MAX_TOKEN_CHARS, pattern=r"^[\x21-\x7e]+$")
 
 
 class Session(BaseModel):
@@ -45,7 +45,7 @@ async def get_session(request: Request, parts: PartsOfApp) -> Session:
     return _session(caller, is_open=parts.policy.is_open)
 
 
-@router.post("", responses={200: {"model": Session}, **shapes.problems()})
+@router.post("", responses={200: {"model": Session}, **shapes.problems(400)})
 async def sign_in(
     request: Request, response: Response, parts: PartsOfApp, given: SignIn
 ) -> Session:

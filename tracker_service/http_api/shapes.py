@@ -255,6 +255,7 @@ class RelativesAnswer(Answer):
 
 
 _DESCRIPTIONS: Final = {
+    400: "The body is not JSON.",
     401: "No valid credentials were given.",
     403: "The caller's role does not allow it.",
     404: "It is not in the rows.",

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from contracts.envelope import format_time
 from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import record
 from tracker_service.http_api.asking import Asked
-from tracker_service.http_api.filters import Text
+from tracker_service.http_api.filters import Moment, Text
 from tracker_service.http_api.problems import BadQuestion
 from tracker_service.store.questions import Row, Statistics, Window
 
@@ -95,7 +95,7 @@ class PipelinePage(shapes.Answer):
 
 def window(
     pipeline_id: Annotated[str | None, Text] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Now if left out.")] = None,
+    until: Annotated[Moment | None, Query(description="Now if left out.")] = None,
     window_s: Annotated[int, Query(ge=1, le=MAX_WINDOW_S)] = DEFAULT_WINDOW_S,
     bucket_s: Annotated[
         int | None,

@@ -13,6 +13,7 @@ from tracker_service.store.reading import ReadModel
 
 DEFAULT_WAIT_MS = 5_000
 MAX_WAIT_MS = 30_000
+LONGEST_WAIT_S = MAX_WAIT_MS / 1000
 FIRST_POLL_S = 0.005
 LONGEST_POLL_S = 0.1
 _AT_LEAST = re.compile(r"(\d{1,6}):(\d{1,18})")
@@ -66,7 +67,7 @@ async def wait(model: ReadModel, topic: str, first: Awaited) -> bool | None:
             return False
         return offset is None or (await model.freshness(topic)).applied(*offset)
 
-    return await _until(seen, first.timeout_ms / 1000)
+    return await _until(seen, min(first.timeout_ms / 1000, LONGEST_WAIT_S))
 
 
 def _offset(at_least: str) -> tuple[int, int]:
