@@ -1,7 +1,7 @@
 """Counts of everything, kept for a moment: counting a million rows takes longer than an answer may.
 
-A tally is counted anew at most once a second and in at most a tenth of the time, by one caller for
-all; answers say when it was counted. Statuses of executions that go on are few and counted fresh.
+A tally is counted anew at most once a second and in at most a twentieth of the time, by one caller
+for all; answers say when it was counted. Statuses of executions that go on are counted fresh.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from tracker_service.store.questions import ExecutionFilter
 from tracker_service.store.reading import ReadModel
 
 FRESH_S: Final = 1.0
-SHARE_OF_TIME: Final = 10
+SHARE_OF_TIME: Final = 20
 MAX_TALLIES: Final = 100
 
 

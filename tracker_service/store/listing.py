@@ -39,7 +39,8 @@ class Listing:
         """Return the statement for one row more than the page has."""
         values = Arguments()
         columns = record_sql.EXECUTION_BRIEF if self._wanted.brief else record_sql.EXECUTION
-        walk = self._walk(columns, values)
+        checked = next(self._checks(Arguments()), None) is not None
+        walk = self._walk(columns, values, SCAN_ROWS if checked else self._wanted.limit + 1)
         checks = list(self._checks(values))
         if not checks:
             return f"{walk} {self._order} LIMIT {self._wanted.limit + 1}", values
@@ -54,7 +55,7 @@ class Listing:
         values = Arguments()
         if not list(self._checks(Arguments())):
             return None
-        walk = self._walk(f"{self._column}, execution_id", values)
+        walk = self._walk(f"{self._column}, execution_id", values, SCAN_ROWS)
         return f"{walk} {self._order} LIMIT 1 OFFSET {SCAN_ROWS - 1}", values
 
     def counts(self) -> Statement:
@@ -72,15 +73,23 @@ class Listing:
             )
         return " UNION ALL ".join(parts), values
 
-    def _walk(self, columns: str, values: Arguments) -> str:
-        """Return the rows in question without what has to be checked, not yet ordered."""
+    def _walk(self, columns: str, values: Arguments, rows: int) -> str:
+        """Return the rows in question without what has to be checked, not yet ordered.
+
+        Each status is ordered and bounded by itself: planners merge what comes in order, but don't
+        see by themselves that a merge would do.
+        """
         if self._wanted.sort is not Sort.STARTED_AT:
             return self._select(columns, values, [f"{self._column} IS NOT NULL"])
         if not self._wanted.statuses and self._wanted.pipeline_id is None:
             return self._select(columns, values, ["true"])
         statuses = self._wanted.statuses or STATUSES
+        walks = [self._select(columns, values, [f"status = '{status}'"]) for status in statuses]
+        if len(walks) == 1:
+            return walks[0]
         return " UNION ALL ".join(
-            self._select(columns, values, [f"status = '{status}'"]) for status in statuses
+            f"SELECT * FROM ({walk} {self._order} LIMIT {rows}) AS walk_{number}"  # noqa: S608
+            for number, walk in enumerate(walks)
         )
 
     def _select(self, columns: str, values: Arguments, given: list[str]) -> str:

@@ -13,7 +13,7 @@ Row = dict[str, Any]
 MAX_PAGE_ROWS: Final = 500
 DEFAULT_PAGE_ROWS: Final = 50
 # Filters no index serves (text of an error, metadata, waiting, ...) look at so many rows a page.
-SCAN_ROWS: Final = 20_000
+SCAN_ROWS: Final = 10_000
 # Each status is counted up to here; beyond it the number is a lower bound.
 COUNT_ROWS: Final = 10_000
 # Statistics look at the newest so many ended executions of their window.
