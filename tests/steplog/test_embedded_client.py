@@ -92,8 +92,16 @@ async def test_what_is_not_allowed_is_refused_with_the_executors_sentence(
 
 
 async def test_a_command_larger_than_the_log_takes_is_refused_at_once(steplog: Embedded) -> None:
+    definition = chain("Greet") | {"description": "x" * 1_100_000}
+
     with pytest.raises(BadInput, match="the log takes"):
-        await steplog.run(chain("Greet"), {"name": "x" * 1_100_000})
+        await steplog.run(definition, ADA)
+
+
+async def test_an_input_larger_than_the_log_takes_is_stored_beside_it(steplog: Embedded) -> None:
+    execution = await steplog.result(await steplog.run(chain("Greet"), {"name": "x" * 1_100_000}))
+
+    assert execution.status == "completed"
 
 
 async def test_an_execution_without_end_is_not_waited_for_for_ever(steplog: Embedded) -> None:
