@@ -32,9 +32,11 @@ async def embedded_client(
     holder = EmbeddedLock(file).holder()
     if holder is not None and holder.api_url is not None:
         async with AsyncExitStack() as stack:
-            read = ReadApi(holder.api_url)
+            read = ReadApi(holder.api_url, token=settings.api_token)
             stack.push_async_callback(read.close)
-            yield Steplog(await stack.enter_async_context(ApiSender(holder.api_url)), read)
+            yield Steplog(
+                await stack.enter_async_context(ApiSender(holder.api_url, settings.api_token)), read
+            )
         return
     if not runs:
         async with EmbeddedFile(file) as opened:

@@ -24,7 +24,7 @@ async def open_read(settings: SteplogSettings) -> AsyncIterator[ReadApi]:
         # Here, so that no other command pays for loading what only embedded mode needs.
         from steplog.embedded.reading import open_embedded_read  # noqa: PLC0415
 
-        async with open_embedded_read(settings.data_file) as embedded_read:
+        async with open_embedded_read(settings.data_file, settings.api_token) as embedded_read:
             yield embedded_read
         return
     read = ReadApi(api_url(settings), token=settings.api_token)

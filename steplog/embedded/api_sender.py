@@ -24,10 +24,15 @@ _NOT_IN_BODIES = {"requested_by", "command_type"}
 class ApiSender:
     """Sends commands to one API; satisfies `steplog.sending.Sender`. An async context manager."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
         self._url = url
         # A proxy of the environment can't reach an API on this machine.
-        self._http = httpx.AsyncClient(base_url=url, timeout=REQUEST_TIMEOUT_S, trust_env=False)
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            timeout=REQUEST_TIMEOUT_S,
+            trust_env=False,
+            headers={"Authorization": f"Bearer {token}"} if token else None,
+        )
 
     async def __aenter__(self) -> "ApiSender":
         return self

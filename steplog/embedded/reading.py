@@ -36,8 +36,8 @@ def in_process(
 
 
 @asynccontextmanager
-async def open_embedded_read(path: Path) -> AsyncIterator[ReadApi]:
-    """Yield an API that answers for the file.
+async def open_embedded_read(path: Path, token: str | None = None) -> AsyncIterator[ReadApi]:
+    """Yield an API that answers for the file; `token` is for a server that wants to know who asks.
 
     Raises:
         FileRefused: it can't be used.
@@ -45,7 +45,7 @@ async def open_embedded_read(path: Path) -> AsyncIterator[ReadApi]:
     holder = EmbeddedLock(path).holder()
     async with AsyncExitStack() as stack:
         if holder is not None and holder.api_url is not None:
-            read = ReadApi(holder.api_url)
+            read = ReadApi(holder.api_url, token=token)
         else:
             if holder is None:
                 await caught_up(path)
