@@ -33,8 +33,8 @@ def lag(
 
 async def _read(settings: SteplogSettings) -> dict[str, Any]:
     async with open_read(settings) as read:
-        answer = await read.get("/readyz")
-    return {"tracker": answer["tracker"], **answer["freshness"]}
+        answer = await read.get("/api/freshness")
+    return {**answer["freshness"], "partitions": answer["partitions"]}
 
 
 def _print(freshness: Mapping[str, Any]) -> None:
@@ -43,7 +43,9 @@ def _print(freshness: Mapping[str, Any]) -> None:
         f"tracker [{style}]{freshness['tracker']}[/], "
         f"{freshness['gap']} events behind, {freshness['lag_s']:.1f} s"
     )
-    table = plain_table("partition", "applied up to")
-    for partition, next_offset in freshness["positions"].items():
-        table.add_row(partition, str(next_offset))
+    table = plain_table("partition", "applied up to", "events behind", "seconds")
+    for one in freshness["partitions"]:
+        table.add_row(
+            str(one["partition"]), str(one["next_offset"]), str(one["gap"]), f"{one['lag_s']:.1f}"
+        )
     out.print(table)

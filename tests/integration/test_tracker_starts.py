@@ -13,6 +13,7 @@ import pytest
 
 from contracts.topics import topics_for
 from tests.services import ROOT, create_topics
+from tracker_service.bootstrap import LacksExtension, check_extensions
 from tracker_service.store.postgres.store import PostgresStore
 
 START_TIMEOUT_S = 60.0
@@ -192,3 +193,21 @@ async def test_the_data_folder_can_not_be_made(start: Start, tmp_path: Path) -> 
     told = await start.says("worker", STEPLOG_TRACKER_DATA_FOLDER=str(tmp_path / "file" / "in"))
 
     assert "STEPLOG_TRACKER_DATA_FOLDER" in told
+
+
+@pytest.mark.parametrize(
+    ("module", "distribution"),
+    [
+        ("aiokafka.record._crecords.default_records", "aiokafka"),
+        ("faust._cython.streams", "faust-streaming"),
+    ],
+)
+def test_a_dependency_lacks_its_extension(
+    module: str, distribution: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None in `sys.modules` is how Python itself marks a module that can't be imported."""
+    check_extensions()
+    monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(LacksExtension, match=f"^{distribution} is installed without its C"):
+        check_extensions()

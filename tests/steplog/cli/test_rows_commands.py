@@ -1,5 +1,6 @@
 """`steplog prune` and `steplog dead-letters` work on either kind of read model."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.stores import (
+    TOPIC,
     ReadModelUnderTest,
     new_database,
     postgres_read_model,
@@ -14,6 +16,8 @@ from tests.conformance.stores import (
 )
 from tests.steplog.cli.command_line import steplog
 from tests.tracker.histories import History, Log
+from tests.tracker.serving import serving
+from tracker_service.http_api.app import make_app
 
 URL = "DATABASE_URL"
 
@@ -38,6 +42,21 @@ async def _fill(rows: ReadModelUnderTest) -> None:
     sick = History("sick")
     begun, (_lost, ended) = sick.started(), sick.step()
     await rows.receives(log.append([*History("well").whole(), begun, ended]))
+
+
+async def test_lag_is_told_by_partition(tmp_path: Path) -> None:
+    async with sqlite_read_model(tmp_path / "rows.db") as rows:
+        log = Log()
+        await rows.receives(log.append(History().whole()))
+        await rows.store.observe_ends(TOPIC, {0: len(log.entries) + 5})
+        async with serving(make_app(rows.model, TOPIC)) as url:
+            env = {"STEPLOG_API_URL": url}
+            told = await asyncio.to_thread(steplog, "lag", "--json", env=env)
+            shown = await asyncio.to_thread(steplog, "lag", env=env)
+
+    (partition,) = json.loads(told.out)["partitions"]
+    assert (partition["next_offset"], partition["gap"]) == (len(log.entries), 5)
+    assert "events behind" in shown.out
 
 
 async def test_prune_removes_what_ended_and_says_how_much(database_url: str) -> None:
