@@ -2,8 +2,8 @@
 
 Whatever is written together costs less: fewer round trips, and an execution that moved twice gets
 one row write. So under load fetches keep a distance, which is a small share of the delay that is
-promised (100 ms). A lone record is fetched at once, and so is a backlog, which comes in full
-batches anyway.
+promised (100 ms). A lone record is fetched at once, and so is a backlog: more than a full batch
+that is known to be there already.
 """
 
 from collections.abc import Callable
@@ -25,17 +25,17 @@ class FetchPace:
         self._clock = clock
         self._full_records = full_records
         self._last_s = clock()
-        self._last_records = 0
+        self._left = 0
         self._recent = 0.0
 
-    def fetched(self, records: int) -> None:
-        """Note a fetch that brought so many records."""
+    def fetched(self, records: int, left: int) -> None:
+        """Note a fetch that brought so many records and left so many for the next."""
         now_s = self._clock()
         self._recent = self._recent * exp((self._last_s - now_s) / MEMORY_S) + records
-        self._last_s, self._last_records = now_s, records
+        self._last_s, self._left = now_s, left
 
     def wait_s(self) -> float:
         """Return the seconds until the next fetch is due."""
-        if self._recent / MEMORY_S < QUIET_RECORDS_PER_S or self._last_records > self._full_records:
+        if self._recent / MEMORY_S < QUIET_RECORDS_PER_S or self._left > self._full_records:
             return 0.0
         return max(0.0, self._last_s + GATHER_S - self._clock())

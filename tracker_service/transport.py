@@ -49,6 +49,11 @@ class Batch:
         """The last record's offset: what Faust takes for the offset of this message."""
         return self.records[-1].offset
 
+    @property
+    def left(self) -> int:
+        """Records known to come after it."""
+        return 0 if self.end_offset is None else max(0, self.end_offset - self.offset - 1)
+
 
 def batches(
     partition: int, records: Sequence[LogRecord], end_offset: int | None, max_records: int
@@ -131,7 +136,8 @@ class Consumer(driver.Consumer):
         for tp, made in found.items():
             self._handed_over[tp] += len(made)
         if found:
-            self.pace.fetched(sum(len(records) for records in fetched.values()))
+            brought = sum(len(batch.records) for made in found.values() for batch in made)
+            self.pace.fetched(brought, sum(made[-1].left for made in found.values()))
         return found
 
     def _end(self, tp: TP) -> int | None:

@@ -15,18 +15,18 @@ class Clock:
         return self.now_s
 
 
-def steady(pace: FetchPace, clock: Clock, records: int, every_s: float) -> None:
+def steady(pace: FetchPace, clock: Clock, records: int, every_s: float, left: int = 0) -> None:
     """Fetch so many records again and again, for two seconds."""
     for _ in range(int(2 / every_s)):
         clock.now_s += every_s
-        pace.fetched(records)
+        pace.fetched(records, left)
 
 
 def test_a_lone_record_is_fetched_at_once() -> None:
     clock = Clock()
     pace = FetchPace(clock, FULL)
 
-    pace.fetched(1)
+    pace.fetched(1, left=0)
 
     assert pace.wait_s() == 0.0
 
@@ -56,7 +56,7 @@ def test_a_backlog_is_fetched_without_a_pause() -> None:
     clock = Clock()
     pace = FetchPace(clock, FULL)
 
-    steady(pace, clock, records=FULL + 1, every_s=0.01)
+    steady(pace, clock, records=20, every_s=0.01, left=FULL + 1)
 
     assert pace.wait_s() == 0.0
 
@@ -67,6 +67,6 @@ def test_after_a_quiet_second_the_first_record_is_fetched_at_once_again() -> Non
     steady(pace, clock, records=20, every_s=0.01)
 
     clock.now_s += 1.0
-    pace.fetched(1)
+    pace.fetched(1, left=0)
 
     assert pace.wait_s() == 0.0
