@@ -12,6 +12,7 @@ from tracker_service.projections.errors import TrackerError
 
 CONNECT_TIMEOUT_S = 10.0
 DEFAULT_FETCH_BYTES = 1024 * 1024
+DEFAULT_FETCH_WAIT_MS = 500
 # A topic made a moment ago may not be in the metadata of the broker asked.
 METADATA_ATTEMPTS = 10
 METADATA_DELAY_S = 0.5
@@ -23,9 +24,14 @@ class LogRefused(TrackerError):
 
 @asynccontextmanager
 async def log_consumer(
-    bootstrap_servers: str, fetch_bytes: int = DEFAULT_FETCH_BYTES
+    bootstrap_servers: str,
+    fetch_bytes: int = DEFAULT_FETCH_BYTES,
+    fetch_wait_ms: int = DEFAULT_FETCH_WAIT_MS,
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """Yield a connected consumer without a group, which fetches so much of a partition at once.
+
+    `fetch_wait_ms`: how long the broker holds a request for records that are not there yet. One
+    that is held keeps the next from being sent, so whoever goes from place to place wants it short.
 
     Raises:
         LogRefused: no broker answers.
@@ -36,6 +42,7 @@ async def log_consumer(
         auto_offset_reset="none",
         request_timeout_ms=int(CONNECT_TIMEOUT_S * 1000),
         max_partition_fetch_bytes=fetch_bytes,
+        fetch_max_wait_ms=fetch_wait_ms,
     )
     try:
         try:

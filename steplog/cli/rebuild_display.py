@@ -46,7 +46,7 @@ class RebuildDisplay:
     """A `tracker_service.rebuild.order.Watcher` on stderr, so that output stays for programs."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
+        self._quiet = quiet or not err.is_terminal
         self._bars: dict[int, TaskID] = {}
         self._spans: Mapping[int, Span] = {}
         self._began_s = time.monotonic()
@@ -58,7 +58,7 @@ class RebuildDisplay:
             TimeRemainingColumn(),
             console=err,
             refresh_per_second=REFRESHES_PER_S,
-            disable=quiet or not err.is_terminal,
+            disable=self._quiet,
         )
 
     def __enter__(self) -> Self:

@@ -19,6 +19,7 @@ from tracker_service.rebuild.errors import RebuildRefused, RebuildStopped
 RUN_MAX_RECORDS = 5000
 FETCH_BYTES = 4 * 1024 * 1024
 FETCH_WAIT_MS = 1000
+BROKER_WAIT_MS = 10
 STUCK_AFTER_S = 60.0
 # Looks without a record before the reader gives up on a range that should be there.
 MAX_EMPTY_LOOKS = 30
@@ -137,7 +138,7 @@ class SpanLog(KafkaEventsLog):
 @asynccontextmanager
 async def span_reader(bootstrap_servers: str) -> AsyncIterator[SpanReader]:
     """Yield a reader; raises `LogRefused` if no broker answers."""
-    async with log_consumer(bootstrap_servers, fetch_bytes=FETCH_BYTES) as consumer:
+    async with log_consumer(bootstrap_servers, FETCH_BYTES, BROKER_WAIT_MS) as consumer:
         yield SpanReader(consumer)
 
 

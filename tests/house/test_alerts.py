@@ -1,0 +1,53 @@
+"""The alert rules can be read and ask for metrics there are."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.house.deployment import DEPLOY
+from tracker_service.freshness import Freshness, PartitionFreshness
+from tracker_service.http_api import health
+from tracker_service.store.drift import Drift
+
+RULES = DEPLOY / "prometheus/alerts.yaml"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_METRIC = re.compile(r"\bsteplog_\w+")
+_DURATION = re.compile(r"^\d+[smhd]$")
+
+
+def rules() -> Iterator[dict[str, Any]]:
+    """Yield every rule."""
+    for group in yaml.safe_load(RULES.read_text())["groups"]:
+        yield from group["rules"]
+
+
+def told_metrics() -> set[str]:
+    """Return the names of all samples the API tells."""
+    partition = PartitionFreshness(0, 1, 1, NOW, NOW, NOW)
+    text = health._metrics(Freshness(NOW, [partition]), 0, Drift(NOW, checked=3)).decode()
+    families = text_string_to_metric_families(text)
+    return {sample.name for family in families for sample in family.samples}
+
+
+@pytest.mark.parametrize("rule", list(rules()), ids=lambda rule: rule["alert"])
+def test_a_rule_asks_for_metrics_there_are(rule: dict[str, Any]) -> None:
+    asked = set(_METRIC.findall(rule["expr"]))
+
+    assert asked
+    assert asked <= told_metrics()
+
+
+@pytest.mark.parametrize("rule", list(rules()), ids=lambda rule: rule["alert"])
+def test_a_rule_says_how_bad_it_is_and_what_to_do(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+    assert _DURATION.match(rule["for"])
+    assert set(rule["annotations"]) == {"summary", "description"}
+
+
+def test_drift_is_an_alert() -> None:
+    assert "SteplogRowsDifferFromLog" in {rule["alert"] for rule in rules()}
