@@ -20,7 +20,7 @@ from typing import Any
 from contracts.errors import SteplogError
 from tracker_service.projections.batch import BatchFold, FoldFactory
 from tracker_service.rebuild.partition_build import PartitionBuild, Window
-from tracker_service.rebuild.reader import Span, SpanReader, span_reader
+from tracker_service.rebuild.reader import Span, SpanReader, read_uncopied, span_reader
 from tracker_service.store.postgres.connecting import Pool, open_pool
 from tracker_service.store.postgres.shadow.letters import letter_codes
 from tracker_service.store.postgres.shadow.writer import ShadowWriter
@@ -140,6 +140,7 @@ async def _listen(lines: asyncio.StreamReader, topic: str, wanted: asyncio.Queue
 def main() -> None:
     """Run; what goes wrong is told in one line."""
     os.nice(NICENESS)
+    read_uncopied()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     try:
