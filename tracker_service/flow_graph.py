@@ -4,6 +4,7 @@ Paths have the indices that events use. Whether a path was taken is told as far 
 it: true, false, or None where a step has several ways in and the rows don't say which was used.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -36,6 +37,8 @@ def graph(definition: Mapping[str, Any] | None, visits: Iterable[Mapping[str, An
         return {"start_at": None, "nodes": shown, "edges": []}
     shaped = PipelineDefinition.model_validate(definition)
     edges = edges_of(shaped)
+    passed = {step_id for step_id in by_step if _has_passed(step_id, by_step)}
+    ways_in = Counter(edge.to_step for edge in edges if edge.from_step in passed)
     steps = {step.id for step in shaped.steps}
     return {
         "start_at": shaped.flow.start_at,
@@ -48,7 +51,7 @@ def graph(definition: Mapping[str, Any] | None, visits: Iterable[Mapping[str, An
                 "ends": edge.to_step not in steps,
                 "condition": edge.condition,
                 "branch": edge.branch,
-                "taken": _taken(edge, edges, by_step),
+                "taken": _taken(edge, ways_in[edge.to_step], by_step),
             }
             for edge in edges
         ],
@@ -106,7 +109,7 @@ def _node(
     }
 
 
-def _taken(edge: Edge, edges: Sequence[Edge], visits: Visits) -> bool | None:
+def _taken(edge: Edge, ways_in: int, visits: Visits) -> bool | None:
     if not _has_passed(edge.from_step, visits):
         return False
     always = edge.condition is None and edge.branch is None
@@ -116,10 +119,7 @@ def _taken(edge: Edge, edges: Sequence[Edge], visits: Visits) -> bool | None:
     if all(visit["status"] == "skipped" for visit in arrived):
         # Nothing of it yet, or for certain nothing.
         return False if arrived or always else None
-    ways_in = [
-        one for one in edges if one.to_step == edge.to_step and _has_passed(one.from_step, visits)
-    ]
-    return True if len(ways_in) == 1 else None
+    return True if ways_in == 1 else None
 
 
 def _has_passed(step_id: str, visits: Visits) -> bool:

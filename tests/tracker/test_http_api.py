@@ -176,3 +176,10 @@ async def test_the_api_describes_itself(api: httpx.AsyncClient) -> None:
     paths = (await api.get("/openapi.json")).json()["paths"]
 
     assert {"/api/executions", "/api/commands/{command_id}", "/readyz"} <= set(paths)
+
+
+async def test_the_reference_shows_each_operation_and_runs_nothing(api: httpx.AsyncClient) -> None:
+    page = await api.get("/docs")
+
+    assert "GET /api/executions/{execution_id}/graph" in page.text
+    assert "<script" not in page.text

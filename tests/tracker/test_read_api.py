@@ -1,5 +1,6 @@
 """What the API answers about executions: filters, counts, histories, statistics, secrets."""
 
+import itertools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -249,3 +250,29 @@ async def test_large_answers_are_compressed_when_asked(api: httpx.AsyncClient) -
 
     assert large.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
+
+
+async def test_a_flow_of_a_thousand_steps_is_drawn(rows: ReadModelUnderTest) -> None:
+    """Each way of it may be one of several, which must not make the drawing quadratic."""
+    names = [f"s{number}" for number in range(1_000)]
+    definition = {
+        "name": "long",
+        "steps": [{"id": name} for name in names],
+        "flow": {
+            "start_at": "s0",
+            "paths": [
+                {"from_step": one, "to_step": other, "condition": {"operator": "gt"}}
+                for one, other in itertools.pairwise(names)
+            ],
+        },
+    }
+    log, history = Log(), History("long")
+    log.append(history.started(definition=definition, definition_hash="long"))
+    for name in names:
+        log.append(history.step(name))
+    await rows.receives(log.entries, partition=1)
+    transport = httpx.ASGITransport(app=make_app(rows.model, TOPIC))
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as api:
+        graph = await get(api, "/api/executions/long/graph")
+
+    assert [edge["taken"] for edge in graph["edges"]] == [True] * 999

@@ -21,6 +21,7 @@ from tracker_service.http_api import (
     old_paths,
     payloads,
     problems,
+    reference,
     requests,
     session,
     statistics,
@@ -57,6 +58,7 @@ _ROUTES: Final = (
     dead_letters,
     session,
     old_paths,
+    reference,
     health,
 )
 
@@ -84,7 +86,7 @@ def make_app(
 
     protection = protection or Protection()
     parts = Parts(model, topic, log, reader or NoReader(), commands, protection)
-    app = FastAPI(title="steplog", version="1", lifespan=lifespan)
+    app = FastAPI(title="steplog", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
     payloads.install(app)
     app.state.parts = parts
