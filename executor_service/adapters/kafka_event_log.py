@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from contracts.envelope import Record
@@ -30,14 +31,9 @@ class KafkaEventLog:
         self._bootstrap_servers = bootstrap_servers
         self.topic = topic
         self._reads = asyncio.Semaphore(CONCURRENT_READS)
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=0,
-            max_batch_size=MAX_BATCH_BYTES,
-            max_request_size=MAX_REQUEST_BYTES,
-        )
+        self._producer = self._new_producer()
+        self._renewing = asyncio.Lock()
+        self._retired: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "KafkaEventLog":
         await self._producer.start()
@@ -45,6 +41,7 @@ class KafkaEventLog:
 
     async def __aexit__(self, *_: object) -> None:
         await self._producer.stop()
+        await asyncio.gather(*self._retired)
 
     async def append(self, partition: int, records: Sequence[Record]) -> Appended:
         """Append as many as fit one batch; see `EventLog.append`.
@@ -52,7 +49,8 @@ class KafkaEventLog:
         Raises:
             UnwritablePayload: the first record alone is larger than a batch may be.
         """
-        batch = self._producer.create_batch()
+        producer = self._producer
+        batch = producer.create_batch()
         count = 0
         for record in records:
             added = batch.append(
@@ -67,8 +65,12 @@ class KafkaEventLog:
                 f"({MAX_BATCH_BYTES} bytes); return a reference instead of the data."
             )
         batch.close()
-        acknowledged = await self._producer.send_batch(batch, self.topic, partition=partition)
-        offset = (await acknowledged).offset
+        try:
+            acknowledged = await producer.send_batch(batch, self.topic, partition=partition)
+            offset = (await acknowledged).offset
+        except KafkaError:
+            await self._renew(producer)
+            raise
         return Appended(None if offset == _UNKNOWN_OFFSET else offset, count)
 
     async def end_offset(self, partition: int) -> int:
@@ -95,6 +97,28 @@ class KafkaEventLog:
                     if message.offset >= end:
                         return
                     yield LoggedRecord(message.offset, message.value, list(message.headers))
+
+    def _new_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap_servers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=MAX_REQUEST_BYTES,
+        )
+
+    async def _renew(self, failed: AIOKafkaProducer) -> None:
+        """Go on with a new producer: the failed one has numbered what the broker never took, and
+        the broker would refuse everything after it. What others have in flight there still ends."""
+        async with self._renewing:
+            if self._producer is failed:
+                fresh = self._new_producer()
+                await fresh.start()
+                self._producer = fresh
+                retired = asyncio.create_task(failed.stop())
+                self._retired.add(retired)
+                retired.add_done_callback(self._retired.discard)
 
     def _reader(self) -> "_Reader":
         return _Reader(self._bootstrap_servers)
