@@ -6,7 +6,7 @@ with BlockingSteplog.connect() as steplog:
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Self, TypeVar
 
@@ -100,11 +100,14 @@ class BlockingSteplog:
     def watch(self, execution_id: str) -> Iterator[Glimpse]:
         """Yield the execution and its steps whenever they changed, until it has ended."""
         watched = self._steplog.watch(execution_id)
-        while (glimpse := _on(self._loop, _next(watched))) is not None:
-            yield glimpse
+        try:
+            while (glimpse := _on(self._loop, _next(watched))) is not None:
+                yield glimpse
+        finally:
+            _on(self._loop, watched.aclose())
 
 
-async def _next(glimpses: AsyncIterator[Glimpse]) -> Glimpse | None:
+async def _next(glimpses: AsyncGenerator[Glimpse]) -> Glimpse | None:
     return await anext(glimpses, None)
 
 

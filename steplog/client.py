@@ -8,7 +8,7 @@ async with Steplog.connect() as steplog:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -131,8 +131,11 @@ class Steplog:
         """Return an execution's visits to steps in the order they began."""
         return await self.read.steps(execution_id)
 
-    def watch(self, execution_id: str) -> AsyncIterator[Glimpse]:
-        """Yield the execution and its steps whenever they changed, until it has ended."""
+    def watch(self, execution_id: str) -> AsyncGenerator[Glimpse]:
+        """Yield the execution and its steps whenever they changed, until it has ended.
+
+        Changes come as they commit, over one connection that is taken up again if it breaks.
+        """
         return glimpses(self.read, execution_id)
 
     async def applied(self, submitted: Submitted) -> None:

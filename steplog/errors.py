@@ -14,7 +14,12 @@ SteplogError
     └── DataFolderUnusable   the data folder can't be written
 """
 
+from typing import TYPE_CHECKING, Self
+
 from contracts.errors import SteplogError
+
+if TYPE_CHECKING:  # Loading it takes longer than telling an error.
+    from contracts.records import ExecutionRecord
 
 
 class BadInput(SteplogError):
@@ -43,6 +48,12 @@ class CommandWasRefused(SteplogError):
 
 class ExecutionDidNotComplete(SteplogError):
     """The execution that was waited for failed or was cancelled."""
+
+    @classmethod
+    def of(cls, execution: "ExecutionRecord") -> Self:
+        """Return the error of an execution that has ended so."""
+        reason = f": {execution.error_message}" if execution.error_message else ""
+        return cls(f"Execution {execution.execution_id} {execution.status}{reason}")
 
 
 class LocalError(SteplogError):

@@ -1,19 +1,27 @@
 """The tracker's HTTP API as typed answers; every question about the past goes here."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 import httpx
+from pydantic import ValidationError
 
-from contracts.records import ExecutionRecord, StepRecord
-from steplog.errors import NotAnswered, NotFound, ServiceUnreachable
+from contracts.records import ExecutionRecord, RowRecord, StepRecord
+from steplog.errors import BadInput, NotAnswered, NotFound, ServiceUnreachable
+from steplog.server_events import EventTooLong, ServerEvent, server_events
 
 REQUEST_TIMEOUT_S = 40.0  # More than the longest wait the API grants.
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
+STEPS_ON_A_PAGE: Final = 10_000
+
 Answer = Mapping[str, Any]
+# Values of a list become a parameter given several times.
+Parameter = str | int | float | list[str] | None
+RecordT = TypeVar("RecordT", bound=RowRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,8 @@ class ReadApi:
         token: str | None = None,
     ) -> None:
         self._url = url
+        # The API within this process gives an answer when it is whole.
+        self.can_stream = not isinstance(transport, httpx.ASGITransport)
         self._http = httpx.AsyncClient(
             base_url=url,
             timeout=REQUEST_TIMEOUT_S,
@@ -66,43 +76,117 @@ class ReadApi:
 
     async def execution(self, execution_id: str) -> ExecutionRecord:
         """Return one execution; raise `NotFound` if its rows are not there."""
-        answer = await self.get(f"/api/executions/{execution_id}")
-        return ExecutionRecord.model_validate(answer["execution"])
+        answer = await self.get(path_of(execution_id))
+        return self._record(ExecutionRecord, answer.get("execution"))
 
     async def steps(self, execution_id: str) -> tuple[StepRecord, ...]:
-        """Return an execution's visits to steps in the order they began."""
-        answer = await self.get(f"/api/executions/{execution_id}/steps")
-        return tuple(StepRecord.model_validate(item) for item in answer["items"])
+        """Return an execution's visits to steps in the order they began, however many."""
+        path, found = path_of(execution_id, "steps"), list[StepRecord]()
+        while True:
+            answer = await self.get(path, after_seq=found[-1].seq if found else None)
+            items = answer.get("items", ())
+            found.extend(self._record(StepRecord, item) for item in items)
+            if len(items) < STEPS_ON_A_PAGE:
+                return tuple(found)
 
-    async def executions(self, **filters: str | int | None) -> ExecutionPage:
+    async def executions(self, **filters: Parameter) -> ExecutionPage:
         """Return a page of executions; filters are those of the API, None leaves one out."""
         answer = await self.get("/api/executions", **filters)
-        items = tuple(ExecutionRecord.model_validate(item) for item in answer["items"])
-        return ExecutionPage(items, answer["next_cursor"], answer)
+        items = tuple(self._record(ExecutionRecord, item) for item in answer.get("items", ()))
+        return ExecutionPage(items, answer.get("next_cursor"), answer)
 
     async def command(self, command_id: str, wait_ms: int = 0) -> CommandOutcome:
         """Return what became of a command, waiting for it up to `wait_ms`."""
-        answer = await self.get(f"/api/commands/{command_id}", timeout_ms=wait_ms)
+        answer = await self.get(f"/api/commands/{quote(command_id, safe='')}", timeout_ms=wait_ms)
         return CommandOutcome(answer["status"], answer["code"], answer["message"])
 
-    async def get(self, path: str, **parameters: str | int | None) -> Answer:
+    async def get(self, path: str, **parameters: Parameter) -> Answer:
         """Return an answer as it came.
 
         Raises:
             NotFound: the API has no such thing.
             NotAnswered: it refuses the question or can't answer now; the text is its own.
-            ServiceUnreachable: nothing answers at the address.
+            ServiceUnreachable: nothing answers at the address, or something else does.
         """
         given = {name: value for name, value in parameters.items() if value is not None}
         try:
             response = await self._http.get(path, params=given)
-            body: Answer = response.json()
+            body = response.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise ServiceUnreachable(
-                f"No steplog API answers at {self._url}; start the stack with `steplog up` or "
-                "correct STEPLOG_API_URL."
+            raise self._away() from error
+        if not response.is_success:
+            raise _refusal(response, body)
+        if not isinstance(body, dict) or "freshness" not in body:
+            raise self._away()
+        answer: Answer = body
+        return answer
+
+    async def content(self, path: str) -> bytes:
+        """Return an answer that is no record of ours, as it came; raises as `get` does."""
+        try:
+            response = await self._http.get(path)
+            problem = None if response.is_success else response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise self._away() from error
+        if problem is not None:
+            raise _refusal(response, problem)
+        return response.content
+
+    async def stream(
+        self, path: str, last_event_id: str | None = None
+    ) -> AsyncGenerator[ServerEvent]:
+        """Yield what the API tells as it happens; ends when the line breaks or the API ends it.
+
+        Args:
+            path: of the stream.
+            last_event_id: of the last event received, to be told what came after it.
+
+        Raises:
+            NotAnswered: the API refuses, or has no such stream.
+            ServiceUnreachable: nothing answers at the address.
+        """
+        headers = {"Accept": "text/event-stream"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = last_event_id
+        try:
+            async with self._http.stream("GET", path, headers=headers) as response:
+                if not response.is_success:
+                    raise NotAnswered(f"The API answers {response.status_code} to {path}.")
+                if "text/event-stream" not in response.headers.get("Content-Type", ""):
+                    raise NotAnswered(f"The API has no stream at {path}.")
+                async for event in server_events(response.aiter_bytes()):
+                    yield event
+        except (httpx.HTTPError, EventTooLong) as error:
+            raise self._away() from error
+
+    def _record(self, kind: type[RecordT], given: object) -> RecordT:
+        try:
+            return kind.model_validate(given)
+        except ValidationError as error:
+            raise NotAnswered(
+                f"The API at {self._url} answers with what this version can't read; use the "
+                "same version as the API's."
             ) from error
-        if response.is_success:
-            return body
-        detail = str(body.get("detail", response.reason_phrase))
-        raise (NotFound if response.status_code == httpx.codes.NOT_FOUND else NotAnswered)(detail)
+
+    def _away(self) -> ServiceUnreachable:
+        return ServiceUnreachable(
+            f"No steplog API answers at {self._url}; start the stack with `steplog up` or "
+            "correct STEPLOG_API_URL."
+        )
+
+
+def path_of(execution_id: str, *parts: str) -> str:
+    """Return the API's path about an execution; raise `BadInput` for what can be no id."""
+    if execution_id in ("", ".", ".."):
+        raise BadInput("That is no id of an execution; `steplog ls` lists them.")
+    return "/".join(["/api/executions", quote(execution_id, safe=""), *parts])
+
+
+def _refusal(response: httpx.Response, body: object) -> NotAnswered:
+    told = body.get("detail") if isinstance(body, dict) else None
+    detail = str(told or response.reason_phrase or f"The API answers {response.status_code}.")
+    if response.status_code == httpx.codes.NOT_FOUND:
+        return NotFound(detail)
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        return NotAnswered(f"{detail.rstrip('.')}; STEPLOG_API_TOKEN is what is sent.")
+    return NotAnswered(detail)

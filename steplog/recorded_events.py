@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from contracts.events import EVENT_CLASS_BY_TYPE, Event
 from steplog.errors import NotAnswered
-from steplog.read_api import ReadApi
+from steplog.read_api import ReadApi, path_of
 
 PAGE_EVENTS: Final = 1_000
 # An execution of 50,000 steps; what is longer is told, not read.
@@ -27,8 +27,7 @@ async def recorded_events(read: ReadApi, execution_id: str) -> list[Event]:
     events: list[Event] = []
     cursor: str | None = None
     while len(events) <= MAX_EVENTS:
-        path = f"/api/executions/{execution_id}/events"
-        page = await read.get(path, limit=PAGE_EVENTS, cursor=cursor)
+        page = await read.get(path_of(execution_id, "events"), limit=PAGE_EVENTS, cursor=cursor)
         for item in page["items"]:
             if item["seq"] == len(events) + 1:  # A repeat is no news.
                 events.append(_event(execution_id, item["type"], item["data"]))

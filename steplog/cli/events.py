@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 
 import typer
 from rich.markup import escape
@@ -15,7 +14,7 @@ from rich.markup import escape
 from steplog.cli.console import err, out, plain_table, short_json
 from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.sources import open_read
-from steplog.read_api import Answer, ReadApi
+from steplog.read_api import Answer, ReadApi, path_of
 from steplog.settings import SteplogSettings
 
 Asked = Mapping[str, str | int]
@@ -73,7 +72,7 @@ async def _print(
 
 
 async def _pages(read: ReadApi, execution_id: str, asked: Asked) -> AsyncGenerator[Answer, None]:
-    path, cursor = f"/api/executions/{quote(execution_id, safe='')}/events", None
+    path, cursor = path_of(execution_id, "events"), None
     while True:
         page = await read.get(path, **asked, cursor=cursor)
         yield page

@@ -62,6 +62,9 @@ def loaded(name: str) -> Any:
     command.name = name
     for one in (command, *getattr(command, "commands", {}).values()):
         one.help, one.epilog = _help_and_examples(one.help or "")
+        for parameter in one.params:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = " "  # A flag takes no value, so none is named.
     return command
 
 

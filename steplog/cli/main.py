@@ -49,7 +49,13 @@ app = typer.Typer(
 def _of_all(
     version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=_tell_version, help="Tell the version."),
+        typer.Option(
+            "--version",
+            metavar=" ",
+            is_eager=True,
+            callback=_tell_version,
+            help="Tell the version.",
+        ),
     ] = False,
 ) -> None:
     """What is asked of no command."""

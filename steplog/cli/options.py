@@ -7,16 +7,25 @@ import typer
 
 from steplog.settings import DEFAULT_DATA_FILE, SteplogSettings, load_settings
 
+_WHERE = "Which steplog"
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
+        metavar="FOLDER",
         help="Folder of the local stack (or STEPLOG_DATA_DIR; default: ./.steplog).",
         show_default=False,
+        rich_help_panel=_WHERE,
     ),
 ]
 EmbeddedMode = Annotated[
-    bool, typer.Option("--embedded", help="Embedded mode: one process, one SQLite file, no broker.")
+    bool,
+    typer.Option(
+        "--embedded",
+        help="Embedded mode: one process, one SQLite file, no broker.",
+        rich_help_panel=_WHERE,
+    ),
 ]
 DataFile = Annotated[
     Path | None,
@@ -25,6 +34,7 @@ DataFile = Annotated[
         metavar="FILE",
         help="File of embedded mode (or STEPLOG_DATA_FILE; default: ./.steplog/steplog.db).",
         show_default=False,
+        rich_help_panel=_WHERE,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -93,7 +93,4 @@ def _tell_submitted(submitted: Submitted, as_json: bool) -> None:
 
 def _refuse_unless_completed(execution: ExecutionRecord) -> None:
     if execution.status is not ExecutionStatus.COMPLETED:
-        reason = f": {execution.error_message}" if execution.error_message else ""
-        raise ExecutionDidNotComplete(
-            f"Execution {execution.execution_id} {execution.status}{reason}"
-        )
+        raise ExecutionDidNotComplete.of(execution)

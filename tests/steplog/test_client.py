@@ -39,6 +39,7 @@ class Scripted(httpx.AsyncBaseTransport):
             }
         else:
             body = {"execution": EXECUTION | {"status": next(self.statuses)}}
+        body["freshness"] = {}
         return httpx.Response(200, json=body)
 
 

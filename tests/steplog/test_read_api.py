@@ -71,3 +71,41 @@ async def test_something_that_is_no_steplog_api_is_named() -> None:
 
     with pytest.raises(ServiceUnreachable, match="No steplog API answers at http://elsewhere"):
         await read.execution("x")
+
+
+@pytest.mark.parametrize("body", [[], "rubbish", None, {"execution": EXECUTION}])
+async def test_json_of_another_program_is_told_apart(body: object) -> None:
+    read, _ = _read(200, body)
+
+    with pytest.raises(ServiceUnreachable, match="No steplog API answers"):
+        await read.execution("e-1")
+
+
+@pytest.mark.parametrize("body", [{"error": 1}, [1], "no", None])
+async def test_a_refusal_without_a_sentence_is_told_by_its_status(body: object) -> None:
+    read, _ = _read(502, body)
+
+    with pytest.raises(NotAnswered, match="Bad Gateway"):
+        await read.execution("e-1")
+
+
+async def test_a_record_of_another_form_is_told() -> None:
+    read, _ = _read(200, {"execution": {"execution_id": 1}, "freshness": {}})
+
+    with pytest.raises(NotAnswered, match="use the same version as the API's"):
+        await read.execution("e-1")
+
+
+async def test_a_token_that_is_not_taken_is_named() -> None:
+    read, _ = _read(401, {"detail": "The token has expired; ask for a new one."})
+
+    with pytest.raises(NotAnswered, match="ask for a new one; STEPLOG_API_TOKEN is what is sent"):
+        await read.execution("e-1")
+
+
+async def test_an_id_stands_for_itself_in_a_path() -> None:
+    read, api = _read(200, {"execution": EXECUTION, "freshness": {}})
+
+    await read.execution("../counts?x=/y")
+
+    assert api.asked == ["http://steplog/api/executions/..%2Fcounts%3Fx%3D%2Fy"]

@@ -43,7 +43,7 @@ def glimpse(*steps: StepRecord, **more: Any) -> Glimpse:
 
 def test_a_visit_is_shown_with_its_tries_and_time() -> None:
     text = shown(tree(glimpse(step("mix"), step("oven", attempt=3, iteration=2, status="running",
-                                                execution_time_ms=1500.0))))  # fmt: skip
+                                                execution_time_ms=1500.0)), BEGAN))  # fmt: skip
 
     assert "✓ mix completed" in text
     assert "● oven (visit 2) running try 3 1.50 s" in text
@@ -52,7 +52,7 @@ def test_a_visit_is_shown_with_its_tries_and_time() -> None:
 def test_of_very_many_visits_the_newest_are_shown() -> None:
     steps = [step(f"s{number}") for number in range(MAX_STEPS_SHOWN + 5)]
 
-    text = shown(tree(glimpse(*steps)))
+    text = shown(tree(glimpse(*steps), BEGAN))
 
     assert "5 earlier visits" in text
     assert f"s{MAX_STEPS_SHOWN + 4} " in text
@@ -60,7 +60,7 @@ def test_of_very_many_visits_the_newest_are_shown() -> None:
 
 
 def test_an_error_is_shown_as_it_is() -> None:
-    text = shown(tree(glimpse(step("mix"), status="failed", error_message="no [eggs] left")))
+    text = shown(tree(glimpse(step("mix"), status="failed", error_message="no [eggs] left"), BEGAN))
 
     assert "no [eggs] left" in text
 
