@@ -109,13 +109,7 @@ class ReadApi:
             ServiceUnreachable: nothing answers at the address, or something else does.
         """
         given = {name: value for name, value in parameters.items() if value is not None}
-        try:
-            response = await self._http.get(path, params=given)
-            body = response.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise self._away() from error
-        if not response.is_success:
-            raise _refusal(response, body)
+        body = _json(await self._answer(path, given))
         if not isinstance(body, dict) or "freshness" not in body:
             raise self._away()
         answer: Answer = body
@@ -123,14 +117,16 @@ class ReadApi:
 
     async def content(self, path: str) -> bytes:
         """Return an answer that is no record of ours, as it came; raises as `get` does."""
+        return (await self._answer(path, {})).content
+
+    async def _answer(self, path: str, given: Mapping[str, Any]) -> httpx.Response:
         try:
-            response = await self._http.get(path)
-            problem = None if response.is_success else response.json()
-        except (httpx.HTTPError, ValueError) as error:
+            response = await self._http.get(path, params=given)
+        except httpx.HTTPError as error:
             raise self._away() from error
-        if problem is not None:
-            raise _refusal(response, problem)
-        return response.content
+        if not response.is_success:
+            raise _refusal(response)
+        return response
 
     async def stream(
         self, path: str, last_event_id: str | None = None
@@ -182,7 +178,16 @@ def path_of(execution_id: str, *parts: str) -> str:
     return "/".join(["/api/executions", quote(execution_id, safe=""), *parts])
 
 
-def _refusal(response: httpx.Response, body: object) -> NotAnswered:
+def _json(response: httpx.Response) -> object:
+    try:
+        body: object = response.json()
+    except ValueError:  # A page of some proxy, or of another program.
+        return None
+    return body
+
+
+def _refusal(response: httpx.Response) -> NotAnswered:
+    body = _json(response)
     told = body.get("detail") if isinstance(body, dict) else None
     detail = str(told or response.reason_phrase or f"The API answers {response.status_code}.")
     if response.status_code == httpx.codes.NOT_FOUND:

@@ -77,7 +77,7 @@ Waiting = Annotated[
 ]
 
 
-def asked_for(  # noqa: PLR0913 - one for each option
+def asked_for(
     *,
     statuses: list[ExecutionStatus] | None = None,
     pipeline: str | None = None,

@@ -45,7 +45,7 @@ _SORT: Final = {
 }
 
 
-def ls(  # noqa: PLR0913 - one for each option
+def ls(
     statuses: filters.Statuses = None,
     pipeline: filters.OfPipeline = None,
     since: filters.BegunSince = None,
