@@ -121,14 +121,14 @@ async def get_rebuild(asked: Asked) -> Response:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(parts: PartsOfApp) -> Response:
-    """Return gap and lag by partition, and unresolved dead letters."""
+    """Return gap and lag by partition, unresolved dead letters and open streams."""
     freshness = await parts.model.freshness(parts.topic)
     letters = await parts.model.dead_letter_count()
     drift = await parts.model.drift(parts.topic)
-    return Response(_metrics(freshness, letters, drift), media_type=_TEXT)
+    return Response(_metrics(freshness, letters, drift, parts.feed.listeners), media_type=_TEXT)
 
 
-def _metrics(freshness: Freshness, dead_letters: int, drift: Drift) -> bytes:
+def _metrics(freshness: Freshness, dead_letters: int, drift: Drift, streams: int) -> bytes:
     registry = CollectorRegistry()
     labels = ["partition"]
     gap = Gauge("steplog_tracker_gap_events", "Events not applied", labels, registry=registry)
@@ -141,6 +141,7 @@ def _metrics(freshness: Freshness, dead_letters: int, drift: Drift) -> bytes:
         lag.labels(label).set(partition.lag_s(freshness.now))
         position.labels(label).set(partition.next_offset)
     letters.set(dead_letters)
+    Gauge("steplog_api_streams", "Open event streams", registry=registry).set(streams)
     drifted = Gauge("steplog_tracker_drift_rows", "Rows unlike the log", registry=registry)
     drifted.set(drift.drifted_rows)
     checked = Counter("steplog_tracker_drift_checked", "Executions checked", registry=registry)

@@ -15,6 +15,7 @@ from tracker_service.projections.errors import TrackerError
 from tracker_service.settings import Settings
 
 SHUTDOWN_TIMEOUT_S = 5
+MAX_REQUESTS_AT_ONCE = 1_000
 BACKLOG_CONNECTIONS = 512
 
 
@@ -62,6 +63,8 @@ async def _serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Beyond it uvicorn answers 503 by itself, before anything waits for the database.
+        limit_concurrency=settings.api_max_streams + MAX_REQUESTS_AT_ONCE,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
     try:
