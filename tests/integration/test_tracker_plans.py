@@ -76,6 +76,8 @@ QUESTIONS: Final[dict[str, Ask]] = {
     "step_statistics": lambda model: model.step_statistics(WINDOW),
     "changed": lambda model: model.changed({0: 900, 1: 900}, {0: 990, 1: 990}),
     "freshness": lambda model: model.freshness("t.events"),
+    "drift": lambda model: model.drift("t.events"),
+    "rebuild": lambda model: model.rebuild(),
     "pruned_before": lambda model: model.pruned_before(),
     "dead_letter_count": lambda model: model.dead_letter_count(),
     "dead_letters": lambda model: model.dead_letters(unresolved=True, limit=50),
