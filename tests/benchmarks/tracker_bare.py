@@ -15,7 +15,6 @@ from tracker_service.logs import configure_logs
 from tracker_service.pacing import Pacing
 from tracker_service.projector import Projector
 from tracker_service.settings import read_settings
-from tracker_service.worker import GC_THRESHOLDS
 
 POLL_MS = 200
 
@@ -37,7 +36,7 @@ async def main() -> None:
     for number, offset in positions.items():
         consumer.seek(TopicPartition(settings.events_topic, number), offset)
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    gc.disable()
     most = settings.tracker_batch_max_records * known
     while True:
         fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=most)
