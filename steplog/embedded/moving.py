@@ -59,13 +59,15 @@ async def move(path: Path, addresses: Addresses, progress: Progress) -> Moved:
         commands = await _waiting_commands(file)
         await _export(file, archive)
         target = KafkaImportTarget(addresses.kafka_bootstrap_servers, addresses.topics)
-        async with target:
-            partitions = addresses.topics.events.partitions
-            done = await import_archives(
-                [reader_for(archive)], target, progress, partitions=partitions
-            )
-            await target.send_commands(commands)
-        archive.unlink()
+        partitions = addresses.topics.events.partitions
+        try:
+            async with target:
+                done = await import_archives(
+                    [reader_for(archive)], target, progress, partitions=partitions
+                )
+                await target.send_commands(commands)
+        finally:
+            archive.unlink()
         kept_as = _named_away(path)
     events = done.written + done.there_before
     return Moved(events, done.executions, len(commands), stored_values, kept_as)
