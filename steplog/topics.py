@@ -137,6 +137,10 @@ async def _set_declared(admin: AIOKafkaAdminClient, topic: Topic) -> TopicChange
     # The request replaces all settings of the topic, so those found are sent along.
     wanted = {**found, **topic.config}
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, wanted)])
+    async with asyncio.timeout(VISIBLE_TIMEOUT_S):
+        # As with a new topic: the controller has it before the broker that is asked.
+        while await _settings_of(admin, topic.name) != wanted:  # noqa: ASYNC110
+            await asyncio.sleep(VISIBLE_INTERVAL_S)
     return TopicChange.SETTINGS_CHANGED
 
 

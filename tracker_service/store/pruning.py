@@ -25,6 +25,7 @@ PRUNED_TABLES: Final = (
     "applied_commands",
     "refused_commands",
     "dead_letters",
+    "drifted_executions",
     "pipeline_executions",
 )
 # An execution begins before it ends, so the index on `started_at` bounds the search; `since` and

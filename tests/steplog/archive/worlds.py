@@ -21,7 +21,8 @@ Partitions = Sequence[Sequence[LogEntry]]
 EVERYTHING = Wanted()
 # What says where a row's events stand, or when and by which number something was set aside.
 OFFSETS = {
-    "first_offset", "log_offset", "epoch", "id", "set_aside_at", "record_headers", "resolved_at",
+    "first_offset", "ended_offset", "log_offset", "epoch", "id", "set_aside_at", "record_headers",
+    "resolved_at",
 }  # fmt: skip
 TABLES = (
     "pipeline_executions", "step_executions", "step_attempts", "step_compensations",
