@@ -43,8 +43,8 @@ RUNS = int(os.environ.get("RECOVERY_RUNS", "100000"))
 SHORTER = 10
 SESSION_TIMEOUT_MS = 6_000
 TIMEOUT_S = 300.0
-# Long enough for a second of commits to go by: the mark then is where it stays.
-SETTLE_S = 2.5
+# Long enough for the ids of commands to be saved and committed: the mark then is where it stays.
+SETTLE_S = 7.0
 _STARTED = ("ce_type", StepStarted.event_type.encode())
 _WAITING = ("ce_type", StepWaiting.event_type.encode())
 _COMPLETED = ("ce_type", COMPLETED)

@@ -6,22 +6,34 @@ from collections.abc import Iterator
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from contracts.envelope import Record
+from contracts.encoder import ExecutionEncoder
+from contracts.envelope import Record, format_time
+from contracts.events import ExecutionCompleted, ExecutionStarted, StepCompleted, StepStarted
 from contracts.topics import Topics
 from executor_service.low_water_mark import ResumePoint
-from tests.tracker.histories import History, claim
+from tests.tracker.histories import BEGINNING, claim
 
-STEPS = 1
-EVENTS_PER_EXECUTION = 2 + 2 * STEPS
 BATCH_EXECUTIONS = 500
+_TIME = format_time(BEGINNING).encode()
+# One step each. The same objects for all: a million histories are to be written in a minute.
+_EVENTS = (
+    ExecutionStarted(pipeline_id="p", pipeline_name="P", total_steps=1),
+    StepStarted(step_id="a", input={"n": 1}),
+    StepCompleted(step_id="a", output={"m": 2}, duration_ms=1.5),
+    ExecutionCompleted(output={"done": True}, duration_ms=3.0),
+)
 
 
 def _ended(stamp: str, partition: int, executions: int) -> Iterator[list[Record]]:
     """Yield the records of so many ended executions, some hundred at a time; epoch 0 owns them."""
     for first in range(0, executions, BATCH_EXECUTIONS):
         some = range(first, min(first + BATCH_EXECUTIONS, executions))
-        histories = (History(f"{stamp}-{partition}-{n}", epoch=0).whole(STEPS) for n in some)
-        yield [record for history in histories for record in history]
+        yield [record for n in some for record in _history(f"{stamp}-{partition}-{n}")]
+
+
+def _history(execution_id: str) -> list[Record]:
+    encoder = ExecutionEncoder(execution_id, source="/benchmark", writer_epoch=0)
+    return [encoder.encode(event, seq=seq, time=_TIME) for seq, event in enumerate(_EVENTS, 1)]
 
 
 async def preload(producer: AIOKafkaProducer, topics: Topics, executions: int, stamp: str) -> None:
@@ -64,7 +76,7 @@ async def commit_the_end(bootstrap_servers: str, topics: Topics, group_id: str) 
         commands = [TopicPartition(topics.commands.name, tp.partition) for tp in events]
         consumer.assign(commands)
         points = {
-            command: ResumePoint(0, ends[event], epoch=0)
+            command: ResumePoint(0, ends[event], epoch=0, ids_through=ends[event])
             for command, event in zip(commands, events, strict=True)
         }
         await consumer.commit(
