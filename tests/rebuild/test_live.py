@@ -122,3 +122,22 @@ async def wants_to_swap(world: World) -> bool:
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
     return bool(waiting)
+
+
+async def test_a_worker_checks_for_drift_by_itself(load: Load) -> None:
+    services = load.services
+    world = World(services.bootstrap_servers, services.database_url, services.topics)
+    await asyncio.to_thread(services.stop, "tracker")
+    services.extra_environment = {
+        "STEPLOG_TRACKER_DRIFT_INTERVAL_S": "0.2",
+        "STEPLOG_TRACKER_DRIFT_SAMPLE": "50",
+    }
+    await world.fetch("UPDATE pipeline_executions SET pipeline_name = 'forged'")
+    services.start_tracker()
+
+    async def found() -> bool:
+        return bool(await world.fetch("SELECT 1 FROM drifted_executions"))
+
+    await until(found, "the worker finds rows that differ")
+
+    assert "rows differ from the log" in services.running["tracker"].log_tail()

@@ -3,6 +3,7 @@
 import asyncpg
 import pytest
 
+from tests.house.test_roles import Logins, logins  # noqa: F401 - a fixture
 from tests.rebuild.world import World
 from tracker_service.rebuild.course import drop_old
 from tracker_service.rebuild.errors import RebuildRefused
@@ -123,3 +124,22 @@ async def test_how_far_a_rebuild_has_come_can_be_asked_while_it_is_under_way(
     assert meanwhile is not None
     assert meanwhile["partitions_copied"] == meanwhile["partitions"] == 4
     assert meanwhile["events_copied"] == meanwhile["events"] == sum(filled.ends.values())
+
+
+async def test_the_owner_rebuilds_and_worker_and_api_keep_their_rights(
+    world: World,
+    logins: Logins,  # noqa: F811
+) -> None:
+    admin_url, world.url = world.url, logins.url("owner")
+    await world.append_executions(2)
+    await world.project()
+
+    await world.rebuild()
+
+    world.url = logins.url("tracker")
+    await world.append_executions(3)
+    await world.project()
+    world.url = logins.url("reader")
+    rows = await world.fetch("SELECT count(*) FROM pipeline_executions")
+    world.url = admin_url
+    assert rows[0][0] == 16
