@@ -18,7 +18,7 @@ from tracker_service.rebuild.errors import RebuildRefused, RebuildStopped
 
 # Records handed over at once: enough to fold in one go, few enough for memory to stay flat.
 RUN_MAX_RECORDS = 5000
-FETCH_BYTES = 4 * 1024 * 1024
+FETCH_BYTES = 2 * 1024 * 1024
 FETCH_WAIT_MS = 1000
 BROKER_WAIT_MS = 10
 STUCK_AFTER_S = 60.0
