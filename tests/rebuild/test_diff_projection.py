@@ -63,12 +63,7 @@ async def test_an_old_worker_stops_at_rows_of_a_new_version(filled: World) -> No
 
 def command(world: World, *arguments: str) -> Ended:
     """Run a command on a world."""
-    servers = {
-        "KAFKA_BOOTSTRAP_SERVERS": world.bootstrap_servers,
-        "DATABASE_URL": world.url,
-        "STEPLOG_TOPIC_NAMESPACE": world.topic.removesuffix(".events"),
-    }
-    return steplog(*arguments, env=servers)
+    return steplog(*arguments, env=world.servers())
 
 
 async def test_commands_end_with_1_where_a_row_differs_and_tell_programs_why(

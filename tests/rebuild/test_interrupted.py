@@ -116,3 +116,41 @@ class _Noting:
     def progress(self, partition: int, next_offset: int, rows: int, /) -> None:
         """Note that a partition is copied."""
         self._copied.append(partition)
+
+
+async def test_an_interrupt_ends_it_and_its_processes_without_a_traceback(filled: World) -> None:
+    before = await filled.rows()
+    blocking = await asyncpg.connect(filled.url)
+    transaction = blocking.transaction()
+    await transaction.start()
+    # What a partition's build begins by reading; so it is under way and goes no further.
+    await blocking.execute("LOCK TABLE dead_letters IN ACCESS EXCLUSIVE MODE")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "steplog.cli.main",
+        "rebuild",
+        "--processes=1",
+        env=clean_environment() | filled.servers(),
+        cwd=ROOT,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    await until(lambda: building(filled), "a partition is being built")
+    process.send_signal(signal.SIGINT)
+    _, told = await process.communicate()
+    # A backend that waits for a lock does not notice that its client is gone.
+    await transaction.rollback()
+    await blocking.close()
+    await nobody_left(filled)
+
+    assert (process.returncode, told) == (130, b"")
+    assert await filled.rows() == before
+
+
+async def building(world: World) -> bool:
+    """Whether a process that builds waits for the lock."""
+    waiting = await world.fetch(
+        "SELECT 1 FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database "
+        "WHERE NOT granted AND mode = 'AccessShareLock' AND datname = current_database()"
+    )
+    return bool(waiting)

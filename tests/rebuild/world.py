@@ -81,6 +81,14 @@ class World:
         """Return an order for these rows."""
         return RebuildOrder(self.bootstrap_servers, self.url, self.topic, **options)
 
+    def servers(self) -> dict[str, str]:
+        """Return the variables by which commands find this world."""
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "DATABASE_URL": self.url,
+            "STEPLOG_TOPIC_NAMESPACE": self.topic.removesuffix(".events"),
+        }
+
     async def rebuild(self, watcher: Watcher | None = None, **options: Any) -> Report:
         """Rebuild."""
         return await Rebuild(self.order(**options), watcher).run()
