@@ -11,9 +11,10 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Self, TypeVar
 
 from contracts.payload import JsonValue
-from contracts.records import ExecutionRecord, StepRecord
+from contracts.records import ExecutionRecord, InteractionRecord, StepRecord
 from steplog.addresses import Addresses
 from steplog.client import DEFAULT_RESULT_TIMEOUT_S, Steplog
+from steplog.read_api import ExecutionPage, Parameter
 from steplog.sending import Submitted
 from steplog.watching import Glimpse
 
@@ -86,6 +87,18 @@ class BlockingSteplog:
     def steps(self, execution_id: str) -> tuple[StepRecord, ...]:
         """Return an execution's visits to steps in the order they began."""
         return _on(self._loop, self._steplog.steps(execution_id))
+
+    def waits(self, execution_id: str) -> tuple[InteractionRecord, ...]:
+        """Return the questions an execution asked people, answered ones too."""
+        return _on(self._loop, self._steplog.waits(execution_id))
+
+    def payload(self, execution_id: str, sha256: str) -> JsonValue:
+        """Return a value that a record has in its `references` instead of in itself."""
+        return _on(self._loop, self._steplog.payload(execution_id, sha256))
+
+    def executions(self, **filters: Parameter) -> ExecutionPage:
+        """Return a page of executions; `filters` are what `Steplog.executions` takes."""
+        return _on(self._loop, self._steplog.executions(**filters))
 
     def applied(self, submitted: Submitted) -> None:
         """Return once a command shows in the rows; raises `CommandWasRefused`."""

@@ -15,12 +15,17 @@ from typing import Any
 
 from contracts.partitioning import new_execution_id_beside
 from contracts.payload import JsonValue
-from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord, StepRecord
+from contracts.records import (
+    FINAL_EXECUTION_STATUSES,
+    ExecutionRecord,
+    InteractionRecord,
+    StepRecord,
+)
 from steplog import asking
 from steplog.addresses import Addresses, find_addresses
 from steplog.command_sender import CommandSender, payloads_of
 from steplog.errors import CommandWasRefused, NotAnswered, NotFound
-from steplog.read_api import ReadApi
+from steplog.read_api import ExecutionPage, Parameter, ReadApi
 from steplog.sending import Sender, Submitted
 from steplog.settings import load_settings
 from steplog.watching import Glimpse, glimpses
@@ -130,6 +135,22 @@ class Steplog:
     async def steps(self, execution_id: str) -> tuple[StepRecord, ...]:
         """Return an execution's visits to steps in the order they began."""
         return await self.read.steps(execution_id)
+
+    async def waits(self, execution_id: str) -> tuple[InteractionRecord, ...]:
+        """Return the questions an execution asked people, answered ones too."""
+        return await self.read.waits(execution_id)
+
+    async def payload(self, execution_id: str, sha256: str) -> JsonValue:
+        """Return a value that a record has in its `references` instead of in itself."""
+        return await self.read.payload(execution_id, sha256)
+
+    async def executions(self, **filters: Parameter) -> ExecutionPage:
+        """Return a page of executions, newest first.
+
+        `filters` are the parameters of `GET /api/executions`, such as `status`, `pipeline_id`,
+        `error`, `limit` and, for the next page, `cursor`; a list asks for any of its values.
+        """
+        return await self.read.executions(**filters)
 
     def watch(self, execution_id: str) -> AsyncGenerator[Glimpse]:
         """Yield the execution and its steps whenever they changed, until it has ended.

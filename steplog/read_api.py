@@ -1,5 +1,7 @@
 """The tracker's HTTP API as typed answers; every question about the past goes here."""
 
+import json
+import re
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -9,7 +11,8 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from contracts.records import ExecutionRecord, RowRecord, StepRecord
+from contracts.payload import JsonValue
+from contracts.records import ExecutionRecord, InteractionRecord, RowRecord, StepRecord
 from steplog.errors import BadInput, NotAnswered, NotFound, ServiceUnreachable
 from steplog.server_events import EventTooLong, ServerEvent, server_events
 
@@ -17,6 +20,8 @@ REQUEST_TIMEOUT_S = 40.0  # More than the longest wait the API grants.
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 STEPS_ON_A_PAGE: Final = 10_000
+# What has a place of its own in a path is in no id.
+_ID: Final = re.compile(r"(?!\.{1,2}$)[^/\x00-\x1f\x7f]{1,500}")
 
 Answer = Mapping[str, Any]
 # Values of a list become a parameter given several times.
@@ -94,6 +99,15 @@ class ReadApi:
         answer = await self.get("/api/executions", **filters)
         items = tuple(self._record(ExecutionRecord, item) for item in answer.get("items", ()))
         return ExecutionPage(items, answer.get("next_cursor"), answer)
+
+    async def waits(self, execution_id: str) -> tuple[InteractionRecord, ...]:
+        """Return the questions an execution asked people, in the order they were asked."""
+        answer = await self.get(path_of(execution_id, "waits"))
+        return tuple(self._record(InteractionRecord, item) for item in answer.get("items", ()))
+
+    async def payload(self, execution_id: str, sha256: str) -> JsonValue:
+        """Return a value that is kept in the payload store."""
+        return json.loads(await self.content(path_of(execution_id, "payloads", sha256)))
 
     async def command(self, command_id: str, wait_ms: int = 0) -> CommandOutcome:
         """Return what became of a command, waiting for it up to `wait_ms`."""
@@ -173,9 +187,10 @@ class ReadApi:
 
 def path_of(execution_id: str, *parts: str) -> str:
     """Return the API's path about an execution; raise `BadInput` for what can be no id."""
-    if execution_id in ("", ".", ".."):
-        raise BadInput("That is no id of an execution; `steplog ls` lists them.")
-    return "/".join(["/api/executions", quote(execution_id, safe=""), *parts])
+    if _ID.fullmatch(execution_id) is None:
+        raise BadInput(f"{execution_id!r} can be no id of an execution; `steplog ls` lists them.")
+    quoted = (quote(part, safe="") for part in (execution_id, *parts))
+    return "/".join(["/api/executions", *quoted])
 
 
 def _json(response: httpx.Response) -> object:

@@ -54,6 +54,18 @@ PANELS: Final[Mapping[str, Mapping[str, Entry]]] = {
             "steplog.cli.events:events",
             "Show the recorded events of one execution, decoded, in the order of the log.",
         ),
+        "waits": Entry(
+            "steplog.cli.waits:waits",
+            "List the questions that wait for a person, oldest first; with ID all that it asked.",
+        ),
+        "payload": Entry(
+            "steplog.cli.payload:payload",
+            "Print a value that was too large for an event, as the JSON that was stored.",
+        ),
+        "stats": Entry(
+            "steplog.cli.stats:stats",
+            "Show how many executions ended, failed and how long they took, by pipeline or step.",
+        ),
         "top": Entry(
             "steplog.cli.top:top",
             "Show what runs, how much of it, and how far the read model is behind; Ctrl-C leaves.",

@@ -1,6 +1,6 @@
 """An execution as people read it: what it is, and its steps on a common time line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
@@ -15,8 +15,11 @@ from steplog.cli.console import (
     short_json,
     styled_status,
 )
+from steplog.cli.waits import print_question
 
 TIMELINE_CHARS = 28
+MAX_RELATIVES = 10
+MAX_ATTEMPTS_SHOWN = 10
 
 
 def print_execution(answer: Mapping[str, Any]) -> None:
@@ -24,10 +27,16 @@ def print_execution(answer: Mapping[str, Any]) -> None:
     execution = ExecutionRecord.model_validate(answer["execution"])
     steps = [StepRecord.model_validate(item) for item in answer["steps"]]
     out.print(f"[bold]{escape(execution.execution_id)}[/]  {styled_status(execution.status)}")
-    out.print(_facts(execution), soft_wrap=True)
+    out.print(_facts(execution, answer.get("relatives", {})), soft_wrap=True)
+    _print_stored(execution)
     print_past(answer)
     out.print()
     out.print(_steps(steps))
+    _print_attempts(answer.get("attempts", ()))
+    for question in answer.get("waits", ()):
+        if question["status"] == "pending":
+            out.print()
+            print_question(question)
     if answer["freshness"]["gap"]:
         freshness = answer["freshness"]
         out.print(f"[yellow]{freshness['gap']} events behind, {freshness['lag_s']:.1f} s.[/]")
@@ -49,7 +58,40 @@ def print_past(answer: Mapping[str, Any]) -> None:
         out.print(f"[yellow]{escape(past['note'])}[/]", soft_wrap=True)
 
 
-def _facts(execution: ExecutionRecord) -> Table:
+def _print_stored(execution: ExecutionRecord) -> None:
+    """Print how to have what is stored apart; on lines that a terminal does not cut."""
+    for place, kept in (execution.references or {}).items():
+        print_it = f"steplog payload {execution.execution_id} {kept.sha256}"
+        told = f"{place.lstrip('/')}, {kept.size_bytes:,} bytes: {print_it}"
+        out.print(f"[dim]stored[/]    {escape(told)}", soft_wrap=True)
+
+
+def _print_attempts(attempts: Sequence[Mapping[str, Any]]) -> None:
+    for attempt in attempts[-MAX_ATTEMPTS_SHOWN:]:
+        out.print(
+            f"[yellow]{escape(attempt['step_id'])} try {attempt['attempt']}[/] failed and was "
+            f"tried again: {escape(attempt['error_message'] or '')}",
+            soft_wrap=True,
+        )
+
+
+def _related(relatives: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    origin, parent = relatives.get("origin"), relatives.get("parent")
+    if origin is not None:
+        step = relatives["fork_step"]
+        where = f" at step {step}" if step else ""
+        yield "from", f"{origin['execution_id']}, a {relatives['fork_kind'] or 'fork'}{where}"
+    if parent is not None:
+        yield "parent", parent["execution_id"]
+    for kind in ("forks", "retries", "children"):
+        others = relatives.get(kind, ())
+        if others:
+            shown = [f"{one['execution_id']} ({one['status']})" for one in others[:MAX_RELATIVES]]
+            more = len(others) - len(shown)
+            yield kind, ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _facts(execution: ExecutionRecord, relatives: Mapping[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
     took = duration(execution.execution_time_ms)
     rows = [
@@ -60,8 +102,7 @@ def _facts(execution: ExecutionRecord) -> Table:
     ]
     if execution.output_data is not None:
         rows.append(("output", short_json(execution.output_data)))
-    for place, kept in (execution.references or {}).items():
-        rows.append(("stored", f"{place.lstrip('/')}, {kept.size_bytes:,} bytes at {kept.uri}"))
+    rows.extend(_related(relatives))
     if execution.error_message is not None:
         rows.append(("error", execution.error_message))
     for name, value in rows:

@@ -1,6 +1,7 @@
 """`steplog run`: ask for an execution, and wait for its end if wanted."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
@@ -11,13 +12,18 @@ from rich.status import Status
 from contracts.records import ExecutionRecord, ExecutionStatus
 from steplog.cli.console import err, out, print_json
 from steplog.cli.execution_view import print_execution
+from steplog.cli.filters import key_and_value
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.reading import pipeline_of, value_of
 from steplog.cli.show import read_execution
+from steplog.cli.since import moment_from_now
 from steplog.cli.sources import open_client
 from steplog.client import Steplog
 from steplog.errors import ExecutionDidNotComplete
 from steplog.sending import Submitted
+
+_PARAMETER = "A parameter, as JSON or text: year=2015, city=Oslo; may be given several times."
+_METADATA = "Text to find it by with `steplog ls --metadata`; may be given several times."
 
 
 def run(
@@ -29,15 +35,23 @@ def run(
         str,
         typer.Option("--input", "-i", metavar="JSON|@FILE", help="The execution's input."),
     ] = "{}",
+    parameters: Annotated[
+        list[str] | None, typer.Option("--param", metavar="KEY=VALUE", help=_PARAMETER)
+    ] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option("--metadata", metavar="KEY=VALUE", help=_METADATA)
+    ] = None,
     execution_id: Annotated[
         str | None, typer.Option("--id", help="Id of the execution; the same id runs once.")
     ] = None,
+    not_before: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Start then: a time, or in 30s, 10m, 2h.")
+    ] = None,
     priority: Annotated[
-        int, typer.Option("--priority", help="Higher begins first among those that wait.")
+        int, typer.Option(min=-1_000_000, max=1_000_000, help="Higher starts first.")
     ] = 0,
-    key: Annotated[
-        str | None,
-        typer.Option("--key", help="Executions of one key run one after the other, anywhere."),
+    concurrency_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Executions of one key run within its limit.")
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", "-w", help="Wait for its end; exits with 2 if it failed.")
@@ -51,25 +65,45 @@ def run(
 
     Without --wait the command is in the log when this returns, and what became of it is seen with
     `steplog show`. With --embedded and --wait it runs in this process, on one SQLite file.
+
+    $ steplog run pipeline.json --input '{"city": "Oslo"}' --wait
+    $ steplog run weather --param year=2015 --metadata customer=42 --not-before 10m
     """
     asked = pipeline_of(pipeline)
-    given = value_of(input)
+    given = {
+        "input": value_of(input),
+        "parameters": _values(parameters),
+        "metadata": dict(key_and_value(pair, "--metadata") for pair in metadata or ()),
+        "execution_id": execution_id,
+        "not_before": None if not_before is None else moment_from_now(not_before),
+        "priority": priority or None,
+        "concurrency_key": concurrency_key,
+    }
     settings = settings_with(data_dir, embedded=embedded, data=data)
     place = open_client(settings, runs=wait)
-    told = {"execution_id": execution_id, "priority": priority, "concurrency_key": key}
-    asyncio.run(_run(place, asked, given, told, wait, as_json))
+    asyncio.run(_run(place, asked, given, wait, as_json))
+
+
+def _values(pairs: list[str] | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for pair in pairs or ():
+        key, text = key_and_value(pair, "--param")
+        try:
+            values[key] = json.loads(text)
+        except ValueError:
+            values[key] = text
+    return values
 
 
 async def _run(
-    place: AbstractAsyncContextManager[Steplog],
+    place: "AbstractAsyncContextManager[Steplog]",
     pipeline: str | Mapping[str, Any],
-    given: Any,
-    told: Mapping[str, Any],
+    given: Mapping[str, Any],
     wait: bool,
     as_json: bool,
 ) -> None:
     async with place as steplog:
-        submitted = await steplog.run(pipeline, given, **told)
+        submitted = await steplog.run(pipeline, **given)
         if not wait:
             _tell_submitted(submitted, as_json)
             return

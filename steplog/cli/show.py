@@ -1,21 +1,31 @@
-"""`steplog show`: one execution with its steps."""
+"""`steplog show`: one execution with its steps, relatives, questions and flow."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from steplog.cli.console import print_json
+from steplog.cli.console import out, print_json
 from steplog.cli.execution_view import print_execution
+from steplog.cli.flow_view import drawn_flow
 from steplog.cli.moments import AsOf, as_of_parameter
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.sources import open_read
-from steplog.read_api import ReadApi
+from steplog.cli.submitting import ExecutionId
+from steplog.errors import BadInput
+from steplog.read_api import ReadApi, path_of
 from steplog.settings import SteplogSettings
 
 
 def show(
-    execution_id: Annotated[str, typer.Argument(metavar="ID")],
+    execution_id: ExecutionId,
+    graph: Annotated[
+        bool, typer.Option("--graph", help="Draw its flow with the state of each step.")
+    ] = False,
+    definition: Annotated[
+        bool, typer.Option("--definition", help="Print the definition it runs by, as JSON.")
+    ] = False,
     as_of: AsOf = None,
     at_seq: Annotated[
         int | None,
@@ -26,31 +36,62 @@ def show(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Show one execution and the steps it took; with --as-of or --at-seq as it stood then."""
+    """Show one execution and the steps it took; with --as-of or --at-seq as it stood then.
+
+    $ steplog show ID
+    $ steplog show ID --graph
+    $ steplog show ID --as-of 2h
+    """
     settings = settings_with(data_dir, embedded=embedded, data=data)
     then = {"as_of": as_of_parameter(as_of), "at_seq": at_seq}
-    answer = asyncio.run(_read(settings, execution_id, then))
-    if as_json:
+    is_past = as_of is not None or at_seq is not None
+    if is_past + graph + definition > 1:
+        raise BadInput("Give one of --graph, --definition, and --as-of or --at-seq.")
+    if is_past:
+        answer = _asked(settings, path_of(execution_id), then)
+    elif graph or definition:
+        answer = _asked(settings, path_of(execution_id, "graph" if graph else "definition"), {})
+    else:
+        answer = asyncio.run(_read(settings, execution_id))
+    if definition:
+        print_json(answer["definition"])
+    elif as_json:
         print_json(answer)
+    elif graph:
+        out.print(drawn_flow(answer), soft_wrap=True)
     else:
         print_execution(answer)
 
 
 async def read_execution(read: ReadApi, execution_id: str) -> dict[str, Any]:
-    """Return `execution`, `steps` and `freshness` as the API has them."""
-    one = await read.get(f"/api/executions/{execution_id}")
-    steps = await read.get(f"/api/executions/{execution_id}/steps")
+    """Return `execution`, `steps`, `waits`, `relatives` and `freshness` as the API has them."""
+    one, steps, waits, attempts, relatives = await asyncio.gather(
+        read.get(path_of(execution_id)),
+        *(
+            read.get(path_of(execution_id, part))
+            for part in ("steps", "waits", "attempts", "relatives")
+        ),
+    )
     return {
         "execution": one["execution"],
         "steps": steps["items"],
+        "waits": waits["items"],
+        "attempts": attempts["items"],
+        "relatives": {name: told for name, told in relatives.items() if name != "freshness"},
         "freshness": one["freshness"],
     }
 
 
-async def _read(
-    settings: SteplogSettings, execution_id: str, then: dict[str, str | int | None]
-) -> dict[str, Any]:
+async def _read(settings: SteplogSettings, execution_id: str) -> dict[str, Any]:
     async with open_read(settings) as read:
-        if any(value is not None for value in then.values()):
-            return dict(await read.get(f"/api/executions/{execution_id}", **then))
         return await read_execution(read, execution_id)
+
+
+def _asked(
+    settings: SteplogSettings, path: str, asked: Mapping[str, str | int | None]
+) -> dict[str, Any]:
+    async def read() -> dict[str, Any]:
+        async with open_read(settings) as api:
+            return dict(await api.get(path, **asked))
+
+    return asyncio.run(read())

@@ -2,21 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from steplog.cli.console import out, print_json
 from steplog.cli.sources import open_client
-from steplog.client import Steplog
-from steplog.sending import Submitted
 from steplog.settings import SteplogSettings
+
+# What sends commands takes long to load; commands that look take their argument from here too.
+if TYPE_CHECKING:
+    from steplog.client import Steplog
+    from steplog.sending import Submitted
 
 OUTCOME_WAIT_S = 10.0
 
 ExecutionId = Annotated[str, typer.Argument(metavar="ID", help="The execution's id.")]
 
-Asking = Callable[[Steplog], Awaitable[Submitted]]
+Asking: TypeAlias = "Callable[[Steplog], Awaitable[Submitted]]"
 
 
 def submit(settings: SteplogSettings, ask: Asking, done: str, *, as_json: bool) -> None:
@@ -46,13 +49,13 @@ def submit(settings: SteplogSettings, ask: Asking, done: str, *, as_json: bool) 
         out.print(f"The command is in the log but not in the rows after {OUTCOME_WAIT_S:.0f} s.")
 
 
-async def _submit(settings: SteplogSettings, ask: Asking) -> tuple[Submitted, bool]:
+async def _submit(settings: SteplogSettings, ask: Asking) -> "tuple[Submitted, bool]":
     async with open_client(settings) as steplog:
         submitted = await ask(steplog)
         return submitted, await applied_in_time(steplog, submitted)
 
 
-async def applied_in_time(steplog: Steplog, submitted: Submitted) -> bool:
+async def applied_in_time(steplog: "Steplog", submitted: "Submitted") -> bool:
     """Return whether a command showed in the rows within `OUTCOME_WAIT_S`."""
     try:
         async with asyncio.timeout(OUTCOME_WAIT_S):

@@ -16,6 +16,7 @@ from rich.tree import Tree
 
 from contracts.records import ExecutionStatus, StepRecord, StepStatus
 from steplog.cli.console import STATUS_STYLES, duration, out, styled_status
+from steplog.cli.flow_view import SIGNS
 from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.sources import open_read
 from steplog.cli.submitting import ExecutionId
@@ -23,14 +24,6 @@ from steplog.errors import ExecutionDidNotComplete
 from steplog.settings import SteplogSettings
 from steplog.watching import Glimpse, glimpses
 
-SIGNS = {
-    StepStatus.COMPLETED: "✓",
-    StepStatus.FAILED: "✗",
-    StepStatus.RUNNING: "●",
-    StepStatus.WAITING_FOR_HUMAN: "?",
-    StepStatus.SKIPPED: "-",
-    StepStatus.CANCELLED: "■",
-}
 GOING_ON = frozenset({StepStatus.RUNNING, StepStatus.WAITING_FOR_HUMAN})
 MAX_STEPS_SHOWN = 200
 

@@ -21,8 +21,7 @@ async def test_large_values_go_through_a_file_and_come_back(file: Path) -> None:
         execution = await steplog.result(submitted, timeout_s=60)
         assert execution.references is not None
         kept = execution.references["/output_data/rows"]
-        path = f"/api/executions/{execution.execution_id}/payloads/{kept.sha256}"
-        rows = await steplog.read.get(path)
+        rows = await steplog.payload(execution.execution_id, kept.sha256)
 
     assert execution.output_data["characters"] == len(ROW) * len(WANTED_ROWS)
     assert rows == WANTED_ROWS

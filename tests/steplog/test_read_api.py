@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from contracts.records import ExecutionStatus
-from steplog.errors import NotAnswered, NotFound, ServiceUnreachable
+from steplog.errors import BadInput, NotAnswered, NotFound, ServiceUnreachable
 from steplog.read_api import ReadApi
 
 EXECUTION = {
@@ -106,6 +106,16 @@ async def test_a_token_that_is_not_taken_is_named() -> None:
 async def test_an_id_stands_for_itself_in_a_path() -> None:
     read, api = _read(200, {"execution": EXECUTION, "freshness": {}})
 
-    await read.execution("../counts?x=/y")
+    await read.execution("a?x=y#z")
 
-    assert api.asked == ["http://steplog/api/executions/..%2Fcounts%3Fx%3D%2Fy"]
+    assert api.asked == ["http://steplog/api/executions/a%3Fx%3Dy%23z"]
+
+
+@pytest.mark.parametrize("text", ["", ".", "..", "../counts", "a\nb", "x" * 501])
+async def test_what_can_be_no_id_is_not_asked_for(text: str) -> None:
+    read, api = _read(200, {})
+
+    with pytest.raises(BadInput, match="can be no id of an execution"):
+        await read.execution(text)
+
+    assert api.asked == []

@@ -102,4 +102,5 @@ def test_values_that_are_stored_apart_are_named(capsys: pytest.CaptureFixture[st
     kept = {"uri": "s3://b/x.json", "sha256": "ab" * 32, "size_bytes": 5_242_880}
     shown = _shown(capsys, references={"/output_data/rows": kept})
 
-    assert "output_data/rows, 5,242,880 bytes at s3://b/x.json" in shown
+    line = f"output_data/rows, 5,242,880 bytes: steplog payload e-1 {'ab' * 32}\n"
+    assert line in shown
