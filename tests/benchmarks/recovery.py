@@ -42,7 +42,7 @@ ENDED = int(os.environ.get("RECOVERY_ENDED", "1000000"))
 RUNS = int(os.environ.get("RECOVERY_RUNS", "100000"))
 SHORTER = 10
 SESSION_TIMEOUT_MS = 6_000
-TIMEOUT_S = 300.0
+TIMEOUT_S = 900.0
 # Long enough for the ids of commands to be saved and committed: the mark then is where it stays.
 SETTLE_S = 7.0
 _STARTED = ("ce_type", StepStarted.event_type.encode())
