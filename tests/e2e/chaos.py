@@ -35,7 +35,7 @@ from tests.services import Services, create_topics
 
 # Trouble lasts so long for each execution sent, and never less than the least.
 TROUBLE_S_PER_EXECUTION = 0.05
-MIN_TROUBLE_S = 24.0
+MIN_TROUBLE_S = 18.0
 # The last are sent a little before the trouble ends, so that it reaches them too.
 SENDING_SHARE = 0.8
 # Nothing more has ended for so long: something is stuck.

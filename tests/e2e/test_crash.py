@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.chaos import run_chaos
 
-EXECUTIONS = 300
+EXECUTIONS = 200
 pytestmark = [pytest.mark.e2e, pytest.mark.broker, pytest.mark.database]
 
 
