@@ -5,6 +5,7 @@ from pathlib import Path
 from steplog.local.ports import LOOPBACK
 
 NODE_ID = 1
+CLEANER_BUFFER_BYTES = 16 * 1024 * 1024
 
 
 def server_properties(log_dir: Path, *, port: int, controller_port: int) -> str:
@@ -44,6 +45,8 @@ def broker_settings(
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
+        # The cleaner of compacted topics takes half of a small heap by default.
+        "log.cleaner.dedupe.buffer.size": str(CLEANER_BUFFER_BYTES),
     }
 
 
