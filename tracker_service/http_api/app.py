@@ -93,6 +93,7 @@ def make_app(
     _surround(app, protection)
     for module in _ROUTES:
         app.include_router(module.router)
+    app.state.routes = [route for module in _ROUTES for route in module.router.routes]
     site.install(app)
     return app
 

@@ -9,7 +9,6 @@ event it saw, which is a position, so nothing of its past has to be kept here.
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -33,14 +32,6 @@ _log = structlog.get_logger(__name__)
 Positions = Mapping[int, int]
 
 
-@dataclass(slots=True)
-class Watched:
-    """An execution somebody listens to, as it was told last."""
-
-    mark: tuple[Any, ...] = ()
-    steps: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-
-
 class ChangeFeed:
     """Tells listeners what changed."""
 
@@ -52,7 +43,8 @@ class ChangeFeed:
         self._masks = masks
         self._max_listeners = max_listeners
         self._listeners: set[Listener] = set()
-        self._watched: dict[str, Watched] = {}
+        # Of each execution somebody listens to, how it stood when it was told last.
+        self._marks: dict[str, tuple[int, bool] | None] = {}
         self._seen: tuple[Positions, dict[int, int]] | None = None
         self._lists_at: Positions = {}
         self._lists_told_s = 0.0
@@ -146,37 +138,25 @@ class ChangeFeed:
         by_id: dict[str, list[OneListener]] = {}
         for listener in self._of_kind(OneListener):
             by_id.setdefault(listener.execution_id, []).append(listener)
-        self._watched = {one: self._watched.get(one, Watched()) for one in by_id}
+        self._marks = {one: self._marks.get(one) for one in by_id}
         if not by_id:
             return
         for row in await self._model.executions_by_id(list(by_id)):
-            watched = self._watched[row["execution_id"]]
-            mark = (row["seq"], row["status"], row["incomplete"])
-            if mark != watched.mark:
-                watched.mark = mark
-                await self._tell(row, watched, by_id[row["execution_id"]])
+            execution_id, mark = row["execution_id"], (row["seq"], row["incomplete"])
+            if mark != self._marks[execution_id]:
+                self._marks[execution_id] = mark
+                await self._tell(row, by_id[execution_id])
 
-    async def _tell(self, row: Row, watched: Watched, listeners: list[OneListener]) -> None:
+    async def _tell(self, row: Row, listeners: list[OneListener]) -> None:
         steps = [record(bar) for bar in await self._model.bars(row["execution_id"])]
-        marks = {step["step_execution_id"]: _mark(step) for step in steps}
-        changed = [
-            step
-            for step in steps
-            if marks[step["step_execution_id"]] != watched.steps.get(step["step_execution_id"])
-        ]
-        watched.steps = marks
         execution = record(await self._masks.row(row))
         for listener in listeners:
-            listener.told(execution, changed, steps)
+            listener.told(execution, steps)
 
     def _of_kind(self, kind: type[Any]) -> list[Any]:
         """Return listeners of a kind; those dropped meanwhile are let go."""
         self._listeners = {one for one in self._listeners if not one.ended}
         return [one for one in self._listeners if isinstance(one, kind)]
-
-
-def _mark(step: Row) -> tuple[Any, ...]:
-    return step["status"], step["attempt"], step["started_at"], step["completed_at"]
 
 
 def places(freshness: Freshness) -> Positions:

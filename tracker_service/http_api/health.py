@@ -128,7 +128,7 @@ async def metrics(parts: PartsOfApp) -> Response:
     return Response(_metrics(freshness, letters, drift, parts.feed.listeners), media_type=_TEXT)
 
 
-def _metrics(freshness: Freshness, dead_letters: int, drift: Drift, streams: int) -> bytes:
+def _metrics(freshness: Freshness, dead_letters: int, drift: Drift, streams: int = 0) -> bytes:
     registry = CollectorRegistry()
     labels = ["partition"]
     gap = Gauge("steplog_tracker_gap_events", "Events not applied", labels, registry=registry)

@@ -69,26 +69,39 @@ class ListListener(Listener):
 
 
 class OneListener(Listener):
-    """Listens to one execution. Its first event has all steps, later ones those that changed."""
+    """Listens to one execution. Its first event has all steps, later ones those that changed.
+
+    Steps are read after the execution's row and so may be newer than its position. What was told is
+    therefore remembered here, by listener: a step is left out only if it was sent as it stands.
+    """
 
     def __init__(self, execution_id: str, last_id: str | None) -> None:
         super().__init__()
         self.execution_id = execution_id
         self._last_id = last_id
-        self._told_all = False
+        self._told: dict[str, tuple[Any, ...]] = {}
 
-    def told(self, execution: Row, changed: Sequence[Row], steps: Sequence[Row]) -> None:
+    def told(self, execution: Row, steps: Sequence[Row]) -> None:
         """Tell how the execution and its steps stand; after its end nothing follows."""
-        if execution["position"] == self._last_id:
-            # The listener came back and has missed nothing.
-            self._told_all = True
-        else:
-            body = {"execution": execution, "steps": changed if self._told_all else steps}
+        marks = {step["step_execution_id"]: _mark(step) for step in steps}
+        changed = [
+            step
+            for step in steps
+            if marks[step["step_execution_id"]] != self._told.get(step["step_execution_id"])
+        ]
+        moved = execution["position"] != self._last_id
+        # Who comes back with this very position has the execution as it stands.
+        if moved or (self._told and changed):
+            body = {"execution": execution, "steps": changed}
             self.tell("execution", execution["position"], body)
-            self._told_all, self._last_id = True, execution["position"]
+            self._told, self._last_id = marks, execution["position"]
         if execution["status"] in _FINAL and not execution["incomplete"]:
             self.tell("end", execution["position"], {})
             self.end()
+
+
+def _mark(step: Row) -> tuple[Any, ...]:
+    return step["status"], step["attempt"], step["started_at"], step["completed_at"]
 
 
 def event_bytes(kind: str, event_id: str, body: Any) -> bytes:

@@ -116,7 +116,8 @@ def install(app: FastAPI) -> None:
         response = problem(error.status_code, str(error.detail))
         response.headers.update(error.headers or {})
         if error.status_code == 405:
-            response.headers["Allow"] = ", ".join(_methods(request))
+            named = _methods(request) or [response.headers.get("Allow", "")]
+            response.headers["Allow"] = ", ".join(named)
         return response
 
 
@@ -124,7 +125,7 @@ def _methods(request: Request) -> list[str]:
     """Return every method of a path; the framework names those of one of its routes alone."""
     matching = (
         route
-        for route in request.app.routes
+        for route in request.app.state.routes
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
     )
     return sorted({method for route in matching for method in route.methods or ()})

@@ -88,7 +88,7 @@ async def stream_execution(one: AskedOfExecution, last_event_id: LastEventId = N
     # Read after joining: what commits from here on is told by the feed.
     row = await parts.execution(one.execution_id)
     steps = [record(bar) for bar in await parts.model.bars(one.execution_id)]
-    listener.told(record(await parts.masks.row(row)), steps, steps)
+    listener.told(record(await parts.masks.row(row)), steps)
     return _stream(parts, listener)
 
 
