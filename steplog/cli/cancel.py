@@ -16,7 +16,10 @@ def cancel(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Stop an execution before its next step; running async steps are cancelled."""
+    """Stop an execution before its next step; running async steps are cancelled.
+
+    $ steplog cancel ID --reason 'ordered twice'
+    """
     submit(
         settings_with(data_dir, embedded=embedded, data=data),
         lambda steplog: steplog.cancel(execution_id, reason),

@@ -40,6 +40,8 @@ def check(
     """Check a definition: every problem with its place; exits with 1 if it would be refused.
 
     Step modules are checked against STEPLOG_STEP_MODULES if it is set, as the executor does.
+
+    $ steplog check pipeline.json --graph
     """
     # The executor finds step modules beside it, so they are looked for here too.
     sys.path.insert(0, str(Path.cwd()))

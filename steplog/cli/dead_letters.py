@@ -35,13 +35,18 @@ def list_letters(
     include_resolved: Annotated[
         bool, typer.Option("--all", help="Also those applied or skipped since.")
     ] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MAX_LISTED)] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=MAX_LISTED, help="At most so many.")
+    ] = 100,
     as_json: AsJson = False,
     data_dir: DataDir = None,
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """List records set aside, oldest first."""
+    """List records set aside, oldest first.
+
+    $ steplog dead-letters list
+    """
     settings = settings_with(data_dir, embedded=embedded, data=data)
     found = _with_letters(
         settings,
@@ -63,7 +68,10 @@ def show(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Show one record with its headers and value as they came."""
+    """Show one record with its headers and value as they came.
+
+    $ steplog dead-letters show 1
+    """
     settings = settings_with(data_dir, embedded=embedded, data=data)
     letter = _with_letters(settings, lambda letters: letters.letter(number))
     if as_json:
@@ -84,7 +92,10 @@ def retry(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Apply a record, and what is parked behind it, once its cause is gone."""
+    """Apply a record, and what is parked behind it, once its cause is gone.
+
+    $ steplog dead-letters retry 1
+    """
     settings = settings_with(data_dir, embedded=embedded, data=data)
     _tell(
         _with_letters(settings, lambda letters: quarantine.retry(letters, number)),
@@ -101,7 +112,10 @@ def skip(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Go on without a record; its execution's row stays marked incomplete."""
+    """Go on without a record; its execution's row stays marked incomplete.
+
+    $ steplog dead-letters skip 1 --yes
+    """
     if not yes:
         typer.confirm(f"Go on without dead letter {number} for good?", abort=True)
     settings = settings_with(data_dir, embedded=embedded, data=data)

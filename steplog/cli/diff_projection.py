@@ -23,6 +23,8 @@ def diff_projection(
 
     Run it with the new version before that is deployed; nothing is changed. Exits with 1 if any row
     would.
+
+    $ steplog diff-projection
     """
     order = rebuild_order(
         data_dir,

@@ -18,7 +18,10 @@ POLL_S = 0.1
 
 
 def down(data_dir: DataDir = None) -> None:
-    """Stop the local stack, in order, and return once nothing of it runs; its data stays."""
+    """Stop the local stack, in order, and return once nothing of it runs; its data stays.
+
+    $ steplog down
+    """
     folder = DataFolder(settings_with(data_dir).data_dir)
     state = folder.read_state()
     if not folder.is_held() or state is None:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from steplog.cli.console import err, out, plain_table, short_json
 from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.sources import open_read
+from steplog.cli.submitting import ExecutionId
 from steplog.read_api import Answer, ReadApi, path_of
 from steplog.settings import SteplogSettings
 
@@ -27,7 +28,7 @@ _SHOWN_ELSEWHERE: Final = ("definition", "step_id", "iteration", "attempt", "def
 
 
 def events(
-    execution_id: Annotated[str, typer.Argument(metavar="ID")],
+    execution_id: ExecutionId,
     after_seq: Annotated[
         int, typer.Option("--after", metavar="N", min=0, help="Only events after its event N.")
     ] = 0,
@@ -42,7 +43,11 @@ def events(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Show the recorded events of one execution, decoded, in the order of the log."""
+    """Show the recorded events of one execution, decoded, in the order of the log.
+
+    $ steplog events ID
+    $ steplog events ID --after 10 --json
+    """
     settings = settings_with(data_dir, embedded=embedded, data=data)
     asked = {"after_seq": after_seq, "stale": "true" if stale else "false", "limit": PAGE_EVENTS}
     asyncio.run(_print(settings, execution_id, asked, as_json=as_json))

@@ -29,7 +29,7 @@ _UNBOUNDED = 2**62
 
 def export(
     execution_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One execution.", show_default=False)
+        str | None, typer.Argument(metavar="ID", help="One execution.", show_default=False)
     ] = None,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Executions that began since then.")
@@ -48,7 +48,11 @@ def export(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Write recorded events to an archive that `steplog import` can fill a cluster from."""
+    """Write recorded events to an archive that `steplog import` can fill a cluster from.
+
+    $ steplog export ID --out one.jsonl
+    $ steplog export --since 7d --out week.parquet
+    """
     wanted = _wanted(execution_id, since, until, everything=everything)
     kind = format_of(kind, to)
     settings = settings_with(data_dir, embedded=embedded, data=data)

@@ -20,7 +20,7 @@ _FROM = "The step that runs anew; in bulk, by default the one that failed."
 _PATCH = "Laid over the input; null removes (JSON Merge Patch)."
 _CANARY = "In bulk: fork so many first, and the rest only if all of these complete."
 
-Origin = Annotated[str | None, typer.Argument(metavar="[ID]", help="The execution to fork.")]
+Origin = Annotated[str | None, typer.Argument(metavar="ID", help="The execution to fork.")]
 FromStep = Annotated[str | None, typer.Option("--from", metavar="STEP", help=_FROM)]
 Iteration = Annotated[int, typer.Option(min=1, help="Which visit to the step, in a loop.")]
 Patch = Annotated[str, typer.Option("--input", "-i", metavar="JSON|@FILE", help=_PATCH)]
@@ -52,6 +52,9 @@ def fork(
 
     What had ended before the step began is taken over and not run again; the step and what follows
     run anew. The origin stays as it is.
+
+    $ steplog fork ID --from load --input '{"city": "Oslo"}'
+    $ steplog fork --failed --since 2h --canary 5 --dry-run
     """
     input_patch = _patch(patch)
     settings = settings_with(data_dir, embedded=embedded, data=data)

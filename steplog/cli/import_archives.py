@@ -19,7 +19,7 @@ from steplog.cli.options import AsJson, DataDir, settings_with
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Archives.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Archives.")],
     into_namespace: Annotated[
         str | None,
         typer.Option(
@@ -36,7 +36,10 @@ def import_files(
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Fill an empty cluster from archives; run again after an interruption, it goes on."""
+    """Fill an empty cluster from archives; run again after an interruption, it goes on.
+
+    $ steplog import week.parquet --into-namespace copy
+    """
     archives = [reader_for(path) for path in files]
     archived = check_together(archives)
     addresses = find_addresses(settings_with(data_dir))

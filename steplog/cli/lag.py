@@ -20,7 +20,10 @@ def lag(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at it."""
+    """Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at it.
+
+    $ steplog lag
+    """
     settings = settings_with(data_dir, embedded=embedded, data=data)
     freshness = asyncio.run(_read(settings))
     if as_json:

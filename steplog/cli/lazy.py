@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from steplog.cli.catalogue import PANELS, Entry
 
-_EXAMPLE = "$ "
+EXAMPLE = "$ "
 
 
 class LazyGroup(TyperGroup):
@@ -54,11 +54,12 @@ def loaded(name: str) -> Any:
         return None
     module, _, attribute = place.partition(":")
     found = getattr(importlib.import_module(module), attribute)
-    if not isinstance(found, typer.Typer):
+    if isinstance(found, typer.Typer):
+        command: Any = typer.main.get_group(found)
+    else:
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         alone.command(name)(found)
-        found = alone
-    command = typer.main.get_command(found)
+        command = typer.main.get_command(alone)
     command.name = name
     for one in (command, *getattr(command, "commands", {}).values()):
         one.help, one.epilog = _help_and_examples(one.help or "")
@@ -70,9 +71,12 @@ def loaded(name: str) -> Any:
 
 def _help_and_examples(text: str) -> tuple[str, str | None]:
     lines = text.splitlines()
-    examples = [line for line in lines if line.startswith(_EXAMPLE)]
+    examples = [line for line in lines if line.startswith(EXAMPLE)]
     told = "\n".join(line for line in lines if line not in examples).strip()
+    # Lines are as long as the reader's terminal has them, not as the source does.
+    paragraphs = [" ".join(paragraph.split()) for paragraph in told.split("\n\n")]
+    shown = escape("\n\n".join(paragraphs))
     if not examples:
-        return escape(told), None
+        return shown, None
     title = "[bold]Example[/]" if len(examples) == 1 else "[bold]Examples[/]"
-    return escape(told), "\n".join([title, *(escape(f"  {line}") for line in examples)])
+    return shown, "\n".join([title, *(escape(line) for line in examples)])

@@ -26,7 +26,10 @@ def move(
     data_dir: DataDir = None,
     data: DataFile = None,
 ) -> None:
-    """Move a file of embedded mode into empty topics of Kafka; what had not ended goes on there."""
+    """Move a file of embedded mode into empty topics of Kafka; what had not ended goes on there.
+
+    $ steplog move --data steplog.db --into-namespace production
+    """
     # What only embedded mode needs is loaded only here.
     from steplog.embedded import moving  # noqa: PLC0415
 

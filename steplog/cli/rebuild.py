@@ -62,6 +62,9 @@ def rebuild(
     """Make all rows again from the log, compare them, and swap them in while all goes on.
 
     The rows of an embedded file are made again in place, while nothing else has the file open.
+
+    $ steplog rebuild --dry-run
+    $ steplog rebuild --execution ID
     """
     windowed = since is not None or until is not None
     file = settings_with(data_dir, embedded=embedded, data=data).data_file

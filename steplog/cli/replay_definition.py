@@ -39,6 +39,8 @@ def replay_definition(
 
     No step runs: each visit ends as it is recorded, and the changed definition's conditions decide
     where the flow goes from there.
+
+    $ steplog replay-definition pipeline.json --over 'pipeline=weather since=7d'
     """
     # The executor finds condition functions beside it, so they are looked for here too.
     sys.path.insert(0, str(Path.cwd()))

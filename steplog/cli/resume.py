@@ -23,7 +23,10 @@ def resume(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Answer a step that waits for a person."""
+    """Answer a step that waits for a person.
+
+    $ steplog resume ID --input '{"verdict": "publish"}'
+    """
     human_input = value_of(answer)
     submit(
         settings_with(data_dir, embedded=embedded, data=data),

@@ -14,6 +14,8 @@ def retry(
     """Begin a new execution that goes on where a failed or cancelled one stopped.
 
     What had ended is taken over; the failed execution stays as it is.
+
+    $ steplog retry ID
     """
     submit(
         settings_with(data_dir, embedded=embedded, data=data),

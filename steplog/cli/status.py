@@ -14,7 +14,10 @@ from steplog.local.stack_state import ProcessState, StackState
 
 
 def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show the parts of the local stack; exits with 1 unless all of them run."""
+    """Show the parts of the local stack; exits with 1 unless all of them run.
+
+    $ steplog status
+    """
     folder = DataFolder(settings_with(data_dir).data_dir)
     state = folder.read_state() if folder.is_held() else None
     if as_json:

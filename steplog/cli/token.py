@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from steplog.cli.console import out
+from steplog.cli.console import out, print_json
+from steplog.cli.options import AsJson
 from steplog.errors import BadInput
 from tracker_service.access.roles import Role
 from tracker_service.access.tokens import new_token, token_line
@@ -29,10 +30,13 @@ def new(
     expires_in_days: Annotated[
         int | None, typer.Option(min=1, max=MAX_DAYS, help="Without it the token stays valid.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a token and print it once, with the line for STEPLOG_API_TOKENS_FILE.
 
     The API keeps the line alone, which holds the token's hash; nobody can show the token again.
+
+    $ steplog token new --role viewer --name ada --expires-in-days 90
     """
     known = Role.named(role)
     if known is None:
@@ -43,5 +47,9 @@ def new(
     if expires_in_days is not None:
         expires_at = datetime.now(UTC) + timedelta(days=expires_in_days)
     token = new_token()
+    line = token_line(token, name, known, expires_at)
+    if as_json:
+        print_json({"token": token, "line": line})
+        return
     out.print(f"token  {token}", soft_wrap=True, highlight=False)
-    out.print(f"line   {token_line(token, name, known, expires_at)}", soft_wrap=True)
+    out.print(f"line   {line}", soft_wrap=True)

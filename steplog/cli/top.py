@@ -39,7 +39,11 @@ def top(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Show what runs, how much of it, and how far the read model is behind; Ctrl-C leaves."""
+    """Show what runs, how much of it, and how far the read model is behind; Ctrl-C leaves.
+
+    $ steplog top
+    $ steplog top --once --json
+    """
     settings = settings_with(data_dir, embedded=embedded, data=data)
     asyncio.run(_show(settings, every_s, once=once or as_json, as_json=as_json))
 

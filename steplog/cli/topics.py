@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from steplog.addresses import find_addresses
-from steplog.cli.console import out, plain_table
-from steplog.cli.options import DataDir, settings_with
+from steplog.cli.console import out, plain_table, print_json
+from steplog.cli.options import AsJson, DataDir, settings_with
 from steplog.settings import SteplogSettings
 from steplog.topics import apply_topics
 from steplog.topics_file import DeclaredTopics, read_topics_file
@@ -27,16 +27,27 @@ def apply(
         Path | None,
         typer.Option(help="Declarations to apply; default: those of the settings."),
     ] = None,
+    as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Create missing topics and set their declared settings.
 
     A topic that exists with another partition count is refused, and then nothing is changed.
+
+    $ steplog topics apply --file deploy/topics.yaml
     """
     settings = settings_with(data_dir)
     declared = _declared(file, settings)
     servers = settings.kafka_bootstrap_servers or find_addresses(settings).kafka_bootstrap_servers
     applied = asyncio.run(apply_topics(servers, declared.topics, declared.replication_factor))
+    if as_json:
+        print_json(
+            [
+                {"topic": one.topic.name, "partitions": one.topic.partitions, "change": one.change}
+                for one in applied
+            ]
+        )
+        return
     table = plain_table("topic", "partitions", "change")
     for one in applied:
         table.add_row(one.topic.name, str(one.topic.partitions), one.change)

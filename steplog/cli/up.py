@@ -40,6 +40,9 @@ def up(
     run in containers if a Docker engine answers, else as child processes. Ctrl-C stops everything.
 
     With --embedded there is no broker and no database server: one process serves one SQLite file.
+
+    $ steplog up --detach
+    $ steplog up --embedded
     """
     settings = settings_with(data_dir, api_port, embedded=embedded, data=data)
     if settings.data_file is not None:

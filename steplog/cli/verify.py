@@ -32,7 +32,11 @@ def verify(
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Fold executions again from the log and compare their rows; exits with 1 if any differs."""
+    """Fold executions again from the log and compare their rows; exits with 1 if any differs.
+
+    $ steplog verify --sample 1000
+    $ steplog verify --all --repair
+    """
     order = rebuild_order(data_dir, swaps=False, repairs=repair)
     if everything:
         checked = _all(order, as_json=as_json)

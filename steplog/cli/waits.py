@@ -20,7 +20,7 @@ MAX_QUESTIONS: Final = 500
 
 def waits(
     execution_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Of this execution, answered ones too.")
+        str | None, typer.Argument(metavar="ID", help="Of this execution, answered ones too.")
     ] = None,
     include_answered: Annotated[
         bool, typer.Option("--all", help="Also what is answered, expired or cancelled.")
