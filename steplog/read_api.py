@@ -5,7 +5,7 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -19,6 +19,7 @@ from steplog.server_events import EventTooLong, ServerEvent, server_events
 REQUEST_TIMEOUT_S = 40.0  # More than the longest wait the API grants.
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
+MAX_PORT: Final = 65_535
 STEPS_ON_A_PAGE: Final = 10_000
 # What has a place of its own in a path is in no id.
 _ID: Final = re.compile(r"(?!\.{1,2}$)[^/\x00-\x1f\x7f]{1,500}")
@@ -47,6 +48,27 @@ class ExecutionPage:
     answer: Answer  # As it came, with freshness.
 
 
+def _host_of(url: str) -> str:
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL:
+        address = httpx.URL("")
+    usable = address.scheme in ("http", "https") and address.host
+    if not usable or (address.port or 0) > MAX_PORT:
+        raise BadInput(
+            f"STEPLOG_API_URL is {url!r}, which is no address; give one such as "
+            "http://127.0.0.1:8400."
+        )
+    return address.host
+
+
+class _Told(dict[str, Any]):
+    """An answer, or a row in one, which says so where it lacks what this version looks for."""
+
+    def __missing__(self, key: str) -> NoReturn:
+        raise NotAnswered(f"The API tells no {key!r}; use the same version as the API's.")
+
+
 def _trusted(url: str) -> ssl.SSLContext | bool:
     """Load the authorities of the web, which takes a while, only where they are asked."""
     return True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -62,6 +84,7 @@ class ReadApi:
         *,
         token: str | None = None,
     ) -> None:
+        host = _host_of(url)
         self._url = url
         # The API within this process gives an answer when it is whole.
         self.can_stream = not isinstance(transport, httpx.ASGITransport)
@@ -72,7 +95,7 @@ class ReadApi:
             verify=_trusted(url),
             headers={"Authorization": f"Bearer {token}"} if token else None,
             # A proxy of the environment can't reach an API on this machine.
-            trust_env=httpx.URL(url).host not in LOOPBACK_NAMES,
+            trust_env=host not in LOOPBACK_NAMES,
         )
 
     async def close(self) -> None:
@@ -126,8 +149,10 @@ class ReadApi:
         body = _json(await self._answer(path, given))
         if not isinstance(body, dict) or "freshness" not in body:
             raise self._away()
-        answer: Answer = body
-        return answer
+        rows = body.get("items")
+        if isinstance(rows, list):
+            body["items"] = [_Told(row) if isinstance(row, dict) else row for row in rows]
+        return _Told(body)
 
     async def content(self, path: str) -> bytes:
         """Return an answer that is no record of ours, as it came; raises as `get` does."""

@@ -11,6 +11,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from contracts.errors import SteplogError
 from steplog.cli.console import out, print_error
@@ -23,8 +24,6 @@ EXIT_USAGE = 64
 EXIT_INTERRUPTED = 130
 # Set it to see where a fault came from.
 TRACEBACK_VARIABLE = "STEPLOG_TRACEBACK"
-# What the argument parser says for a command line it can't understand.
-_PARSER_USAGE = 2
 
 
 def _tell_version(asked: bool) -> None:
@@ -71,9 +70,12 @@ def main() -> None:
 
 def _exit_code() -> int | str | None:
     try:
-        app()
+        code = app(prog_name="steplog", standalone_mode=False)
+        return code if isinstance(code, int) else 0
     except SystemExit as ended:
-        return EXIT_USAGE if ended.code == _PARSER_USAGE else ended.code
+        return ended.code
+    except TyperException as error:
+        return _tell_usage(error)
     except ExecutionDidNotComplete as error:
         print_error(str(error))
         return EXIT_EXECUTION_FAILED
@@ -84,7 +86,16 @@ def _exit_code() -> int | str | None:
         return EXIT_INTERRUPTED
     except Exception as error:
         return _tell_fault(error)
-    return 0
+
+
+def _tell_usage(error: TyperException) -> int:
+    """Tell what the parser can't understand and where the help is."""
+    told = error.format_message().strip().removesuffix(".")
+    if told:  # Nothing is left to say where the help was shown instead.
+        context = getattr(error, "ctx", None)
+        path = "steplog" if context is None else context.command_path
+        print_error(f"{' '.join(told.split())}; see `{path} --help`.")
+    return EXIT_USAGE
 
 
 def _tell_fault(error: Exception) -> int:
@@ -94,12 +105,22 @@ def _tell_fault(error: Exception) -> int:
     if isinstance(error, OSError) and error.strerror is not None:
         place = error.filename or "The system refuses"
         print_error(f"{place}: {error.strerror}; make room or give the right, then try again.")
+    elif type(error).__name__ == "ValidationError":
+        # What is typed in is checked where it is read; this was read from elsewhere.
+        print_error(
+            f"A record is of a form that this version can't read ({_first_line(error)}); use the "
+            "same version as the API's."
+        )
     else:
         print_error(
-            f"steplog failed with {type(error).__name__}: {error}; "
+            f"steplog failed with {type(error).__name__}: {_first_line(error)}; "
             f"run it again with {TRACEBACK_VARIABLE}=1 to see where, and report it."
         )
     return EXIT_REFUSED
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 if __name__ == "__main__":

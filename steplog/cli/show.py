@@ -47,6 +47,7 @@ def show(
     is_past = as_of is not None or at_seq is not None
     if is_past + graph + definition > 1:
         raise BadInput("Give one of --graph, --definition, and --as-of or --at-seq.")
+    answer: Mapping[str, Any]
     if is_past:
         answer = _asked(settings, path_of(execution_id), then)
     elif graph or definition:
@@ -89,9 +90,9 @@ async def _read(settings: SteplogSettings, execution_id: str) -> dict[str, Any]:
 
 def _asked(
     settings: SteplogSettings, path: str, asked: Mapping[str, str | int | None]
-) -> dict[str, Any]:
-    async def read() -> dict[str, Any]:
+) -> Mapping[str, Any]:
+    async def read() -> Mapping[str, Any]:
         async with open_read(settings) as api:
-            return dict(await api.get(path, **asked))
+            return await api.get(path, **asked)
 
     return asyncio.run(read())

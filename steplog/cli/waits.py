@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.markup import escape
 
+from contracts.records import InteractionRecord
 from steplog.cli.console import out, plain_table, print_json, short_json, short_moment
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.sources import open_read
@@ -55,6 +56,11 @@ def waits(
             print_question(question)
 
 
+def _checked(question: Mapping[str, Any]) -> Mapping[str, Any]:
+    InteractionRecord.model_validate(question)
+    return question
+
+
 async def _read(
     settings: SteplogSettings, execution_id: str | None, asked: dict[str, Parameter]
 ) -> Mapping[str, Any]:
@@ -66,7 +72,7 @@ async def _read(
 
 def _print_list(questions: Sequence[Mapping[str, Any]]) -> None:
     table = plain_table("execution", "step", "asked", "until", "question")
-    for question in questions:
+    for question in map(_checked, questions):
         table.add_row(
             escape(question["execution_id"]), escape(question["step_id"]),
             _moment(question["created_at"]), _moment(question["expires_at"]),
@@ -78,6 +84,7 @@ def _print_list(questions: Sequence[Mapping[str, Any]]) -> None:
 
 def print_question(question: Mapping[str, Any]) -> None:
     """Print a question with the form of its answer, or with its answer."""
+    _checked(question)
     out.print(f"[bold]{escape(question['step_id'])}[/]  {escape(question['prompt'] or '')}")
     for name, value in _facts(question):
         out.print(f"  [dim]{name}[/]  {escape(value)}", soft_wrap=True)
@@ -86,7 +93,7 @@ def print_question(question: Mapping[str, Any]) -> None:
 def _facts(question: Mapping[str, Any]) -> list[tuple[str, str]]:
     asked = f"{_moment(question['created_at'])}, until {_moment(question['expires_at'])}"
     facts = [("asked", asked)]
-    if question["assigned_users"]:
+    if question.get("assigned_users"):
         facts.append(("of", ", ".join(map(str, question["assigned_users"]))))
     if question["status"] != "pending":
         facts.append((question["status"], _moment(question["completed_at"])))

@@ -79,8 +79,8 @@ def test_a_database_that_is_down_is_named(tmp_path: Path) -> None:
 
 
 def test_an_api_that_is_down_is_named(nowhere: dict[str, str]) -> None:
-    for arguments in (("ls",), ("show", "x")):
-        ended = steplog(*arguments, env=nowhere)
+    for name in ("ls", "show x", "watch x", "top", "stats", "waits", "lag", "events x"):
+        ended = steplog(*name.split(), env=nowhere)
 
         assert is_one_sentence(ended)
         assert f"No steplog API answers at {nowhere['STEPLOG_API_URL']}" in ended.err
@@ -145,8 +145,51 @@ def test_a_wrong_setting_is_named_by_its_variable() -> None:
     assert "STEPLOG_PARTITIONS" in ended.err
 
 
-def test_a_command_line_that_cannot_be_understood_ends_with_64() -> None:
-    ended = steplog("run")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run",), "Missing argument 'FILE|NAME'; see `steplog run --help`."),
+        (("nonsense",), "No such command 'nonsense'; see `steplog --help`."),
+        (("show", "a", "b"), "extra argument"),
+        (("ls", "--no-such-option"), "--no-such-option"),
+        (("ls", "-n", "0"), "'--limit' / '-n': Input should be greater than or equal to 1"),
+        (("ls", "-n", "201"), "less than or equal to 200"),
+        (("ls", "--status", "odd"), "'odd' is not one of 'pending', 'running'"),
+        (("show", "x", "--at-seq", "0"), "--at-seq"),
+        (("top", "--every", "nan"), "--every"),
+        (("run", "x", "--priority", "9999999"), "--priority"),
+        (("waits", "-n", "501"), "--limit"),
+        (("fork", "x", "--iteration", "-1"), "--iteration"),
+        (("up", "--api-port", "70000"), "--api-port"),
+        (("prune", "--older-than", "-1"), "--older-than"),
+        (("token", "new", "--role", "viewer", "--expires-in-days", "0"), "--expires-in-days"),
+        (("dead-letters", "show", "first"), "number"),
+    ],
+)
+def test_a_command_line_that_cannot_be_understood_ends_with_64(
+    arguments: tuple[str, ...], said: str
+) -> None:
+    ended = steplog(*arguments)
 
     assert ended.exit_code == 64
-    assert "FILE|NAME" in ended.err
+    assert is_one_sentence(ended), ended
+    assert said in ended.err
+    assert "--help`." in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "x", "--param", "year"), "'year' is no pair; give --param as KEY=VALUE"),
+        (("run", "x", "--metadata", "=1"), "'=1' is no pair"),
+        (("run", "x", "--not-before", "soon"), "'soon' is no time"),
+        (("payload", "x", "y"), "A sha256 has 64 hexadecimal digits"),
+        (("stats", "--window", "0s"), "--window 0s is out of range"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_named(arguments: tuple[str, ...], said: str) -> None:
+    ended = steplog(*arguments)
+
+    assert is_one_sentence(ended)
+    assert ended.exit_code == 1
+    assert said in ended.err

@@ -7,7 +7,7 @@ from steplog.cli.main import TRACEBACK_VARIABLE
 
 
 def _failing_with(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
+    def fail(**_given: object) -> None:
         raise error
 
     monkeypatch.setattr(command_line, "app", fail)
