@@ -1,5 +1,6 @@
 """Scripts use the client without await: every word works, from any thread."""
 
+import inspect
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -12,6 +13,12 @@ from steplog.errors import BadInput
 from steplog.read_api import ReadApi
 from tests.steplog.fake_commands import FakeCommands
 from tests.steplog.test_client import Scripted
+
+WORDS = sorted(
+    name
+    for name, one in inspect.getmembers(Steplog, inspect.isfunction)
+    if not name.startswith("_")
+)
 
 
 @pytest.fixture
@@ -67,3 +74,15 @@ def test_threads_share_a_client(client: BlockingSteplog, commands: FakeCommands)
 
     assert len({one.command_id for one in sent}) == 20
     assert len(commands.sent) == 20
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_every_word_of_the_client_is_there_without_await(name: str) -> None:
+    """What takes much by name passes it on; everything else takes the same."""
+    told = inspect.signature(getattr(Steplog, name)).parameters
+    twin = inspect.signature(getattr(BlockingSteplog, name)).parameters
+    passed_on = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in twin.values())
+
+    assert set(twin) - {"given", "filters"} <= set(told)
+    assert passed_on or list(twin) == list(told)
+    assert getattr(BlockingSteplog, name).__doc__
