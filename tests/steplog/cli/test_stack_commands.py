@@ -141,7 +141,7 @@ def test_applying_topics_again_changes_nothing(run: Run) -> None:
     ended = run("topics", "apply")
 
     assert ended.exit_code == 0
-    assert ended.out.count("unchanged") == 4
+    assert ended.out.count("unchanged") == 5
 
 
 def test_a_killed_executor_is_started_again(run: Run, folder: DataFolder) -> None:
