@@ -41,6 +41,7 @@ PARKED = int(os.environ.get("RECOVERY_PARKED", "10000"))
 ENDED = int(os.environ.get("RECOVERY_ENDED", "1000000"))
 RUNS = int(os.environ.get("RECOVERY_RUNS", "100000"))
 SHORTER = 10
+PORTIONS = 10
 SESSION_TIMEOUT_MS = 6_000
 TIMEOUT_S = 900.0
 # Long enough for the ids of commands to be saved and committed: the mark then is where it stays.
@@ -126,12 +127,13 @@ class Bench:
         await asyncio.to_thread(self.services.wait_ready)
         process, sizes = psutil.Process(child.pid), []
         async with Follower(self.services) as follower:
-            for part, count in (("few", executions // 10), ("many", executions * 9 // 10)):
-                await self._send(part, count, behind_a_noop("Noop"))
-                await follower.see(_COMPLETED, part, count)
+            for part in range(PORTIONS):
+                about, count = f"portion-{part}-", executions // PORTIONS
+                await self._send(about, count, behind_a_noop("Noop"))
+                await follower.see(_COMPLETED, about, count)
                 await asyncio.sleep(SETTLE_S)
                 sizes.append(process.memory_info().rss / 2**20)
-        return sizes[0], sizes[1]
+        return sizes[0], sizes[-1]
 
     async def _send(self, about: str, count: int, definition: JsonObject) -> None:
         await send_all(
