@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
+from msgspec import Raw
+
 from tracker_service.store import past_sql, past_visits_sql
 from tracker_service.store.reading import DEFAULT_PAGE_ROWS, MAX_STEP_ROWS, Row
 
@@ -40,8 +43,10 @@ class PastPage:
 class PastRows:
     """How the rows stood, over one statement runner; each method may raise `StoreUnavailable`."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, columns: Callable[[str], str]) -> None:
+        """`columns` is the select list of a table's records."""
         self._fetch = fetch
+        self._columns = columns
 
     async def page(self, wanted: PastFilter) -> PastPage:
         """Return a page of executions as they stood."""
@@ -74,16 +79,21 @@ class PastRows:
 
     async def execution(self, execution_id: str, at: datetime) -> Row | None:
         """Return one execution as it stood, None if it had not begun."""
-        rows = await self._fetch(past_sql.ONE, at, execution_id)
-        return rows[0] if rows else None
+        statement = past_sql.one(self._columns("pipeline_executions"))
+        rows = await self._fetch(statement, at, execution_id)
+        return _of_then(rows[0]) if rows else None
 
     async def steps(self, execution_id: str, at: datetime) -> Sequence[Row]:
         """Return the visits that were open or had ended; tries that wait count as begun."""
-        return await self._fetch(past_visits_sql.STEPS, at, execution_id, MAX_STEP_ROWS)
+        statement = past_visits_sql.steps(self._columns("step_executions"))
+        rows = await self._fetch(statement, at, execution_id, MAX_STEP_ROWS)
+        return [_of_then(row) for row in rows]
 
     async def interactions(self, execution_id: str, at: datetime) -> Sequence[Row]:
         """Return the questions that had been asked, oldest first."""
-        return await self._fetch(past_visits_sql.INTERACTIONS, at, execution_id, MAX_QUESTION_ROWS)
+        statement = past_visits_sql.interactions(self._columns("interactions"))
+        rows = await self._fetch(statement, at, execution_id, MAX_QUESTION_ROWS)
+        return [_of_then(row) for row in rows]
 
     async def begin(self) -> datetime | None:
         """Return when the oldest execution in the rows began."""
@@ -99,3 +109,16 @@ def numbered(statement: str) -> str:
 def _narrowed(wanted: PastFilter) -> list[Any]:
     after: list[Any] = [] if wanted.after is None else list(wanted.after)
     return after if wanted.pipeline_id is None else [*after, wanted.pipeline_id]
+
+
+def _of_then(row: Row) -> Row:
+    """Leave out references to stored values that the row did not have yet."""
+    told = row.get("references")
+    if told is None:
+        return row
+    found = {
+        pointer: reference
+        for pointer, reference in msgspec.json.decode(told).items()
+        if row.get(pointer.split("/")[1]) is not None
+    }
+    return row | {"references": Raw(msgspec.json.encode(found)) if found else None}

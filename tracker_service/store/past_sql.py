@@ -71,14 +71,16 @@ _COLUMNS: Final = ", ".join(
 _BEGUN: Final = f"SELECT {_COLUMNS} FROM pipeline_executions AS e WHERE e.started_at <= $1"  # noqa: S608
 _NEWEST: Final = "ORDER BY started_at DESC, execution_id DESC"
 
-ONE: Final = f"""
-SELECT {record_sql.EXECUTION} FROM ({_BEGUN} AND e.execution_id = $2) AS pipeline_executions
-"""  # noqa: S608 - made of constants
 COUNTS: Final = f"""
 SELECT status, count(*) AS executions FROM (SELECT {_STATUS} AS status
     FROM pipeline_executions AS e WHERE e.started_at <= $1) AS stood GROUP BY status
 """  # noqa: S608 - made of constants
 ROWS_BEGIN: Final = "SELECT min(started_at) AS rows_begin FROM pipeline_executions"
+
+
+def one(columns: str) -> str:
+    """Return the statement for one execution: `columns` of the rows as they stood."""
+    return f"SELECT {columns} FROM ({_BEGUN} AND e.execution_id = $2) AS pipeline_executions"  # noqa: S608
 
 
 def page(*, by_status: bool, by_pipeline: bool, after: bool) -> str:

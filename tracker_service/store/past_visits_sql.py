@@ -42,7 +42,7 @@ def _selected(columns: str, computed: Mapping[str, str], table: str) -> str:
 
 
 # What the rows alone can say of visits: a try that waits for its time counts as begun.
-STEPS: Final = f"""
+_STEPS: Final = f"""
 SELECT {_selected(record_sql.STEP, _VISIT, "v")}
 FROM step_executions AS v WHERE v.execution_id = $2 AND v.opened_at <= $1 ORDER BY v.seq LIMIT $3
 """  # noqa: S608 - made of constants
@@ -53,8 +53,19 @@ _QUESTION: Final = {
         for name in ("human_input", "responded_by", "completed_at")
     },
 }
-INTERACTIONS: Final = f"""
+_INTERACTIONS: Final = f"""
 SELECT {_selected(record_sql.INTERACTION, _QUESTION, "i")}
 FROM interactions AS i WHERE i.execution_id = $2 AND i.created_at <= $1
 ORDER BY i.created_at, i.interaction_id LIMIT $3
 """  # noqa: S608 - made of constants
+
+
+def steps(columns: str) -> str:
+    """Return the statement for visits: `columns` of their rows as they stood."""
+    return f"SELECT {columns} FROM ({_STEPS}) AS step_executions ORDER BY seq"  # noqa: S608
+
+
+def interactions(columns: str) -> str:
+    """Return the statement for questions: `columns` of their rows as they stood."""
+    order = "ORDER BY created_at, interaction_id"
+    return f"SELECT {columns} FROM ({_INTERACTIONS}) AS interactions {order}"  # noqa: S608

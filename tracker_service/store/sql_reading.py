@@ -249,7 +249,7 @@ class SqlReadModel(ABC):
     @property
     def past(self) -> PastRows:
         """Questions about how the rows stood at a moment."""
-        return PastRows(self._fetch)
+        return PastRows(self._fetch, self._columns)
 
     async def pruned_before(self) -> datetime | None:
         """Return the time of the newest pruning, None if there was none."""
