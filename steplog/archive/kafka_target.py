@@ -68,7 +68,7 @@ class KafkaImportTarget:
         """Make missing topics; refuse those with another count, and any that others wrote to."""
         assert partitions == self._topics.events.partitions
         await apply_topics(self._servers, tuple(self._topics))
-        for topic in (self._topics.commands, self._topics.parked):
+        for topic in (self._topics.commands, self._topics.parked, self._topics.seen):
             bounds = await KafkaEventsLog(self._servers, topic.name).bounds()
             if any(bounds.ends.values()):
                 raise LogNotEmpty(

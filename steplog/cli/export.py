@@ -14,7 +14,7 @@ from steplog.archive.files import Format, format_of, writer_for
 from steplog.archive.format import Closing, Opening
 from steplog.archive.selecting import Wanted
 from steplog.cli.archive_display import archive_progress
-from steplog.cli.console import err
+from steplog.cli.console import err, out
 from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.since import moment_before_now
 from steplog.cli.sources import open_log, open_read
@@ -131,12 +131,13 @@ def _opening(topic: str, bounds: LogBounds, execution_id: str | None, wanted: Wa
 
 
 def _tell(closing: Closing, to: Path | None) -> None:
-    where = "" if to is None else f" to {to}"
-    err.print(f"{closing.total} events of {closing.executions} executions exported{where}.")
+    # Without a file, standard output is the archive itself.
+    console, where = (err, "") if to is None else (out, f" to {to}")
+    console.print(f"{closing.total} events of {closing.executions} executions exported{where}.")
     if closing.stale:
-        err.print(f"{closing.stale} left out: former owners appended them too late to count.")
+        console.print(f"{closing.stale} left out: former owners appended them too late to count.")
     if closing.unfinished:
-        err.print(
+        console.print(
             f"[yellow]{closing.unfinished} of the executions had not ended; export them again "
             "once they have.[/]"
         )

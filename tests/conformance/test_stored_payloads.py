@@ -1,12 +1,13 @@
 """Rows of executions whose large values are kept in the payload store, on both read models."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from contracts import events
 from contracts.data_ref import DataRef, References
-from tests.conformance.stores import ReadModelUnderTest
-from tests.tracker.histories import History, Log
+from tests.conformance.stores import ReadModelUnderTest, parsed
+from tests.tracker.histories import BEGINNING, History, Log
 from tracker_service.store.reading import StoredValue
 
 KEPT = DataRef(uri="s3://bucket/ab.json", sha256="ab" * 32, size_bytes=5_000_000)
@@ -94,3 +95,19 @@ async def test_a_redelivered_event_adds_nothing(rows: ReadModelUnderTest) -> Non
     await rows.worker().apply(0, log.entries)
 
     assert (await rows.execution())["references"].keys() == {"/input_data"}
+
+
+async def test_rows_as_they_stood_name_what_they_had_by_then(rows: ReadModelUnderTest) -> None:
+    log = log_of(
+        started(input={"big": None}, references={"/input/big": OTHER}),
+        events.StepStarted(step_id="a", references={"/input": OTHER}),
+        completed({"/output/rows": KEPT}),
+        events.ExecutionCompleted(output={"rows": None}, references={"/output/rows": KEPT}),
+    )
+    await rows.receives(log.entries)
+    at = BEGINNING + timedelta(milliseconds=3)
+
+    execution = parsed(await rows.model.past.execution("e-1", at) or {})
+    [step] = [parsed(row) for row in await rows.model.past.steps("e-1", at)]
+    assert execution["references"].keys() == {"/input_data/big"}
+    assert step["references"].keys() == {"/input_data", "/output_data/rows"}

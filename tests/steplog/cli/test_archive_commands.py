@@ -52,7 +52,7 @@ async def test_all_goes_out_and_into_other_topics(
     refused = run("import", file, "--allow-gaps")
 
     assert exported.exit_code == 0, exported.err
-    assert "1 left out" in exported.err
+    assert "1 left out" in exported.out
     assert json.loads(imported.out)["executions"] == 2
     assert is_one_sentence(refused)
     assert "--into-namespace" in refused.err
