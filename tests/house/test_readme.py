@@ -113,6 +113,7 @@ class Shell:
     """Runs the installed `steplog` where a reader of the README would."""
 
     def __init__(self, data: Path) -> None:
+        self.folder = data.parent
         self._environment = clean_environment() | {
             "STEPLOG_DATA_DIR": str(data),
             "STEPLOG_STEP_MODULES": "examples.*",
@@ -132,6 +133,8 @@ class Shell:
         )
 
 
+# A file that a command writes; beside the stack's data, not into the sources.
+ARCHIVE = "history.jsonl"
 # Which execution `ID` stands for, where it is not the one that the page runs.
 MEANT = {"resume": "readme-asks-1", "cancel": "readme-asks-2", "retry": "readme-asks-2"}
 
@@ -154,7 +157,8 @@ def test_the_readmes_steplog_commands_work_one_after_the_other(shell: Shell) -> 
 
     for words in ordered:
         execution_id = MEANT.get(words[0], "readme-1")
-        filled = [execution_id if word == "ID" else word for word in words]
+        meant = {"ID": execution_id, ARCHIVE: str(shell.folder / ARCHIVE)}
+        filled = [meant.get(word, word) for word in words]
         filled += {"up": ["--detach"], "run": ["--id", execution_id]}.get(words[0], [])
         ended = shell.run(*filled)
         codes.append((words[0], ended.returncode, ended.stderr))
