@@ -14,6 +14,7 @@ from executor_service.adapters.kafka_command_source import KafkaCommandSource
 from executor_service.adapters.kafka_event_log import KafkaEventLog
 from executor_service.adapters.kafka_topics import check_topics
 from executor_service.adapters.system_clock import SystemClock
+from executor_service.bounded_stop import STOP_TIMEOUT_S, BoundedStop
 from executor_service.command_consumer import HANDOVER_GRACE_S, CommandConsumer
 from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.loading import Allowlist
@@ -40,6 +41,7 @@ async def serve(settings: ExecutorSettings) -> None:
     )
     workplace = _workplace(settings, source)
     stopping = _stop_signal()
+    stop = BoundedStop(settings.shutdown_grace_s + STOP_TIMEOUT_S)
     servers = settings.kafka_bootstrap_servers
     async with (
         KafkaEventLog(servers, topics.events.name) as events,
@@ -63,10 +65,12 @@ async def serve(settings: ExecutorSettings) -> None:
             with LoopWatch():
                 await consumer.run(stopping)
             _log.info("executor_stopping", grace_s=settings.shutdown_grace_s)
+            stop.begin()
             await consumer.stop(settings.shutdown_grace_s)
         finally:
             await source.stop()
             await workplace.services.cleanup_all()
+    stop.end()
     _log.info("executor_stopped")
 
 

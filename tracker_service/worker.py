@@ -44,6 +44,8 @@ COMMIT_INTERVAL_S = 5.0
 # looks again only when its view of the topics is this old (Faust's own: 5 min).
 METADATA_MAX_AGE_MS = 5_000
 WATCH_INTERVAL_S = 1.0
+# A stop leaves the group and commits offsets for lag tools; a broker that is away answers neither.
+STOP_TIMEOUT_S = 15.0
 # Without progress for so long while events wait, a worker says that it is not ready.
 UNREADY_AFTER_S = 10.0
 # Between two rounds of the cycle collector, and how many of them leave old objects alone.
@@ -64,16 +66,25 @@ def leave(code: int, sentence: str) -> None:
 class TrackerWorker(Worker):
     """Faust's worker, telling when it was asked to stop."""
 
-    stop_asked = False
+    stop_asked_s: float | None = None
+
+    @property
+    def stop_asked(self) -> bool:
+        """Whether a signal asked it to stop."""
+        return self.stop_asked_s is not None
+
+    def stops_for_s(self, now_s: float) -> float:
+        """Return how long it has been stopping."""
+        return 0.0 if self.stop_asked_s is None else now_s - self.stop_asked_s
 
     def _on_sigint(self) -> None:
-        self.stop_asked = True
+        self.stop_asked_s = self.stop_asked_s or time.monotonic()
         self._flag_as_shutdown_by_signal()
         # Not the parent's: it prints a row of -INT-.
         self._schedule_shutdown(signal.SIGINT)
 
     def _on_sigterm(self) -> None:
-        self.stop_asked = True
+        self.stop_asked_s = self.stop_asked_s or time.monotonic()
         super()._on_sigterm()
 
 
@@ -249,6 +260,8 @@ class LiveTracker:
     def _watch(self) -> None:
         while True:
             time.sleep(WATCH_INTERVAL_S)
+            if self._worker.stops_for_s(time.monotonic()) > STOP_TIMEOUT_S:
+                leave(EXIT_TRY_AGAIN, "Kafka does not answer, so its group is left without a word.")
             if sentence := self.watchdog.stalled(time.monotonic()):
                 leave(EXIT_TRY_AGAIN, f"{sentence} Ending, to be started anew.")
 

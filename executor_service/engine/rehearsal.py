@@ -131,8 +131,12 @@ class _Rehearsal:
         return visit.step.condition(self._state.reading(visit.scope))
 
     def _stopped(self, failure: ev.ErrorInfo) -> Divergence | None:
-        """The rehearsal fails here; so did the record, unless more of it is left."""
-        if not self._ends and not self._completed:
+        """The rehearsal fails here; so did the record, unless more of it is left.
+
+        What ended in the same moment as the step that failed is recorded before the failure.
+        """
+        beside = {(step_id, visit.iteration) for step_id, visit in self._state.visits.items()}
+        if self._ends.keys() <= beside and not self._completed:
             return None
         step_id = failure.step_id or ""
         kind: Literal["bound", "failure"]

@@ -10,7 +10,6 @@ from contracts.codec import decode_event
 from contracts.events import Event, StepStarted
 from contracts.payload import JsonValue
 from contracts.records import (
-    FINAL_EXECUTION_STATUSES,
     ExecutionRecord,
     ExecutionStatus,
     StepRecord,
@@ -19,7 +18,6 @@ from contracts.records import (
 from executor_service.adapters.embedded_event_log import EmbeddedEventLog
 from steplog.embedded.client import Embedded
 from steplog.errors import NotAnswered
-from steplog.watching import Glimpse
 
 Answers = Mapping[str, JsonValue]
 
@@ -83,14 +81,15 @@ async def run_through(
             async with asyncio.timeout(timeout_s):
                 submitted = await steplog.run(definition, input_data)
                 await steplog.applied(submitted)
-                last = await _ended(steplog, submitted.execution_id, answers)
+                execution = await _ended(steplog, submitted.execution_id, answers)
         except TimeoutError as error:
             raise NotAnswered(f"The execution has not ended within {timeout_s:g} s.") from error
+        steps = await steplog.steps(submitted.execution_id)
         events = await _events(steplog, submitted.execution_id)
-    return RanPipeline(last.execution, last.steps, events)
+    return RanPipeline(execution, steps, events)
 
 
-async def _ended(steplog: Embedded, execution_id: str, answers: Answers) -> Glimpse:
+async def _ended(steplog: Embedded, execution_id: str, answers: Answers) -> ExecutionRecord:
     answered: set[tuple[str, int]] = set()
     async for glimpse in steplog.watch(execution_id):
         for step in glimpse.steps:
@@ -101,8 +100,7 @@ async def _ended(steplog: Embedded, execution_id: str, answers: Answers) -> Glim
                 raise NotAnswered(f"Step '{step.step_id}' asks a person; give its answer.")
             answered.add(visit)
             await steplog.resume(execution_id, answers[step.step_id], step.step_id)
-    assert glimpse.execution.status in FINAL_EXECUTION_STATUSES
-    return glimpse
+    return await steplog.read.execution(execution_id)
 
 
 async def _events(steplog: Embedded, execution_id: str) -> tuple[Event, ...]:

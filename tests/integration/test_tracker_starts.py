@@ -55,6 +55,7 @@ async def start(
             "DATABASE_URL": postgres_url,
             "STEPLOG_TOPIC_NAMESPACE": topic_namespace,
             "STEPLOG_TRACKER_DATA_FOLDER": str(tmp_path),
+            "STEPLOG_API_PORT": "0",
         }
     )
 
