@@ -25,11 +25,9 @@ _KINDS = {
 def print_report(report: Report) -> None:
     """Print what was built, what differs and what became of it."""
     seconds = sum(report.seconds.values())
-    rate = report.events / seconds if seconds else 0.0
-    out.print(
-        f"{report.events:,} events made {report.rows:,} rows in {seconds:.1f} s "
-        f"({rate:,.0f} events/s)."
-    )
+    # Of one that was taken up, nobody knows how long the part before took.
+    rate = f" ({report.events / seconds:,.0f} events/s)" if not report.taken_up else ""
+    out.print(f"{report.events:,} events made {report.rows:,} rows in {seconds:.1f} s{rate}.")
     print_differences(report.tally, report.examples)
     if report.swapped:
         out.print(

@@ -17,11 +17,12 @@ from tracker_service.rebuild.order import Report
 
 pytestmark = [pytest.mark.broker, pytest.mark.database, pytest.mark.e2e]
 PARTITIONS = 4
+BETWEEN_S = 0.02
 
 
 @dataclass
 class Asking:
-    """Asks the API without a pause and keeps every answer that is not a full list."""
+    """Asks the API all the time and keeps every answer that is not a full list."""
 
     url: str
     wrong: list[str] = field(default_factory=list)
@@ -34,6 +35,7 @@ class Asking:
                 for path, key in (("/api/executions?limit=20", "items"), ("/readyz", None)):
                     answer = await client.get(path)
                     self._judge(answer, key)
+                await asyncio.sleep(BETWEEN_S)  # Below the rate the API allows.
 
     def _judge(self, answer: httpx.Response, key: str | None) -> None:
         self.answers += 1

@@ -25,6 +25,8 @@ from tracker_service.store.postgres.shadow.replace import OWN_AND_REFUSED, OWN_T
 from tracker_service.store.postgres.store import PostgresStore, live_positions
 
 RUN_RECORDS = 1000
+# Rows that differ up to which they are counted again while writers wait; it takes milliseconds.
+MAX_RECOUNTED = 10_000
 # Rounds of following in which little must be left, before the log is said to grow too fast.
 MAX_ROUNDS = 12
 # Of the pause allowed, what the last round before it may take: the rest is for locks and renaming.
@@ -52,7 +54,8 @@ class Finish:
         self._live = live
         self._guard = guard
         self._report = report
-        self._touched: set[str] = set()
+        self._touched: set[str] = set()  # Named by events applied since rows were compared.
+        self._judged: set[str] = set()  # Compared the last time.
         self._compared = False
         self._store = PostgresStore(order.database_url, max_connections=4, schema=order.schema)
 
@@ -101,6 +104,9 @@ class Finish:
         await compare.compare_all(self._guard, self._live_schema, self._order.schema)
         self._compared = True
         await self.follow()
+        # Counted here, where nobody waits: under the lock only what is few is counted again.
+        await self._count_rows()
+        await self._count_differences()
 
     async def settle(self) -> None:
         """End a rebuild that swaps nothing: judge at one moment, keep or drop the tables."""
@@ -131,19 +137,24 @@ class Finish:
 
     async def settle_window(self) -> None:
         """End a rebuild of what began in a window: compare that, and replace what differs."""
+        order = self._order
+        self._report.left_out = await compare.scope_window(
+            self._guard, self._live_schema, order.schema, order.since, order.until
+        )
+        await compare.compare_scope(self._guard, self._live_schema, order.schema, OWN_TABLES)
+        await self._count_rows()
         await swap.with_writers_paused(self._guard, self._live_schema, self._window_once)
         async with self._live.acquire() as connection:
             await schema.drop(connection, self._order.schema)
 
     async def _window_once(self) -> None:
-        order = self._order
-        positions = await live_positions(self._guard, order.topic)
+        positions = await live_positions(self._guard, self._order.topic)
         await self._check_decisions(positions)
-        self._report.left_out = await compare.scope_window(
-            self._guard, self._live_schema, order.schema, order.since, order.until
+        self._report.left_out += await compare.scope_differing(
+            self._guard, self._live_schema, self._order.schema
         )
-        await compare.compare_scope(self._guard, self._live_schema, order.schema, OWN_TABLES)
-        await self._count()
+        await compare.compare_scope(self._guard, self._live_schema, self._order.schema, OWN_TABLES)
+        await self._count_differences()
         await self._write_differing(positions)
 
     async def swap(self) -> None:
@@ -193,16 +204,19 @@ class Finish:
         """Bring the shadow rows to exactly these positions and count what differs then."""
         await self._apply_up_to(positions)
         await self._compare_touched()
-        await self._count()
+        if self._report.tally.total <= MAX_RECOUNTED:
+            await self._count_differences()
         self._report.new_letters = await letters.unknown_letters(
             self._guard, self._order.topic, self._live_schema, self._order.schema
         )
 
-    async def _count(self) -> None:
+    async def _count_differences(self) -> None:
         self._report.tally = await compare.tally(self._guard, self._order.schema)
         self._report.examples = await compare.examples(
             self._guard, self._live_schema, self._order.schema, MAX_EXAMPLES
         )
+
+    async def _count_rows(self) -> None:
         counts = await self._guard.fetch(compare.counted_rows(self._order.schema))
         self._report.executions, self._report.rows = counts[0][0], sum(counts[0])
 
@@ -223,8 +237,9 @@ class Finish:
 
     async def _compare_touched(self) -> None:
         if self._compared:
-            touched, self._touched = sorted(self._touched), set()
-            await compare.compare_some(self._guard, self._live_schema, self._order.schema, touched)
+            self._judged, self._touched = self._touched, set()
+            names = sorted(self._judged)
+            await compare.compare_some(self._guard, self._live_schema, self._order.schema, names)
 
     async def _apply_up_to(self, positions: Mapping[int, Position]) -> int:
         applied = 0
@@ -244,6 +259,8 @@ class Finish:
             raise RebuildRefused(f"{error} Nothing has been changed; run this again.") from error
 
     async def _wait(self, attempt: int) -> None:
+        # What was compared in the transaction that was given up is not known any more.
+        self._touched |= self._judged
         await asyncio.sleep(ATTEMPT_DELAY_S * (attempt + 1))
         await self.follow()
 

@@ -9,7 +9,7 @@ from tracker_service.events_log import LogBounds
 from tracker_service.rebuild.errors import RebuildRefused
 from tracker_service.rebuild.order import RebuildOrder
 from tracker_service.rebuild.reader import Span
-from tracker_service.store.migrations import PROJECTION_VERSION
+from tracker_service.store.migrations import PROJECTION_VERSION, migrations
 from tracker_service.store.port import Position
 from tracker_service.store.postgres.connecting import Connection
 from tracker_service.store.postgres.shadow import ledger, preflight, schema
@@ -84,7 +84,11 @@ def fingerprint(order: RebuildOrder) -> str:
     """Return what must be alike for an interrupted rebuild to be taken up."""
     told = asdict(order)
     alike = {name: told[name] for name in ("topic", "fold", "lenient", "since", "until")}
-    return f"steplog {version('steplog')}, projection {PROJECTION_VERSION}, {alike}"
+    schema_version = migrations("postgres")[-1].version
+    return (
+        f"steplog {version('steplog')}, schema {schema_version}, "
+        f"projection {PROJECTION_VERSION}, {alike}"
+    )
 
 
 async def open_shadow(

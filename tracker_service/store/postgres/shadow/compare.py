@@ -91,6 +91,21 @@ async def scope_window(
         since,
         until,
     )
+    return await _without_moved(connection, live, shadow)
+
+
+async def scope_differing(connection: Connection, live: str, shadow: str) -> int:
+    """Look again at executions that differed, but for those that moved on; return how many did."""
+    await connection.execute(f'TRUNCATE "{shadow}".scope')
+    await connection.execute(
+        f'INSERT INTO "{shadow}".scope SELECT DISTINCT execution_id FROM "{shadow}".differences '
+        "WHERE execution_id IS NOT NULL"
+    )
+    await connection.execute(f'TRUNCATE "{shadow}".differences')
+    return await _without_moved(connection, live, shadow)
+
+
+async def _without_moved(connection: Connection, live: str, shadow: str) -> int:
     moved = await connection.execute(
         f'DELETE FROM "{shadow}".scope AS s USING "{live}".pipeline_executions AS l, '
         f'"{shadow}".rebuild_targets AS t WHERE l.execution_id = s.execution_id '
