@@ -6,6 +6,7 @@ its own, so no test sees what another left.
 """
 
 import asyncio
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from steplog.local.choice import choose_kafka, choose_postgres, running
 from steplog.topics import apply_topics
 from tests.services import Services
 
+# A shell ignores Ctrl-C for what it starts in the background, and programs under test inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Enough for two owners of several partitions each.
 TEST_PARTITIONS = 4
 ServicesFactory = Callable[..., Services]
