@@ -22,6 +22,22 @@ SEND_TIMEOUT_MS = 10_000
 MAX_COMMAND_BYTES = 1_000_000
 
 
+async def start_producer(producer: AIOKafkaProducer, bootstrap_servers: str) -> None:
+    """Connect a producer; one that can't is stopped.
+
+    Raises:
+        ServiceUnreachable: no broker answers.
+    """
+    try:
+        await producer.start()
+    except (KafkaError, OSError) as error:
+        await producer.stop()
+        raise ServiceUnreachable(
+            f"Kafka does not answer at {bootstrap_servers}; "
+            "start it there or correct KAFKA_BOOTSTRAP_SERVERS."
+        ) from error
+
+
 class CommandSender:
     """A producer for one commands topic; an async context manager."""
 
@@ -42,14 +58,7 @@ class CommandSender:
             request_timeout_ms=SEND_TIMEOUT_MS,
             max_request_size=MAX_COMMAND_BYTES,
         )
-        try:
-            await self._producer.start()
-        except (KafkaError, OSError) as error:
-            await self._producer.stop()
-            raise ServiceUnreachable(
-                f"Kafka does not answer at {self._bootstrap_servers}; "
-                "start it there or correct KAFKA_BOOTSTRAP_SERVERS."
-            ) from error
+        await start_producer(self._producer, self._bootstrap_servers)
         return self
 
     async def __aexit__(

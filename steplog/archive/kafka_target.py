@@ -15,6 +15,7 @@ from contracts.events import PartitionClaimed
 from contracts.topics import Topics
 from steplog.archive.importing import LogNotEmpty
 from steplog.archive.rebasing import IMPORT_OWNER, import_claim
+from steplog.command_sender import start_producer
 from steplog.errors import BadInput, ServiceUnreachable
 from steplog.topics import apply_topics
 from tracker_service.kafka_events_log import KafkaEventsLog
@@ -46,14 +47,7 @@ class KafkaImportTarget:
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
         )
-        try:
-            await self._producer.start()
-        except (KafkaError, OSError) as error:
-            await self._producer.stop()
-            raise ServiceUnreachable(
-                f"Kafka does not answer at {self._servers}; start it there or correct "
-                "KAFKA_BOOTSTRAP_SERVERS."
-            ) from error
+        await start_producer(self._producer, self._servers)
         return self
 
     async def __aexit__(
