@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from tracker_service.store.columns import Table
+from tracker_service.store.postgres.connecting import open_pool
 from tracker_service.store.postgres.shadow import schema
 from tracker_service.store.tables import EXECUTIONS, VISITS
 
@@ -25,13 +26,23 @@ async def copy_rates(url: str) -> dict[str, float]:
             count, seconds = await _copy(source, target, table)
             rows, took_s = rows + count, took_s + seconds
         began_s = time.monotonic()
-        await schema.index(target)
+        await _index(url)
         indexed_s = took_s + time.monotonic() - began_s
         await schema.drop(target, SCHEMA)
     finally:
         await source.close()
         await target.close()
     return {"copy_rows_per_s": rows / took_s, "copy_and_index_rows_per_s": rows / indexed_s}
+
+
+async def _index(url: str) -> None:
+    pool = await open_pool(
+        url, max_connections=2, application="bare-copy", schema=SCHEMA, statement_timeout_s=None
+    )
+    try:
+        await schema.index(pool)
+    finally:
+        pool.terminate()
 
 
 async def _copy(

@@ -10,6 +10,7 @@ from tracker_service.rebuild.errors import RebuildRefused
 from tracker_service.rebuild.order import Unwatched
 from tracker_service.store.postgres.reading import PostgresReadModel
 from tracker_service.store.postgres.shadow.ledger import take_lock
+from tracker_service.store.postgres.shadow.schema import SHADOW_SCHEMA
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
 
@@ -105,6 +106,19 @@ class BreaksOff(Unwatched):
         """Break off."""
         if name == "comparing":
             raise RuntimeError("broken off")
+
+
+async def test_autovacuum_keeps_off_while_tables_are_built_and_comes_back(filled: World) -> None:
+    options = "SELECT reloptions FROM pg_class WHERE oid = '{}.step_executions'::regclass"
+    live = await filled.fetch(options.format("public"))
+
+    with pytest.raises(RuntimeError, match="broken off"):
+        await filled.rebuild(BreaksOff())
+    during = await filled.fetch(options.format(SHADOW_SCHEMA))
+    await filled.rebuild()
+
+    assert "autovacuum_enabled=false" in during[0][0]
+    assert await filled.fetch(options.format("public")) == live
 
 
 async def test_how_far_a_rebuild_has_come_can_be_asked_while_it_is_under_way(

@@ -94,7 +94,7 @@ class Rebuild:
                 await ledger.reached(connection, stage := Stage.INDEXING)
             if stage is Stage.INDEXING:
                 with self._timed("indexing"):
-                    await schema.index(connection)
+                    await schema.index(shadow)
                 await ledger.reached(connection, stage := Stage.MENDING)
             if stage is Stage.MENDING:
                 with self._timed("mending"):

@@ -113,6 +113,7 @@ class Finish:
         await swap.with_writers_paused(self._guard, self._live_schema, self._settle_once)
         async with self._live.acquire() as connection:
             if self._order.keeps:
+                await schema.vacuum_again(connection, self._order.schema)
                 self._report.kept_schema = self._order.schema
             else:
                 await schema.drop(connection, self._order.schema)
@@ -160,6 +161,7 @@ class Finish:
     async def swap(self) -> None:
         """Swap; from here on the live tables are the ones built here."""
         await swap.copy_rights(self._guard, self._live_schema, self._order.schema)
+        await swap.end_autovacuum(self._guard, self._live_schema)
         for attempt in range(MAX_SWAP_ATTEMPTS):
             try:
                 if await self._swap_once():

@@ -1,9 +1,10 @@
 """The schema that holds shadow tables: made by the migrations, its big tables bare until filled."""
 
+import asyncio
 import json
 from typing import Final
 
-from tracker_service.store.postgres.connecting import Connection
+from tracker_service.store.postgres.connecting import Connection, Pool
 from tracker_service.store.postgres.migrating import migrate_in
 from tracker_service.store.tables import ALL_TABLES, EXECUTIONS, VISITS
 
@@ -12,7 +13,7 @@ OLD_PREFIX: Final = "steplog_old_"
 # Filled by COPY, each row once; their keys and indexes are built when all rows are there.
 BARE_TABLES: Final = (EXECUTIONS.name, VISITS.name)
 TABLE_NAMES: Final = tuple(table.name for table in ALL_TABLES)
-# More memory makes sorting for an index quicker; it is given back when the index stands.
+# More memory makes sorting for an index quicker; two connections have it, until an index stands.
 INDEX_MEMORY: Final = "256MB"
 
 _BOOKS = """
@@ -79,11 +80,20 @@ async def create(connection: Connection, schema: str, fingerprint: str) -> None:
     for findings in FINDINGS:
         await connection.execute(f"CREATE TABLE {findings}")
     indexes = await _strip(connection)
+    for table in BARE_TABLES:
+        # It would hold up the building of indexes for a second each time, and the swap.
+        await connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
     await connection.execute(
         "INSERT INTO rebuild_ledger (fingerprint, stage, indexes) VALUES ($1, 'copying', $2)",
         fingerprint,
         json.dumps(indexes),
     )
+
+
+async def vacuum_again(connection: Connection, schema: str) -> None:
+    """Leave the tables to autovacuum, as all tables that are in use."""
+    for table in BARE_TABLES:
+        await connection.execute(f'ALTER TABLE "{schema}".{table} RESET (autovacuum_enabled)')
 
 
 async def drop(connection: Connection, schema: str) -> None:
@@ -97,28 +107,50 @@ async def exists(connection: Connection, schema: str) -> bool:
     return bool(found)
 
 
-async def index(connection: Connection) -> None:
-    """Build what `create` left out, and gather statistics; what stands already is passed over."""
-    await connection.execute(f"SET maintenance_work_mem = '{INDEX_MEMORY}'")
-    text = await connection.fetchval("SELECT indexes FROM rebuild_ledger")
-    for name, statement in json.loads(text).items():
-        if not await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", f'"{name}"'):
-            await connection.execute(statement)
-    await connection.execute(
-        "CREATE INDEX IF NOT EXISTS deferred ON deferred_records (execution_id)"
-    )
-    await connection.execute(f"ANALYZE {', '.join(TABLE_NAMES)}")
-    await connection.execute("RESET maintenance_work_mem")
+async def index(pool: Pool) -> None:
+    """Build what `create` left out, and gather statistics; what stands already is passed over.
+
+    Both tables at once, each over a connection of its own: sorting for one and writing the other
+    leave each other time. If one can't be indexed, the other is broken off and the error raised.
+    """
+    async with pool.acquire() as connection:
+        missing = json.loads(await connection.fetchval("SELECT indexes FROM rebuild_ledger"))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for statements in missing.values():
+                group.create_task(_index_table(pool, statements))
+    except* Exception as errors:
+        raise errors.exceptions[0] from None
+    async with pool.acquire() as connection:
+        await connection.execute(
+            "CREATE INDEX IF NOT EXISTS deferred ON deferred_records (execution_id)"
+        )
+        await connection.execute(f"ANALYZE {', '.join(TABLE_NAMES)}")
 
 
-async def _strip(connection: Connection) -> dict[str, str]:
-    found = {}
-    for query in (_INDEXES, _CONSTRAINTS):
-        for name, make, remove in await connection.fetch(query, list(BARE_TABLES)):
-            found[name] = make
+async def _index_table(pool: Pool, statements: dict[str, str]) -> None:
+    async with pool.acquire() as connection:
+        for name, statement in statements.items():
+            # A transaction each: what is broken off leaves no setting, and a server that goes on
+            # for a client that is gone undoes its index, where the next rebuild makes it again.
+            async with connection.transaction():
+                if await connection.fetchval("SELECT to_regclass($1) IS NULL", f'"{name}"'):
+                    await connection.execute(f"SET LOCAL maintenance_work_mem = '{INDEX_MEMORY}'")
+                    await connection.execute(statement)
+
+
+async def _strip(connection: Connection) -> dict[str, dict[str, str]]:
+    """Drop keys and indexes of the bare tables; return by table how each is made again."""
+    stripped = {}
+    for table in BARE_TABLES:
+        # Keys first: they are what the rest of a rebuild looks rows up by.
+        keys, others = [
+            await connection.fetch(query, [table]) for query in (_CONSTRAINTS, _INDEXES)
+        ]
+        stripped[table] = {name: make for name, make, _ in (*keys, *others)}
+        for _, _, remove in (*others, *keys):
             await connection.execute(remove)
-    # Keys first: they are what the rest of a rebuild looks rows up by.
-    return dict(sorted(found.items(), key=lambda item: "ADD CONSTRAINT" not in item[1]))
+    return stripped
 
 
 async def old_schemas(connection: Connection) -> list[str]:

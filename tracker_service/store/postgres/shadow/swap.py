@@ -9,19 +9,22 @@ longer than that.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeVar
 
 from tracker_service.store.errors import StoreUnavailable
 from tracker_service.store.migrations import PROJECTION_VERSION
 from tracker_service.store.postgres.connecting import Connection
 from tracker_service.store.postgres.faults import store_errors
+from tracker_service.store.postgres.shadow import schema
 from tracker_service.store.postgres.shadow.schema import TABLE_NAMES
 
 # Well below PostgreSQL's own deadlock_timeout (1 s), after which it would end somebody's query.
 LOCK_WAIT_MS: Final = 200
 MAX_PAUSE_ATTEMPTS: Final = 20
 ATTEMPT_DELAY_S: Final = 0.1
+# PostgreSQL ends an autovacuum for whoever has waited for its table for deadlock_timeout.
+VACUUM_WAIT_MS: Final = 5000
 ResultT = TypeVar("ResultT")
 _GRANTS = """
 SELECT format('GRANT %s ON "%s".%I TO %s', a.privilege_type, $2::text, c.relname,
@@ -71,6 +74,18 @@ async def writers_paused(connection: Connection, live: str) -> AsyncIterator[Non
             yield
 
 
+async def end_autovacuum(connection: Connection, live: str) -> None:
+    """Have an autovacuum of the live tables given up, which `LOCK_WAIT_MS` is too short for.
+
+    Neither readers nor writers wait meanwhile. A VACUUM that somebody asked for goes on.
+    """
+    names = ", ".join(f'"{live}".{name}' for name in ("projection_positions", *TABLE_NAMES))
+    with suppress(StoreUnavailable), store_errors():
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = {VACUUM_WAIT_MS}")
+            await connection.execute(f"LOCK TABLE {names} IN SHARE UPDATE EXCLUSIVE MODE")
+
+
 async def with_writers_paused(
     connection: Connection, live: str, work: Callable[[], Awaitable[ResultT]]
 ) -> ResultT:
@@ -79,6 +94,7 @@ async def with_writers_paused(
     Raises:
         StoreUnavailable: it could not be had in `MAX_PAUSE_ATTEMPTS` attempts.
     """
+    await end_autovacuum(connection, live)
     for attempt in range(MAX_PAUSE_ATTEMPTS):
         try:
             async with writers_paused(connection, live):
@@ -111,6 +127,7 @@ async def hold_readers(connection: Connection, live: str) -> bool:
 async def swap(connection: Connection, topic: str, live: str, shadow: str, old: str) -> None:
     """Put the shadow tables in the place of the live ones and keep those in the schema `old`."""
     await connection.execute(f'CREATE SCHEMA "{old}"')
+    await schema.vacuum_again(connection, shadow)
     for name in TABLE_NAMES:
         await connection.execute(f'ALTER TABLE "{live}".{name} SET SCHEMA "{old}"')
         await connection.execute(f'ALTER TABLE "{shadow}".{name} SET SCHEMA "{live}"')
