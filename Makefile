@@ -6,22 +6,28 @@ STAMP := $(VENV)/.installed
 # Not `dev`: it names steplog itself, and a lock would hold this folder's path.
 LOCKED_EXTRAS := --extra local --extra parquet --extra examples --extra test --extra lint
 DEMO_DATA := .steplog/demo
+COMPILED := tracker_service/compiled
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-page bench-rebuild bench-recovery bench-tracker bench-tracker-soak chaos screenshots mutation lock clean bench-api
+.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-page bench-rebuild bench-recovery bench-tracker bench-tracker-soak chaos screenshots mutation lock clean bench-api compiled
 
 help:  ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-15s%s\n", $$1, $$2}'
 
 venv: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml setup.py $(wildcard $(COMPILED)/*.py)
 	@echo "Making $(VENV) from requirements.lock; this takes a minute, once."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	@rm -f $(COMPILED)/*.so
+	@$(BIN)/python -m pip install --verbose --disable-pip-version-check --no-deps \
 		--no-build-isolation --editable . >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
 	@touch $(STAMP)
+
+compiled:  ## Compile the hot loops again; STEPLOG_INTERPRETED=1 leaves them interpreted.
+	@rm -f $(STAMP)
+	@$(MAKE) --no-print-directory venv
 
 demo: $(STAMP)  ## Start everything here, run the weather example, show it, stop. KEEP=1 leaves it running.
 	@KEEP="$(KEEP)" sh examples/seattle_weather/demo.sh $(BIN)/steplog $(DEMO_DATA)
@@ -87,3 +93,4 @@ lock: $(STAMP)  ## Pin every dependency anew.
 
 clean:  ## Remove what was built here.
 	rm -rf $(VENV) .steplog .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -f $(COMPILED)/*.so $(COMPILED)/compiled_from.sha256

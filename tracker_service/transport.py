@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import structlog
-from aiokafka.consumer import fetcher
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from tracker_service.fetch_pace import FetchPace
+from tracker_service.fetched_records import read_batches
 from tracker_service.projections.headings import LogRecord
 
 log = structlog.get_logger(__name__)
@@ -61,18 +61,6 @@ def batches(
     """Cut a fetched run into batches of at most `max_records`."""
     for start in range(0, len(records), max_records):
         yield Batch(partition, records[start : start + max_records], end_offset)
-
-
-class RecordsAsRead(fetcher.PartitionRecords):  # type: ignore[misc]
-    """A fetched run of records as aiokafka's parser made them.
-
-    aiokafka copies each into a dataclass of its own, which costs half as much again as parsing it;
-    what the projector looks at is in either.
-    """
-
-    def _consumer_record(self, tp: Any, record: Any) -> Any:
-        del tp
-        return record
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -194,8 +182,7 @@ class Transport(driver.Transport):
 
     def __init__(self, app: Any, start_positions: StartPositions, max_records: int) -> None:
         super().__init__(app.conf.broker_consumer, app)
-        # The fetcher looks this name up for each run it got; a worker has no other consumer.
-        fetcher.PartitionRecords = RecordsAsRead
+        read_batches()  # A worker has no other consumer.
         self._start_positions = start_positions
         self._max_records = max_records
 

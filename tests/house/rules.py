@@ -20,6 +20,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "aiokafka": (
         "executor_service/adapters/*",
         "tracker_service/transport.py",
+        "tracker_service/fetched_records.py",
         "tracker_service/log_reader.py",
         "tracker_service/rebuild/reader.py",
         "tracker_service/kafka_commands.py",
@@ -40,6 +41,9 @@ DOORS: dict[str, tuple[str, ...]] = {
         "executor_service/adapters/embedded_*",
     ),
     "msgspec": ("tracker_service/*",),
+    "mypy_extensions": ("tracker_service/compiled/*",),
+    "librt": ("tracker_service/compiled/*",),
+    "mypyc": ("setup.py",),
     "fsspec": ("executor_service/adapters/*", "tracker_service/payload_reader.py"),
     "testcontainers": ("steplog/local/docker.py",),
     "unittest.mock": (),

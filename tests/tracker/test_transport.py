@@ -13,8 +13,9 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from contracts.envelope import Record
 from tests.tracker.histories import History
+from tracker_service.fetched_records import RecordsAsRead
 from tracker_service.projections.headings import Heading, read_heading
-from tracker_service.transport import Batch, RecordsAsRead, batches
+from tracker_service.transport import Batch, batches
 
 
 def fetched(records: list[Record], kind: type) -> list[Any]:

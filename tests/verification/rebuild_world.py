@@ -4,12 +4,15 @@ The oracle folds the whole log in one go and never lets go of anything: no spill
 filter, nothing deferred. (That fold itself is judged by another oracle, in `tracker_oracle`.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.epoch import EpochRule
+from tests.tracker.compiled.copied import copied_rows
 from tests.tracker.histories import LogEntry
+from tracker_service.compiled.copy_rows import CopyRows
+from tracker_service.compiled.plain_steps import PlainSteps
 from tracker_service.projections.batch import BatchFold, States
 from tracker_service.projections.changes import Changes, SetAside
 from tracker_service.projections.headings import read_heading
@@ -35,9 +38,11 @@ class Made:
     def add(self, states: Sequence[ExecutionState], visits: Sequence[Visit]) -> None:
         """Take rows; a row that comes a second time replaces the first."""
         self.executions.update({s.execution_id: tuple(EXECUTIONS.row(s)) for s in states})
-        for visit in visits:
-            key = (visit.execution_id, visit.step_id, visit.iteration)
-            self.visits[key] = tuple(VISITS.row(visit))
+        self.add_rows(tuple(VISITS.row(visit)) for visit in visits)
+
+    def add_rows(self, visits: Iterable[Row]) -> None:
+        """Take rows of visits."""
+        self.visits.update({row[:3]: row for row in visits})
 
 
 @dataclass
@@ -55,6 +60,10 @@ class Kept:
         self.twice += [s.execution_id for s in executions if s.execution_id in self.states]
         self.states.update({state.execution_id: state for state in executions})
         self.made.add(executions, visits)
+
+    async def add_copied(self, visits: CopyRows) -> None:
+        """Keep rows."""
+        self.made.add_rows(copied_rows(visits))
 
     async def sides(self, changes: Changes) -> None:
         """Pass over: what hangs on executions is written as live workers write it."""
@@ -87,16 +96,26 @@ def expected(entries: Sequence[LogEntry]) -> tuple[Made, list[SetAside]]:
 
 
 async def rebuilt(
-    entries: Sequence[LogEntry], aside: Sequence[SetAside], *, run: int, max_open: int, bits: int
+    entries: Sequence[LogEntry],
+    aside: Sequence[SetAside],
+    *,
+    run: int,
+    max_open: int,
+    bits: int,
+    plain: PlainSteps | None = None,
 ) -> tuple[Made, list[str]]:
     """Return the rows a rebuild makes in runs of so many records, and which came twice."""
     sink = Kept()
     codes = {letter.offset: letter.code for letter in aside}
     span = Span("t", 0, 0, len(entries))
-    build = PartitionBuild(span, sink, letters=codes, max_open=max_open, seen=SeenExecutions(bits))
+    build = PartitionBuild(
+        span, sink, letters=codes, max_open=max_open, seen=SeenExecutions(bits), plain=plain
+    )
     for start in range(0, len(entries), run):
         await build.take(entries[start : start + run])
     await build.finish()
+    if plain is not None:
+        await sink.add_copied(plain.rows)
     _mend(sink, {(0, s.offset): (PARKED if s.parked else OPEN, s.code) for s in aside})
     return sink.made, sink.twice
 

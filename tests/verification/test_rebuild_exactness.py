@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.verification.rebuild_world import Made, expected, rebuilt
 from tests.verification.tracker_world import LOGS, written
+from tracker_service.compiled.plain_steps import PlainSteps
 from tracker_service.rebuild import partition_build
 
 Moves = list[tuple[int, str, int, int, int]]
@@ -23,11 +24,16 @@ Moves = list[tuple[int, str, int, int, int]]
 BEGUN: Moves = [(0, "start", 0, 0, 0), (0, "start", 0, 0, 0)]
 
 
-def judge(moves: Moves, run: int, max_open: int, bits: int) -> tuple[Made, Made, list[str]]:
+def judge(
+    moves: Moves, run: int, max_open: int, bits: int, plain: bool = False
+) -> tuple[Made, Made, list[str]]:
     """Return the rows there are, the rows there must be, and final rows that came twice."""
     entries = written(moves)[0]
     wanted, aside = expected(entries)
-    made, twice = asyncio.run(rebuilt(entries, aside, run=run, max_open=max_open, bits=bits))
+    short_way = PlainSteps() if plain else None
+    made, twice = asyncio.run(
+        rebuilt(entries, aside, run=run, max_open=max_open, bits=bits, plain=short_way)
+    )
     return made, wanted, twice
 
 
@@ -41,12 +47,33 @@ _CROWDED = LOGS.map(lambda moves: [(0, move, which % 2, *rest) for _, move, whic
     run=st.integers(1, 30),
     max_open=st.integers(0, 3),
     bits=st.sampled_from([8, 64, 1 << 20]),
+    plain=st.booleans(),
 )
-@example(moves=[*BEGUN, (0, "end", 0, 0, 0), (0, "poison", 0, 0, 0)], run=1, max_open=1, bits=64)
-@example(moves=[*BEGUN, (0, "poison", 0, 0, 0), (0, "end", 0, 0, 0)], run=1, max_open=0, bits=8)
-@example(moves=[*BEGUN, (0, "hole", 0, 0, 0), (0, "start", 0, 0, 0)], run=2, max_open=0, bits=8)
-def test_rows_are_those_of_one_clean_pass(moves: Moves, run: int, max_open: int, bits: int) -> None:
-    made, wanted, twice = judge(moves, run, max_open, bits)
+@example(
+    moves=[*BEGUN, (0, "end", 0, 0, 0), (0, "poison", 0, 0, 0)],
+    run=1,
+    max_open=1,
+    bits=64,
+    plain=True,
+)
+@example(
+    moves=[*BEGUN, (0, "poison", 0, 0, 0), (0, "end", 0, 0, 0)],
+    run=1,
+    max_open=0,
+    bits=8,
+    plain=True,
+)
+@example(
+    moves=[*BEGUN, (0, "hole", 0, 0, 0), (0, "start", 0, 0, 0)],
+    run=2,
+    max_open=0,
+    bits=8,
+    plain=True,
+)
+def test_rows_are_those_of_one_clean_pass(
+    moves: Moves, run: int, max_open: int, bits: int, plain: bool
+) -> None:
+    made, wanted, twice = judge(moves, run, max_open, bits, plain)
 
     assert made == wanted
     assert twice == []

@@ -40,6 +40,42 @@ class Heading(Struct, gc=False):
     value: bytes
 
 
+class RecordBatch(Protocol):
+    """Where a heading was read, for who wants the whole record."""
+
+    @property
+    def max_timestamp(self) -> int: ...
+    @property
+    def timestamp_type(self) -> int | None: ...
+    def record(self, offset: int) -> LogRecord: ...
+
+
+class FetchedHeading(Heading, gc=False):
+    """A heading that was read right where it was fetched: it stands for its record as well."""
+
+    batch: RecordBatch
+
+    @property
+    def key(self) -> bytes | None:
+        """The record's key."""
+        return self.batch.record(self.offset).key
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """The record's headers."""
+        return self.batch.record(self.offset).headers
+
+    @property
+    def timestamp(self) -> int:
+        """The newest of its batch in milliseconds, which is when they were sent together."""
+        return self.batch.max_timestamp
+
+    @property
+    def timestamp_type(self) -> int | None:
+        """Who set the timestamp, as Kafka numbers it."""
+        return self.batch.timestamp_type
+
+
 class Unreadable(Struct, gc=False):
     """A record that can't be sorted, and why; its execution where that much can be told."""
 
@@ -52,6 +88,8 @@ class Unreadable(Struct, gc=False):
 
 def read_heading(record: LogRecord) -> Heading | Unreadable:
     """Return where a record stands, in either CloudEvents mode."""
+    if isinstance(record, Heading):
+        return record
     value = record.value
     attributes = dict(record.headers)
     try:
@@ -76,6 +114,8 @@ def read_heading(record: LogRecord) -> Heading | Unreadable:
         )
     except KeyError as missing:
         return _unreadable(record, "missing_header", f"The header {missing.args[0]} is missing.")
+    except AttributeError:
+        return _unreadable(record, "bad_header", "A header has no value.")
     except UndecodableRecord as error:
         return _unreadable(record, error.code, str(error))
     except ValueError as error:
@@ -97,7 +137,7 @@ def _check_key(execution_id: str) -> None:
 def _unreadable(record: LogRecord, code: str, reason: str) -> Unreadable:
     attributes = dict(record.headers)
     subject = attributes.get("ce_subject") or record.key or b""
-    seq = attributes.get("ce_sequence", b"")
+    seq = attributes.get("ce_sequence") or b""
     return Unreadable(
         record.offset,
         _key_or_none(subject),

@@ -18,9 +18,12 @@ from datetime import datetime
 from typing import Any
 
 from contracts.errors import SteplogError
+from tracker_service.compiled.plain_steps import PlainSteps
+from tracker_service.compiled.record_batches import COMPILED
+from tracker_service.fetched_records import read_batches
 from tracker_service.projections.batch import BatchFold, FoldFactory
 from tracker_service.rebuild.partition_build import PartitionBuild, Window
-from tracker_service.rebuild.reader import Span, SpanReader, read_uncopied, span_reader
+from tracker_service.rebuild.reader import Span, SpanReader, span_reader
 from tracker_service.store.postgres.connecting import Pool, open_pool
 from tracker_service.store.postgres.shadow.letters import letter_codes
 from tracker_service.store.postgres.shadow.writer import ShadowWriter
@@ -81,12 +84,16 @@ async def build_partition(
     build = PartitionBuild(
         span, writer, fold_named(order.fold), letters, order.lenient, order.window
     )
+    # Another fold than the live one has its own word on every event.
+    if COMPILED and order.fold == LIVE_FOLD:
+        build.plain = PlainSteps()
     await writer.begin()
     async for run in reader.runs(span):
         await build.take(run)
         progress(span.partition, run[-1].offset + 1, writer.rows)
     await build.finish()
-    await writer.commit(span.topic, span.end, build.epoch.current)
+    copied = None if build.plain is None else build.plain.rows
+    await writer.commit(span.topic, span.end, build.epoch.current, copied)
     return writer.rows
 
 
@@ -140,7 +147,7 @@ async def _listen(lines: asyncio.StreamReader, topic: str, wanted: asyncio.Queue
 def main() -> None:
     """Run; what goes wrong is told in one line."""
     os.nice(NICENESS)
-    read_uncopied()
+    read_batches()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     try:

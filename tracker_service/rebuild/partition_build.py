@@ -12,9 +12,17 @@ from datetime import datetime
 from typing import Protocol
 
 from contracts.epoch import EpochRule
+from tracker_service.compiled.copy_rows import CopyRows
+from tracker_service.compiled.plain_steps import PlainSteps
 from tracker_service.projections.batch import BatchFold, FoldFactory, States
 from tracker_service.projections.changes import Changes
-from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
+from tracker_service.projections.headings import (
+    FetchedHeading,
+    Heading,
+    LogRecord,
+    Unreadable,
+    read_heading,
+)
 from tracker_service.projections.payloads import CLAIMED, REFUSED
 from tracker_service.projections.state import FINAL_STEP_STATUSES, ExecutionState, Visit
 from tracker_service.rebuild.errors import RebuildStopped
@@ -26,6 +34,8 @@ from tracker_service.store.port import RawRecord
 MAX_OPEN_EXECUTIONS = 20_000
 # Characters of payloads they may hold until their rows are written.
 MAX_HELD_CHARS = 64 * 1024 * 1024
+# So few are not looked at for what they hold.
+FEW_EXECUTIONS = 1000
 
 Deferred = tuple[int, str | None, int | None, RawRecord]
 
@@ -49,6 +59,9 @@ class Sink(Protocol):
 
     async def add(self, executions: Sequence[ExecutionState], visits: Sequence[Visit]) -> None:
         """Take rows that nothing changes any more."""
+
+    async def add_copied(self, visits: CopyRows) -> None:
+        """Take such rows of visits as they are written already, now or when there are more."""
 
     async def sides(self, changes: Changes) -> None:
         """Take what hangs on executions."""
@@ -79,6 +92,7 @@ class PartitionBuild:
     lenient: bool = False
     window: Window | None = None
     max_open: int = MAX_OPEN_EXECUTIONS
+    plain: PlainSteps | None = None
     seen: SeenExecutions = field(default_factory=SeenExecutions)
 
     def __post_init__(self) -> None:
@@ -97,7 +111,9 @@ class PartitionBuild:
         Raises:
             RebuildStopped: a record can't be applied.
         """
-        headings = [read_heading(record) for record in run]
+        headings = [
+            record if isinstance(record, FetchedHeading) else read_heading(record) for record in run
+        ]
         if self._spilled:
             await self._recall(headings)
         if self._deferred_ids or self._refused:
@@ -112,24 +128,34 @@ class PartitionBuild:
         while states := await self.sink.recall_some() if self._spilled else []:
             await self._add_open(states)
 
-    def _fold_all(self, headings: Iterable[Heading | Unreadable]) -> None:
-        states, take = self._states, self._fold.take
-        for heading in headings:
-            if heading.execution_id in states:
-                take(heading)
-            else:
-                self._take_stranger(heading)
+    def _fold_all(self, headings: list[Heading | Unreadable]) -> None:
+        at = self._skip_plain(headings, 0)
+        while at < len(headings):
+            self._fold_one(headings[at])
+            at = self._skip_plain(headings, at + 1)
+
+    def _skip_plain(self, headings: list[Heading | Unreadable], start: int) -> int:
+        if self.plain is None:
+            return start
+        return self.plain.take_from(headings, start, self.epoch.current)
 
     def _fold_with_care(self, headings: Iterable[Heading | Unreadable]) -> None:
         for heading in headings:
             if heading.offset in self._refused and heading.execution_id is not None:
                 self._defer(heading)
-            elif heading.execution_id in self._states and (
-                heading.execution_id not in self._deferred_ids
-            ):
-                self._fold.take(heading)
-            else:
+            elif heading.execution_id in self._deferred_ids:
                 self._take_stranger(heading)
+            elif self.plain is None or not self.plain.take(heading, self.epoch.current):
+                self._fold_one(heading)
+
+    def _fold_one(self, heading: Heading | Unreadable) -> None:
+        state = self._states.get(heading.execution_id or "")
+        if state is None:
+            self._take_stranger(heading)
+            return
+        if self.plain is not None:
+            self.plain.leave(state)
+        self._fold.take(heading)
 
     def _take_stranger(self, heading: Heading | Unreadable) -> None:
         """Take a record of an execution that is not in memory, or of none."""
@@ -147,9 +173,15 @@ class PartitionBuild:
         elif self.window is not None and not (heading.seq == 1 and self.window.holds(heading.time)):
             pass  # It began at another time, so it is not looked at.
         elif heading.seq == 1 and not self.seen.add(heading.execution_id):
-            self._fold.take(heading)
+            self._begin(heading)
         else:
             self._defer(heading)
+
+    def _begin(self, heading: Heading) -> None:
+        self._fold.take(heading)
+        state = self._states.get(heading.execution_id)
+        if self.plain is not None and state is not None:
+            self.plain.begin(state)
 
     def _defer(self, heading: Heading | Unreadable) -> None:
         if heading.execution_id is not None:
@@ -165,11 +197,13 @@ class PartitionBuild:
             self._states.pop(state.execution_id, None)
         closed = [v for v in changes.visits.values() if v.status in FINAL_STEP_STATUSES]
         await self.sink.add(ended, closed)
+        if self.plain is not None:
+            await self.sink.add_copied(self.plain.rows)
         if not changes.only_rows:
             await self._add_sides(changes)
         if self._deferred:
             await self.sink.defer(self._with_bytes(run))
-        if len(self._states) > self.max_open or _held(self._states) > MAX_HELD_CHARS:
+        if len(self._states) > self.max_open or self._held() > MAX_HELD_CHARS:
             await self._spill()
 
     def _judge(self, changes: Changes) -> None:
@@ -204,12 +238,24 @@ class PartitionBuild:
 
     async def _add_open(self, states: Iterable[ExecutionState]) -> None:
         for state in states:
+            if self.plain is not None:
+                self.plain.leave(state)
             await self.sink.add([state], list(state.open_visits.values()))
+
+    def _held(self) -> int:
+        if len(self._states) < FEW_EXECUTIONS:
+            return 0
+        plain = 0 if self.plain is None else self.plain.held_bytes
+        return plain + sum(map(_size, self._states.values()))
 
     async def _spill(self) -> None:
         # The longest under way wait the longest for their next event.
         oldest = list(self._states)[: len(self._states) // 2]
-        await self.sink.spill([self._states.pop(name) for name in oldest])
+        states = [self._states.pop(name) for name in oldest]
+        if self.plain is not None:
+            for state in states:
+                self.plain.leave(state)
+        await self.sink.spill(states)
         self._spilled += len(oldest)
 
     async def _recall(self, headings: Sequence[Heading | Unreadable]) -> None:
@@ -219,10 +265,6 @@ class PartitionBuild:
             for state in await self.sink.recall(missing):
                 self._states[state.execution_id] = state
                 self._spilled -= 1
-
-
-def _held(states: States) -> int:
-    return 0 if len(states) < 1000 else sum(map(_size, states.values()))
 
 
 def _size(state: ExecutionState) -> int:

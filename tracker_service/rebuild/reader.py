@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.consumer import fetcher
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from tracker_service.events_log import LogRemoved, LogUnreachable
@@ -34,22 +33,6 @@ class Span:
     partition: int
     begin: int
     end: int
-
-
-class RecordsAsRead(fetcher.PartitionRecords):  # type: ignore[misc]
-    """A fetched run as the client's parser made it, without a copy of each record.
-
-    A process that does nothing but build puts it in the place of aiokafka's own, which copies each
-    record into a dataclass. The hook is an underscore method of aiokafka 0.14.
-    """
-
-    def _consumer_record(self, _tp: Any, record: Any) -> Any:
-        return record
-
-
-def read_uncopied() -> None:
-    """Have every consumer of this process hand over records as they were parsed."""
-    fetcher.PartitionRecords = RecordsAsRead
 
 
 class SpanReader:

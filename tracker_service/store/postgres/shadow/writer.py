@@ -1,11 +1,12 @@
 """One partition's rows into shadow tables by COPY, all in one transaction."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
 
+from tracker_service.compiled.copy_rows import HEADER, TRAILER, CopyRows
 from tracker_service.projections.changes import Changes
 from tracker_service.projections.state import ExecutionState, Visit
 from tracker_service.store.letters import headers_text
@@ -20,6 +21,8 @@ COPY_ROWS = 20_000
 SPILL_PAGE = 1000
 _states = msgspec.msgpack.Decoder(ExecutionState)
 
+Rows = list[Sequence[Any]]
+
 _DEFERRED = ("partition", "log_offset", "execution_id", "epoch", "record_key", "record_value")
 
 
@@ -33,8 +36,8 @@ class ShadowWriter:
     def __init__(self, pool: Pool, partition: int) -> None:
         self._pool = pool
         self._partition = partition
-        self._executions: list[Sequence[Any]] = []
-        self._visits: list[Sequence[Any]] = []
+        self._executions: Rows = []
+        self._visits: Rows = []
         self._copying: asyncio.Task[None] | None = None
         self.rows = 0
 
@@ -49,8 +52,12 @@ class ShadowWriter:
         self._executions += map(EXECUTIONS.row, executions)
         self._visits += map(VISITS.row, visits)
         if len(self._executions) + len(self._visits) >= COPY_ROWS:
-            await self._settled()
-            self._copying = asyncio.create_task(self._copy())
+            await self._copy_aside()
+
+    async def add_copied(self, visits: CopyRows) -> None:
+        """Take final rows of visits as they are written, once enough of them are there."""
+        if visits.count >= COPY_ROWS:
+            await self._copy_aside(visits)
 
     async def sides(self, changes: Changes) -> None:
         """Write what changes besides executions and visits."""
@@ -104,10 +111,12 @@ class ShadowWriter:
             )
         return [_states.decode(row[0]) for row in rows]
 
-    async def commit(self, topic: str, next_offset: int, epoch: int | None) -> None:
+    async def commit(
+        self, topic: str, next_offset: int, epoch: int | None, visits: CopyRows | None = None
+    ) -> None:
         """Write what waits, and with it how far the partition is built."""
+        await self._copy_aside(visits)
         await self._settled()
-        await self._copy()
         with store_errors():
             await self._connection.execute(
                 "INSERT INTO projection_positions (topic, partition, next_offset, epoch) "
@@ -128,13 +137,34 @@ class ShadowWriter:
         if copying is not None:
             await copying
 
-    async def _copy(self) -> None:
+    async def _copy_aside(self, copied: CopyRows | None = None) -> None:
+        """Begin to send what there is, and wait for what is on its way before."""
+        await self._settled()
         executions, self._executions = self._executions, []
         visits, self._visits = self._visits, []
         self.rows += len(executions) + len(visits)
+        written = b""
+        if copied is not None:
+            self.rows += copied.count
+            written = copied.taken()
+        self._copying = asyncio.create_task(self._copy(executions, visits, written))
+
+    async def _copy(self, executions: Rows, visits: Rows, written: bytes) -> None:
         with store_errors():
             for table, rows in ((EXECUTIONS, executions), (VISITS, visits)):
                 if rows:
                     await self._connection.copy_records_to_table(
                         table.name, records=rows, columns=table.names
                     )
+            if written:
+                await self._connection.copy_to_table(
+                    VISITS.name,
+                    source=_pieces(HEADER, written, TRAILER),
+                    columns=VISITS.names,
+                    format="binary",
+                )
+
+
+async def _pieces(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece

@@ -1,0 +1,1 @@
+"""What is compiled, held to what it stands in for; compiled or not."""

@@ -1,0 +1,38 @@
+"""Rows out of PostgreSQL's binary COPY format, read by the types of a table's columns."""
+
+import struct
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from tracker_service.compiled.copy_rows import CopyRows
+from tracker_service.store.columns import Table
+from tracker_service.store.tables import VISITS
+
+RowT = TypeVar("RowT")
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_READ: dict[str, Callable[[bytes], Any]] = {
+    "text": bytes.decode,
+    "json": bytes.decode,
+    "integer": lambda field: struct.unpack(">i", field)[0],
+    "bigint": lambda field: struct.unpack(">q", field)[0],
+    "float8": lambda field: struct.unpack(">d", field)[0],
+    "timestamptz": lambda field: _EPOCH + timedelta(microseconds=struct.unpack(">q", field)[0]),
+}
+
+
+def copied_rows(rows: CopyRows, table: Table[RowT] = VISITS) -> Iterator[tuple[Any, ...]]:  # type: ignore[assignment]
+    """Take the rows and yield them as tuples in the order of the table's columns."""
+    data, at = rows.taken(), 0
+    while at < len(data):
+        (count,) = struct.unpack_from(">h", data, at)
+        assert count == len(table.columns)
+        at += 2
+        row: list[Any] = []
+        for column in table.columns:
+            (length,) = struct.unpack_from(">i", data, at)
+            at += 4
+            field = data[at : at + max(length, 0)]
+            row.append(None if length < 0 else _READ[column.type](field))
+            at += len(field)
+        yield tuple(row)
