@@ -3,7 +3,8 @@
 aiokafka makes an object of every record and of every header in it, which takes longer than folding
 them. A process that reads nothing but the events topic has `read_batches` put `FetchedBatch` in
 between: all else of the client (fetching, checksums, transactions, positions) stays as it is. The
-hooks are names of aiokafka 0.14: `PartitionRecords`, `_consumer_record`, `MemoryRecords`.
+hooks are names of aiokafka 0.14, which pyproject.toml pins: `PartitionRecords`, `_consumer_record`,
+`MemoryRecords`, `_MemoryRecordsPy`, `_next_slice` (held by tests/tracker/test_fetched_records.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -43,7 +44,6 @@ class FetchedBatch:
         self._batch = batch
         self._data = data
         self._by_offset: dict[int, LogRecord] = {}
-
         self.max_timestamp: int = batch.max_timestamp
         self.timestamp_type: int | None = batch.timestamp_type
 

@@ -2,11 +2,10 @@
 
 Faust spends about 100 us on handing over one message, whatever it is; so one message here is a run
 of consecutive records of one partition. It also begins where the read model says, not where Kafka's
-committed offsets say. The hooks are underscore methods of faust-streaming 0.15 and aiokafka 0.14
-(pyproject.toml pins both, tests/tracker/test_transport.py and the broker tests hold them):
-`_getmany`, `_to_message`, `_add_gap`, `_new_offset`, `_commit`, `_consumer_record`. Consequences:
-values are `Batch`es, so models, codecs, tables and per-event sensors don't apply, and `concurrency`
-must stay 1 so that acks come in order.
+committed offsets say. The hooks are underscore methods of faust-streaming 0.15 (pyproject.toml pins
+it, tests/tracker/test_transport.py and the broker tests hold them): `_getmany`, `_to_message`,
+`_add_gap`, `_new_offset`, `_commit`. Consequences: values are `Batch`es, so models, codecs, tables
+and per-event sensors don't apply, and `concurrency` must stay 1 so that acks come in order.
 """
 
 import logging

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from aiokafka.consumer.fetcher import PartitionRecords
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from contracts.envelope import Record
+from tests.tracker.compiled.batches import batch_of
 from tests.tracker.histories import History
 from tracker_service.fetched_records import RecordsAsRead
 from tracker_service.projections.headings import Heading, read_heading
@@ -20,18 +20,7 @@ from tracker_service.transport import Batch, batches
 
 def fetched(records: list[Record], kind: type) -> list[Any]:
     """Return records as the client hands them over, by its own way or by ours."""
-    builder = DefaultRecordBatchBuilder(
-        magic=2,
-        compression_type=0,
-        is_transactional=0,
-        producer_id=-1,
-        producer_epoch=-1,
-        base_sequence=-1,
-        batch_size=1_000_000,
-    )
-    for offset, record in enumerate(records):
-        builder.append(offset, 1_000, record.key, record.value, list(record.headers))
-    batch = MemoryRecords(bytes(builder.build()))
+    batch = MemoryRecords(batch_of(tuple(record) for record in records))
     partition = TopicPartition("t", 0)
     return list(kind(partition, batch, [], 0, None, None, True, 0))
 

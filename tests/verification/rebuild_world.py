@@ -12,7 +12,6 @@ from contracts.epoch import EpochRule
 from tests.tracker.compiled.copied import copied_rows
 from tests.tracker.histories import LogEntry
 from tracker_service.compiled.copy_rows import CopyRows
-from tracker_service.compiled.plain_steps import PlainSteps
 from tracker_service.projections.batch import BatchFold, States
 from tracker_service.projections.changes import Changes, SetAside
 from tracker_service.projections.headings import read_heading
@@ -102,20 +101,24 @@ async def rebuilt(
     run: int,
     max_open: int,
     bits: int,
-    plain: PlainSteps | None = None,
+    short_way: bool = False,
 ) -> tuple[Made, list[str]]:
     """Return the rows a rebuild makes in runs of so many records, and which came twice."""
     sink = Kept()
     codes = {letter.offset: letter.code for letter in aside}
     span = Span("t", 0, 0, len(entries))
     build = PartitionBuild(
-        span, sink, letters=codes, max_open=max_open, seen=SeenExecutions(bits), plain=plain
+        span,
+        sink,
+        letters=codes,
+        max_open=max_open,
+        seen=SeenExecutions(bits),
+        short_way=short_way,
     )
     for start in range(0, len(entries), run):
         await build.take(entries[start : start + run])
     await build.finish()
-    if plain is not None:
-        await sink.add_copied(plain.rows)
+    await sink.add_copied(build.plain.rows)
     _mend(sink, {(0, s.offset): (PARKED if s.parked else OPEN, s.code) for s in aside})
     return sink.made, sink.twice
 

@@ -108,7 +108,7 @@ class Attributes:
         if name == b"ce_type":
             self.kind = _kind(_told(cursor))
         elif name == b"ce_time":
-            self.time = _time(_told(cursor)) if cursor else None
+            self.time = _time(_told(cursor))
         else:
             cursor.skip()
 

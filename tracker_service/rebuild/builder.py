@@ -18,7 +18,6 @@ from datetime import datetime
 from typing import Any
 
 from contracts.errors import SteplogError
-from tracker_service.compiled.plain_steps import PlainSteps
 from tracker_service.compiled.record_batches import COMPILED
 from tracker_service.fetched_records import read_batches
 from tracker_service.projections.batch import BatchFold, FoldFactory
@@ -82,18 +81,21 @@ async def build_partition(
     letters = await letter_codes(pool, order.live_schema, order.topic, span.partition)
     writer = ShadowWriter(pool, span.partition)
     build = PartitionBuild(
-        span, writer, fold_named(order.fold), letters, order.lenient, order.window
+        span,
+        writer,
+        fold_named(order.fold),
+        letters,
+        order.lenient,
+        order.window,
+        # Another fold than the live one has its own word on every event.
+        short_way=COMPILED and order.fold == LIVE_FOLD,
     )
-    # Another fold than the live one has its own word on every event.
-    if COMPILED and order.fold == LIVE_FOLD:
-        build.plain = PlainSteps()
     await writer.begin()
     async for run in reader.runs(span):
         await build.take(run)
         progress(span.partition, run[-1].offset + 1, writer.rows)
     await build.finish()
-    copied = None if build.plain is None else build.plain.rows
-    await writer.commit(span.topic, span.end, build.epoch.current, copied)
+    await writer.commit(span.topic, span.end, build.epoch.current, build.plain.rows)
     return writer.rows
 
 

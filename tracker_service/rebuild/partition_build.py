@@ -16,13 +16,7 @@ from tracker_service.compiled.copy_rows import CopyRows
 from tracker_service.compiled.plain_steps import PlainSteps
 from tracker_service.projections.batch import BatchFold, FoldFactory, States
 from tracker_service.projections.changes import Changes
-from tracker_service.projections.headings import (
-    FetchedHeading,
-    Heading,
-    LogRecord,
-    Unreadable,
-    read_heading,
-)
+from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
 from tracker_service.projections.payloads import CLAIMED, REFUSED
 from tracker_service.projections.state import FINAL_STEP_STATUSES, ExecutionState, Visit
 from tracker_service.rebuild.errors import RebuildStopped
@@ -83,7 +77,8 @@ class Sink(Protocol):
 class PartitionBuild:
     """Takes a partition's records in order; `letters` maps offsets of the live tables' dead letters
     to their codes, and a record that can't be applied must be one of them unless `lenient`. With a
-    `window` other executions than those that began in it are passed over."""
+    `window` other executions than those that began in it are passed over. On the `short_way` plain
+    steps don't go through the fold; what is left of their rows stays in `plain` at the end."""
 
     span: Span
     sink: Sink
@@ -92,11 +87,12 @@ class PartitionBuild:
     lenient: bool = False
     window: Window | None = None
     max_open: int = MAX_OPEN_EXECUTIONS
-    plain: PlainSteps | None = None
+    short_way: bool = False
     seen: SeenExecutions = field(default_factory=SeenExecutions)
 
     def __post_init__(self) -> None:
         self.epoch = EpochRule()
+        self.plain = PlainSteps()  # Knows nobody without the short way, and so takes nothing.
         self._states: States = {}
         self._fold = self.make_fold(self.span.partition, self._states, set(), self.epoch)
         self._spilled = 0
@@ -111,9 +107,7 @@ class PartitionBuild:
         Raises:
             RebuildStopped: a record can't be applied.
         """
-        headings = [
-            record if isinstance(record, FetchedHeading) else read_heading(record) for record in run
-        ]
+        headings = [read_heading(record) for record in run]
         if self._spilled:
             await self._recall(headings)
         if self._deferred_ids or self._refused:
@@ -129,15 +123,10 @@ class PartitionBuild:
             await self._add_open(states)
 
     def _fold_all(self, headings: list[Heading | Unreadable]) -> None:
-        at = self._skip_plain(headings, 0)
-        while at < len(headings):
+        at = 0
+        while (at := self.plain.take_from(headings, at, self.epoch.current)) < len(headings):
             self._fold_one(headings[at])
-            at = self._skip_plain(headings, at + 1)
-
-    def _skip_plain(self, headings: list[Heading | Unreadable], start: int) -> int:
-        if self.plain is None:
-            return start
-        return self.plain.take_from(headings, start, self.epoch.current)
+            at += 1
 
     def _fold_with_care(self, headings: Iterable[Heading | Unreadable]) -> None:
         for heading in headings:
@@ -145,7 +134,7 @@ class PartitionBuild:
                 self._defer(heading)
             elif heading.execution_id in self._deferred_ids:
                 self._take_stranger(heading)
-            elif self.plain is None or not self.plain.take(heading, self.epoch.current):
+            elif not self.plain.take(heading, self.epoch.current):
                 self._fold_one(heading)
 
     def _fold_one(self, heading: Heading | Unreadable) -> None:
@@ -153,8 +142,7 @@ class PartitionBuild:
         if state is None:
             self._take_stranger(heading)
             return
-        if self.plain is not None:
-            self.plain.leave(state)
+        self.plain.leave(state)
         self._fold.take(heading)
 
     def _take_stranger(self, heading: Heading | Unreadable) -> None:
@@ -180,7 +168,7 @@ class PartitionBuild:
     def _begin(self, heading: Heading) -> None:
         self._fold.take(heading)
         state = self._states.get(heading.execution_id)
-        if self.plain is not None and state is not None:
+        if self.short_way and state is not None:
             self.plain.begin(state)
 
     def _defer(self, heading: Heading | Unreadable) -> None:
@@ -197,8 +185,7 @@ class PartitionBuild:
             self._states.pop(state.execution_id, None)
         closed = [v for v in changes.visits.values() if v.status in FINAL_STEP_STATUSES]
         await self.sink.add(ended, closed)
-        if self.plain is not None:
-            await self.sink.add_copied(self.plain.rows)
+        await self.sink.add_copied(self.plain.rows)
         if not changes.only_rows:
             await self._add_sides(changes)
         if self._deferred:
@@ -238,23 +225,20 @@ class PartitionBuild:
 
     async def _add_open(self, states: Iterable[ExecutionState]) -> None:
         for state in states:
-            if self.plain is not None:
-                self.plain.leave(state)
+            self.plain.leave(state)
             await self.sink.add([state], list(state.open_visits.values()))
 
     def _held(self) -> int:
         if len(self._states) < FEW_EXECUTIONS:
             return 0
-        plain = 0 if self.plain is None else self.plain.held_bytes
-        return plain + sum(map(_size, self._states.values()))
+        return self.plain.held_bytes + sum(map(_size, self._states.values()))
 
     async def _spill(self) -> None:
         # The longest under way wait the longest for their next event.
         oldest = list(self._states)[: len(self._states) // 2]
         states = [self._states.pop(name) for name in oldest]
-        if self.plain is not None:
-            for state in states:
-                self.plain.leave(state)
+        for state in states:
+            self.plain.leave(state)
         await self.sink.spill(states)
         self._spilled += len(oldest)
 

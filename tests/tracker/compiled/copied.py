@@ -1,15 +1,13 @@
-"""Rows out of PostgreSQL's binary COPY format, read by the types of a table's columns."""
+"""Rows out of PostgreSQL's binary COPY format, read by the types of their columns."""
 
 import struct
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from tracker_service.compiled.copy_rows import CopyRows
-from tracker_service.store.columns import Table
 from tracker_service.store.tables import VISITS
 
-RowT = TypeVar("RowT")
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _READ: dict[str, Callable[[bytes], Any]] = {
     "text": bytes.decode,
@@ -21,15 +19,15 @@ _READ: dict[str, Callable[[bytes], Any]] = {
 }
 
 
-def copied_rows(rows: CopyRows, table: Table[RowT] = VISITS) -> Iterator[tuple[Any, ...]]:  # type: ignore[assignment]
-    """Take the rows and yield them as tuples in the order of the table's columns."""
+def copied_rows(rows: CopyRows) -> Iterator[tuple[Any, ...]]:
+    """Take rows of visits and yield them as tuples in the order of their columns."""
     data, at = rows.taken(), 0
     while at < len(data):
         (count,) = struct.unpack_from(">h", data, at)
-        assert count == len(table.columns)
+        assert count == len(VISITS.columns)
         at += 2
         row: list[Any] = []
-        for column in table.columns:
+        for column in VISITS.columns:
             (length,) = struct.unpack_from(">i", data, at)
             at += 4
             field = data[at : at + max(length, 0)]

@@ -53,6 +53,14 @@ def headings_of(records: list[Record]) -> list[Heading | Unreadable]:
     return [read_heading(entry) for entry in Log().append(records)]
 
 
+def begun(started: Heading | Unreadable, epoch: int | None = None) -> PlainSteps:
+    """Return plain steps that know one execution, from its first event."""
+    states, plain = States(), PlainSteps()
+    BatchFold(0, states, set(), EpochRule(epoch)).take(started)
+    plain.begin(states[started.execution_id or ""])
+    return plain
+
+
 def row(visit: Any) -> Row:
     return tuple(VISITS.row(visit))
 
@@ -144,16 +152,13 @@ def test_an_event_that_a_command_caused_is_left() -> None:
 
 def test_an_event_that_is_not_the_next_or_of_a_former_owner_is_left() -> None:
     history = History(epoch=5)
-    started, begun, completed = headings_of([history.started(), *history.step()])
-    plain = PlainSteps()
-    states: States = {}
-    BatchFold(0, states, set(), EpochRule(5)).take(started)
-    plain.begin(states["e-1"])
+    first, started, completed = headings_of([history.started(), *history.step()])
+    plain = begun(first, epoch=5)
 
     assert not plain.take(completed, 5)
-    assert not plain.take(begun, 6)
-    assert plain.take(begun, 5)
-    assert not plain.take(begun, 5)
+    assert not plain.take(started, 6)
+    assert plain.take(started, 5)
+    assert not plain.take(started, 5)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +169,8 @@ def test_an_event_that_is_not_the_next_or_of_a_former_owner_is_left() -> None:
 def test_a_payload_that_is_hard_to_read_is_left(value: bytes) -> None:
     history = History()
     good = history.record(events.StepStarted(**PLACE))
-    begun, odd = headings_of([History().started(), good._replace(value=value)])
-    plain, states = PlainSteps(), dict[str, ExecutionState]()
-    BatchFold(0, states, set(), EpochRule()).take(begun)
-    plain.begin(states["e-1"])
+    first, odd = headings_of([History().started(), good._replace(value=value)])
+    plain = begun(first)
     odd.seq = 2
 
     assert not plain.take(odd, None)
@@ -175,10 +178,9 @@ def test_a_payload_that_is_hard_to_read_is_left(value: bytes) -> None:
 
 
 def test_inputs_are_counted_as_long_as_they_are_held() -> None:
-    history, plain, states = History(), PlainSteps(), dict[str, ExecutionState]()
-    begun, started, completed = headings_of([history.started(), *history.step()])
-    BatchFold(0, states, set(), EpochRule()).take(begun)
-    plain.begin(states["e-1"])
+    history = History()
+    first, started, completed = headings_of([history.started(), *history.step()])
+    plain = begun(first)
 
     held = []
     for heading in (started, completed):

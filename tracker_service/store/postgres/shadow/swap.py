@@ -16,8 +16,7 @@ from tracker_service.store.errors import StoreUnavailable
 from tracker_service.store.migrations import PROJECTION_VERSION
 from tracker_service.store.postgres.connecting import Connection
 from tracker_service.store.postgres.faults import store_errors
-from tracker_service.store.postgres.shadow import schema
-from tracker_service.store.postgres.shadow.schema import TABLE_NAMES
+from tracker_service.store.postgres.shadow.schema import TABLE_NAMES, vacuum_again
 
 # Well below PostgreSQL's own deadlock_timeout (1 s), after which it would end somebody's query.
 LOCK_WAIT_MS: Final = 200
@@ -68,9 +67,7 @@ async def writers_paused(connection: Connection, live: str) -> AsyncIterator[Non
     """
     with store_errors():
         async with connection.transaction():
-            await connection.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
-            names = ", ".join(f'"{live}".{name}' for name in ("projection_positions", *TABLE_NAMES))
-            await connection.execute(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
+            await _lock_all(connection, live, "SHARE ROW EXCLUSIVE", LOCK_WAIT_MS)
             yield
 
 
@@ -79,11 +76,16 @@ async def end_autovacuum(connection: Connection, live: str) -> None:
 
     Neither readers nor writers wait meanwhile. A VACUUM that somebody asked for goes on.
     """
-    names = ", ".join(f'"{live}".{name}' for name in ("projection_positions", *TABLE_NAMES))
     with suppress(StoreUnavailable), store_errors():
         async with connection.transaction():
-            await connection.execute(f"SET LOCAL lock_timeout = {VACUUM_WAIT_MS}")
-            await connection.execute(f"LOCK TABLE {names} IN SHARE UPDATE EXCLUSIVE MODE")
+            await _lock_all(connection, live, "SHARE UPDATE EXCLUSIVE", VACUUM_WAIT_MS)
+
+
+async def _lock_all(connection: Connection, live: str, mode: str, wait_ms: int) -> None:
+    # In the order in which a worker's batch takes them.
+    names = ", ".join(f'"{live}".{name}' for name in ("projection_positions", *TABLE_NAMES))
+    await connection.execute(f"SET LOCAL lock_timeout = {wait_ms}")
+    await connection.execute(f"LOCK TABLE {names} IN {mode} MODE")
 
 
 async def with_writers_paused(
@@ -127,7 +129,7 @@ async def hold_readers(connection: Connection, live: str) -> bool:
 async def swap(connection: Connection, topic: str, live: str, shadow: str, old: str) -> None:
     """Put the shadow tables in the place of the live ones and keep those in the schema `old`."""
     await connection.execute(f'CREATE SCHEMA "{old}"')
-    await schema.vacuum_again(connection, shadow)
+    await vacuum_again(connection, shadow)
     for name in TABLE_NAMES:
         await connection.execute(f'ALTER TABLE "{live}".{name} SET SCHEMA "{old}"')
         await connection.execute(f'ALTER TABLE "{shadow}".{name} SET SCHEMA "{live}"')

@@ -112,7 +112,7 @@ class ShadowWriter:
         return [_states.decode(row[0]) for row in rows]
 
     async def commit(
-        self, topic: str, next_offset: int, epoch: int | None, visits: CopyRows | None = None
+        self, topic: str, next_offset: int, epoch: int | None, visits: CopyRows
     ) -> None:
         """Write what waits, and with it how far the partition is built."""
         await self._copy_aside(visits)
