@@ -40,7 +40,7 @@ lint: $(STAMP)  ## Style, types, layers.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m contracts.publish --check
+	$(BIN)/python -m steplog_contracts.publishing.generate --check
 
 format: $(STAMP)  ## Put the code into the house's form.
 	$(BIN)/ruff check --fix .

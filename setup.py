@@ -18,6 +18,8 @@ MODULES = sorted(path for path in FOLDER.glob("*.py") if path.name != "__init__.
 LIBRARY = "tracker_service.compiled.all"
 # What the libraries in this tree were made from; `tests/house/test_compiled.py` compares.
 DIGESTS = FOLDER / "compiled_from.sha256"
+# Where the types lie that these modules use and that are in no folder of the root.
+CONTRACTS = "contracts"
 # `make lint` checks these modules; here their types alone are wanted, as far as they are installed.
 TYPES_ONLY = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent"]
 
@@ -36,6 +38,7 @@ def compiled() -> list[Extension]:
     """Return the extensions with their C; none where mypyc refuses the modules."""
     from mypyc.build import mypycify  # noqa: PLC0415 - not there in every build.
 
+    os.environ["MYPYPATH"] = CONTRACTS
     paths = [*TYPES_ONLY, *map(str, MODULES)]
     try:
         extensions = mypycify(paths, opt_level="3", target_dir="build/c", group_name=LIBRARY)

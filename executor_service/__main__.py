@@ -10,9 +10,9 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from contracts.errors import SteplogError
 from executor_service.bootstrap import serve
 from executor_service.settings import ExecutorSettings
+from steplog_contracts.errors import SteplogError
 
 # Touched every commit interval while commands are taken.
 READY_AGE_S = 15.0

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.payload import JsonValue
 from executor_service.engine import decide
 from executor_service.engine.state import State, Visit
 from executor_service.engine.values import plain
 from executor_service.errors import CommandNotApplicable, ResultNotJson
+from steplog_contracts.payload import JsonValue
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from contracts.errors import SteplogError
 from executor_service.claim_check import ClaimCheck
 from executor_service.payloads import Payloads
 from executor_service.recovery import Fact, RecoveredExecution
+from steplog_contracts.errors import SteplogError
 
 WhenSettled = list[Callable[[], None]]
 Arrived = Callable[[RecoveredExecution, ClaimCheck, WhenSettled], None]

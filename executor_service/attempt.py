@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from contracts import events as ev
-from contracts.payload import JsonObject, JsonValue
 from executor_service.blueprint import Blueprint
 from executor_service.calling import called, is_async
 from executor_service.claim_check import ClaimCheck
@@ -30,6 +28,8 @@ from executor_service.failure_report import error_info
 from executor_service.ports import Clock, Randomness
 from executor_service.registry import ServiceRegistry
 from executor_service.step import Step, StepContext, StepData
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonObject, JsonValue
 
 
 @dataclass(slots=True)

@@ -5,10 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from contracts.commands import ForkExecution, RetryExecution, RunPipeline
-from contracts.envelope import SentCommand
-from contracts.errors import SteplogError
-from contracts.events import Event, ExecutionStarted
 from executor_service.admission import Waiting
 from executor_service.arrivals import restored
 from executor_service.blueprint import Blueprint
@@ -26,6 +22,10 @@ from executor_service.retrying import retried
 from executor_service.starting import started_event
 from executor_service.waiting_room import WaitingRoom
 from executor_service.workplace import Workplace
+from steplog_contracts.commands import ForkExecution, RetryExecution, RunPipeline
+from steplog_contracts.envelope import SentCommand
+from steplog_contracts.errors import SteplogError
+from steplog_contracts.events import Event, ExecutionStarted
 
 Refuse = Callable[[SentCommand, int, SteplogError], None]
 

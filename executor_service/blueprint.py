@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from contracts import events as ev
-from contracts.payload import JsonObject, JsonValue, sha256_of
 from executor_service.definition_reading import ReadDefinition, read_definition
 from executor_service.engine.plan import Plan, SchemaCheck
 from executor_service.engine.values import ABSENT, Absent, copy_json, plain
 from executor_service.errors import DefinitionRefused, InputRefused, Problem, ResultNotJson
 from executor_service.loading import Allowlist
 from executor_service.step import Step
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonObject, JsonValue, sha256_of
 
 # Makes the object that runs a step, from its configuration with templates resolved.
 StepFactory = Callable[[JsonObject | None], Step]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import structlog
 
-from contracts.partitioning import partition_of
 from executor_service.adapters.fsspec_store import FsspecStore
 from executor_service.adapters.kafka_command_source import KafkaCommandSource
 from executor_service.adapters.kafka_event_log import KafkaEventLog
@@ -24,6 +23,7 @@ from executor_service.service_loading import load_services
 from executor_service.settings import ExecutorSettings
 from executor_service.slots import ExecutionSlots
 from executor_service.workplace import Workplace
+from steplog_contracts.partitioning import partition_of
 
 _log = structlog.get_logger(__name__)
 

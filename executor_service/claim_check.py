@@ -9,8 +9,9 @@ from typing import Final, NamedTuple, TypeVar
 
 from pydantic_core import to_json
 
-from contracts.commands import Command
-from contracts.data_ref import (
+from executor_service.payloads import Payloads
+from steplog_contracts.commands import Command
+from steplog_contracts.data_ref import (
     MAX_REFERENCES,
     DataRef,
     References,
@@ -18,9 +19,8 @@ from contracts.data_ref import (
     hollowed,
     pointer,
 )
-from contracts.events import Event
-from contracts.payload import JsonValue, canonical_json
-from executor_service.payloads import Payloads
+from steplog_contracts.events import Event
+from steplog_contracts.payload import JsonValue, canonical_json
 
 # What an event's other fields take up at most beside a value that just fits.
 EVENT_ROOM_BYTES: Final = 1_024

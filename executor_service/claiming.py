@@ -1,11 +1,11 @@
 """Taking a partition: the claim itself. Its offset is the epoch of whoever appended it."""
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import NO_SEQ, format_time
-from contracts.events import PartitionClaimed
 from executor_service.errors import RecordingLost
 from executor_service.event_log import EventLog
 from executor_service.workplace import Workplace
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import NO_SEQ, format_time
+from steplog_contracts.events import PartitionClaimed
 
 
 async def claim(log: EventLog, partition: int, workplace: Workplace) -> int:

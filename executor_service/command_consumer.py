@@ -12,12 +12,12 @@ from pathlib import Path
 
 import structlog
 
-from contracts.errors import SteplogError
 from executor_service.command_source import CommandSource
 from executor_service.event_log import EventLog
 from executor_service.low_water_mark import ResumePoint
 from executor_service.partition_owner import PartitionOwner
 from executor_service.workplace import Workplace
+from steplog_contracts.errors import SteplogError
 
 POLL_TIMEOUT_MS = 200
 # While no partition takes any more: how long until the membership is shown to be alive again.

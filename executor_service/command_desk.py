@@ -13,16 +13,6 @@ from typing import Any
 
 import structlog
 
-from contracts.codec import decode_command
-from contracts.commands import (
-    CancelExecution,
-    ForkExecution,
-    ResumeExecution,
-    RetryExecution,
-    RunPipeline,
-)
-from contracts.envelope import SentCommand
-from contracts.errors import ContractError, SteplogError
 from executor_service.beginning import Beginning
 from executor_service.claim_check import with_values
 from executor_service.command_memory import CommandMemory, repeated
@@ -36,6 +26,16 @@ from executor_service.low_water_mark import LowWaterMark
 from executor_service.partition_writer import PartitionWriter
 from executor_service.refusals import Refusals, told
 from executor_service.workplace import Workplace
+from steplog_contracts.codec import decode_command
+from steplog_contracts.commands import (
+    CancelExecution,
+    ForkExecution,
+    ResumeExecution,
+    RetryExecution,
+    RunPipeline,
+)
+from steplog_contracts.envelope import SentCommand
+from steplog_contracts.errors import ContractError, SteplogError
 
 # What waits for the log or for stored values at once; beyond that a partition is not read.
 MAX_ERRANDS = 1_000

@@ -4,13 +4,13 @@ The usual repeat comes within seconds, after a lost acknowledgement, and is answ
 Everything older is known by its digest alone, and the log is asked before anything is refused.
 """
 
-from contracts.commands import CancelExecution, ResumeExecution
-from contracts.envelope import SentCommand
 from executor_service.errors import CommandNotApplicable
 from executor_service.lookups import Found, Question
 from executor_service.recovery import RecoveredPartition
 from executor_service.remembered import Remembered
 from executor_service.seen_ids import SeenIds, command_digest, execution_digest
+from steplog_contracts.commands import CancelExecution, ResumeExecution
+from steplog_contracts.envelope import SentCommand
 
 
 class CommandMemory:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts.envelope import Headers
 from executor_service.low_water_mark import ResumePoint
+from steplog_contracts.envelope import Headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from contracts.errors import SteplogError
-from contracts.payload import JsonObject, JsonValue
 from executor_service.runner import read_definition_file
+from steplog_contracts.errors import SteplogError
+from steplog_contracts.payload import JsonObject, JsonValue
 
 _THEIR_STEP_CAP: Final = 100
 _EVALUATED_THERE: Final = frozenset({"always", "expression"})

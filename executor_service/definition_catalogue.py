@@ -5,10 +5,10 @@ import re
 from collections import OrderedDict
 from pathlib import Path
 
-from contracts.payload import JsonObject, sha256_of
 from executor_service.blueprint import Blueprint, compile_definition
 from executor_service.loading import Allowlist
 from executor_service.service_errors import UnknownPipeline
+from steplog_contracts.payload import JsonObject, sha256_of
 
 # Compiled definitions kept at once; the least recently used goes first.
 MAX_BLUEPRINTS = 256

@@ -6,13 +6,6 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from contracts.definition import (
-    ErrorHandling,
-    InputDeclaration,
-    PipelineDefinition,
-    StepDefinition,
-)
-from contracts.payload import JsonObject, JsonValue
 from executor_service.engine.conditions import ConditionCompiler, UserFunction
 from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
 from executor_service.engine.retry import RetryPolicy
@@ -24,6 +17,13 @@ from executor_service.flow_reading import FlowReader
 from executor_service.json_schemas import compile_schema
 from executor_service.loading import Allowlist, NotLoadable, load_function, load_step_class
 from executor_service.step import Step
+from steplog_contracts.definition import (
+    ErrorHandling,
+    InputDeclaration,
+    PipelineDefinition,
+    StepDefinition,
+)
+from steplog_contracts.payload import JsonObject, JsonValue
 
 CONDITION_STEP = "condition"
 

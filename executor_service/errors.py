@@ -25,9 +25,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from contracts.errors import SteplogError
-from contracts.events import ErrorInfo
-from contracts.payload import JsonObject
+from steplog_contracts.errors import SteplogError
+from steplog_contracts.events import ErrorInfo
+from steplog_contracts.payload import JsonObject
 
 
 class ExecutorError(SteplogError):

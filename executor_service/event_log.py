@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from contracts.envelope import Headers, Record
+from steplog_contracts.envelope import Headers, Record
 
 # What any log takes at most: below a broker's default message.max.bytes of 1,048,588, with room
 # for the batch header, so that every history can be moved to a broker.

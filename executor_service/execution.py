@@ -17,8 +17,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from contracts import events as ev
-from contracts.payload import JsonValue
 from executor_service.answers import Answer, Answers, CancelRequest
 from executor_service.attempt import AttemptResult, Attempts, Heartbeat
 from executor_service.blueprint import Blueprint
@@ -34,6 +32,8 @@ from executor_service.registry import ServiceRegistry
 from executor_service.step_tasks import StepTasks
 from executor_service.timers import only_waits, waits_longer
 from executor_service.wakeup import Wakeup
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonValue
 
 __all__ = ["Execution", "Outcome"]
 

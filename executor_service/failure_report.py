@@ -4,8 +4,8 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from contracts import events as ev
 from executor_service.errors import StepProblem
+from steplog_contracts import events as ev
 
 MAX_MESSAGE_CHARS: Final = 10_000
 MAX_TRACEBACK_CHARS: Final = 10_000

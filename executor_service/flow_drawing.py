@@ -4,9 +4,9 @@ import json
 import re
 from collections.abc import Iterator
 
-from contracts.payload import JsonObject, JsonValue
 from executor_service.blueprint import Blueprint
 from executor_service.engine.plan import PathPlan, Plan
+from steplog_contracts.payload import JsonObject, JsonValue
 
 _MAX_LABEL_CHARS = 60
 _SIGNS = {

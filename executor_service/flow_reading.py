@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from contracts.definition import PathDefinition, PipelineDefinition, StepDefinition
 from executor_service.engine.conditions import ConditionCompiler
 from executor_service.engine.plan import Condition, PathPlan, Plan
 from executor_service.engine.references import Reference, Root
+from steplog_contracts.definition import PathDefinition, PipelineDefinition, StepDefinition
 
 END_WITH_FAILURE = "end_with_failure"
 _END = "end"

@@ -6,13 +6,13 @@ still running beside it: its result was not there yet when the step began.
 
 from collections.abc import Sequence
 
-from contracts.commands import ForkExecution
-from contracts.events import Event, ExecutionStarted, Origin, StepCompleted, StepEvent
-from contracts.payload import JsonObject, JsonValue
 from executor_service.blueprint import Blueprint
 from executor_service.errors import CommandNotApplicable
 from executor_service.recovery import RecoveredExecution
 from executor_service.taking_over import Visit, copies, ended_visits, last_taken_seq
+from steplog_contracts.commands import ForkExecution
+from steplog_contracts.events import Event, ExecutionStarted, Origin, StepCompleted, StepEvent
+from steplog_contracts.payload import JsonObject, JsonValue
 
 
 def forked(

@@ -5,9 +5,9 @@ from typing import Any
 
 import jsonschema_rs
 
-from contracts.payload import JsonObject, JsonValue
 from executor_service.engine.plan import SchemaCheck
 from executor_service.engine.values import copy_json
+from steplog_contracts.payload import JsonObject, JsonValue
 
 # Of a schema and of a value, in what people are shown.
 MAX_SHOWN_CHARS = 300

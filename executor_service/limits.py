@@ -8,9 +8,9 @@ its place. So a limit for the whole fleet is a key with `max_concurrency_per_key
 
 from collections.abc import Callable, Iterable
 
-from contracts.events import ExecutionStarted
 from executor_service.admission import Admission, Limit
 from executor_service.errors import CommandNotApplicable
+from steplog_contracts.events import ExecutionStarted
 
 DEFAULT_PER_KEY = 1
 

@@ -8,9 +8,6 @@ from typing import Any
 
 import structlog
 
-from contracts.errors import SteplogError
-from contracts.events import ErrorInfo, ExecutionFailed, ExecutionStarted
-from contracts.parking import ParkedExecution, ParkedFact
 from executor_service.arrivals import WhenSettled
 from executor_service.blueprint import Blueprint
 from executor_service.claim_check import ClaimCheck
@@ -23,6 +20,9 @@ from executor_service.partition_writer import PartitionWriter
 from executor_service.recording import ExecutionRecorder
 from executor_service.recovery import Fact, RecoveredExecution
 from executor_service.workplace import Workplace
+from steplog_contracts.errors import SteplogError
+from steplog_contracts.events import ErrorInfo, ExecutionFailed, ExecutionStarted
+from steplog_contracts.parked_execution import ParkedExecution, ParkedFact
 
 Work = Callable[[], Coroutine[Any, Any, Outcome]]
 

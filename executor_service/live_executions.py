@@ -7,8 +7,6 @@ from functools import partial
 
 import structlog
 
-from contracts.errors import SteplogError
-from contracts.events import Event, ExecutionStarted
 from executor_service.admission import BEGUN_BEFORE, Waiting
 from executor_service.alarms import Alarms
 from executor_service.arrivals import Arrivals, WhenSettled, refers
@@ -31,6 +29,8 @@ from executor_service.payload_errors import PayloadNotStored
 from executor_service.recording import HandedOver
 from executor_service.recovery import Fact, RecoveredExecution, RecoveredPartition
 from executor_service.workplace import Workplace
+from steplog_contracts.errors import SteplogError
+from steplog_contracts.events import Event, ExecutionStarted
 
 _BROKEN = "An event of it can't be read by this version; run the version that wrote it."
 

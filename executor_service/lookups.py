@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from contracts.epoch import EpochRule
-from contracts.seen import CHUNK_EVENTS
 from executor_service.event_log import EventLog, LoggedRecord
 from executor_service.seen_ids import SeenIds
+from steplog_contracts.epoch import EpochRule
+from steplog_contracts.seen_record import CHUNK_EVENTS
 
 # A question further on than this from the one before gets a read of its own.
 MAX_CHUNKS_APART = 16

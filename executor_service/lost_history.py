@@ -6,12 +6,12 @@ events of it that are left, so that whoever asks for it learns why and nothing w
 
 import structlog
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import Record, format_time
-from contracts.events import ErrorInfo, ExecutionFailed
 from executor_service.partition_writer import PartitionWriter
 from executor_service.recovery import Headless, RecoveredPartition
 from executor_service.workplace import Workplace
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import Record, format_time
+from steplog_contracts.events import ErrorInfo, ExecutionFailed
 
 # Named in one line of the log; each is recorded as failed in any case.
 MAX_NAMED = 20

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from contracts import events as ev
 from executor_service.ports import Recorder
+from steplog_contracts import events as ev
 
 
 class Outbox:

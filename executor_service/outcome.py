@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from contracts import events as ev
-from contracts.payload import JsonValue
-from contracts.records import ExecutionStatus
 from executor_service.engine.state import State
 from executor_service.engine.values import copy_json
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonValue
+from steplog_contracts.records import ExecutionStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,10 @@ execution back. Claims have keys of their own, so compaction keeps them all.
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.envelope import (
+from executor_service.event_log import LoggedRecord
+from executor_service.partition_writer import PartitionWriter
+from executor_service.workplace import Workplace
+from steplog_contracts.envelope import (
     CONTENT_TYPE_JSON,
     SEQUENCE_DIGITS,
     SPEC_VERSION,
@@ -16,17 +19,14 @@ from contracts.envelope import (
     Record,
     format_time,
 )
-from contracts.epoch import EpochRule
-from contracts.parking import (
+from steplog_contracts.epoch import EpochRule
+from steplog_contracts.parked_execution import (
     CONCURRENCY_KEY_HEADER,
     PARKED_TYPE,
     UNPARKED_TYPE,
     WAKE_AT_HEADER,
     ParkedExecution,
 )
-from executor_service.event_log import LoggedRecord
-from executor_service.partition_writer import PartitionWriter
-from executor_service.workplace import Workplace
 
 # A longer history stays in memory and holds the mark instead; the broker takes 1 MiB at most.
 MAX_SNAPSHOT_BYTES = 900_000

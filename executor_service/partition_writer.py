@@ -10,11 +10,11 @@ because of it. docs/claims.md has the protocol and its invariants.
 import asyncio
 from collections.abc import Sequence
 
-from contracts.envelope import Record
-from contracts.events import PartitionClaimed
 from executor_service.errors import RecordingLost
 from executor_service.event_log import Appended, EventLog
 from executor_service.start_gate import StartGate
+from steplog_contracts.envelope import Record
+from steplog_contracts.events import PartitionClaimed
 
 _CLAIM_TYPE = PartitionClaimed.event_type.encode()
 

@@ -14,9 +14,6 @@ from typing import Any, Final, Protocol
 import structlog
 from pydantic_core import from_json
 
-from contracts.data_ref import MAX_STORED_BYTES, DataRef, References, distinct
-from contracts.errors import AlteredPayload
-from contracts.payload import MAX_INLINE_PAYLOAD_BYTES, JsonValue
 from executor_service.payload_errors import (
     REMEDY,
     PayloadMissing,
@@ -24,6 +21,9 @@ from executor_service.payload_errors import (
     PayloadTooLarge,
     StoreUnavailable,
 )
+from steplog_contracts.data_ref import MAX_STORED_BYTES, DataRef, References, distinct
+from steplog_contracts.errors import AlteredPayload
+from steplog_contracts.payload import MAX_INLINE_PAYLOAD_BYTES, JsonValue
 
 # What one event can carry where there is no store: the log takes a million bytes with the rest.
 MAX_UNSTORED_BYTES: Final = 950_000

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from contracts.payload import JsonObject, JsonValue
 from executor_service.adapters.system_clock import SystemClock
 from executor_service.blueprint import Blueprint, compile_steps
 from executor_service.engine.snapshot import restore
@@ -21,6 +20,7 @@ from executor_service.registry import ServiceRegistry
 from executor_service.run_result import RunResult
 from executor_service.step import ExecutionContext, Step
 from executor_service.tracker import recorder_of
+from steplog_contracts.payload import JsonObject, JsonValue
 
 # Answered waits that one Pipeline object remembers, to refuse a second answer.
 ANSWERS_REMEMBERED: Final = 10_000

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from contracts.events import Event
+from steplog_contracts.events import Event
 
 
 class Clock(Protocol):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from contracts import events as ev
 from executor_service.answers import Answers
 from executor_service.attempt import AttemptResult, Returned, TryAgain
 from executor_service.engine import decide, ending
@@ -11,6 +10,7 @@ from executor_service.engine.state import State, evolve
 from executor_service.outbox import Outbox
 from executor_service.ports import Clock
 from executor_service.timers import Timers
+from steplog_contracts import events as ev
 
 
 class Progress:

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import Record, format_time
-from contracts.events import Event, ExecutionStarted, StepEvent, StepScheduled, StepStarted
-from contracts.payload import encode_payload
 from executor_service.claim_check import ClaimCheck
 from executor_service.errors import RecordingLost
 from executor_service.partition_writer import PartitionWriter
 from executor_service.payload_errors import REMEDY, PayloadNotStored, PayloadTooLarge
 from executor_service.ports import Clock
 from executor_service.recovery import Fact
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import Record, format_time
+from steplog_contracts.events import Event, ExecutionStarted, StepEvent, StepScheduled, StepStarted
+from steplog_contracts.payload import encode_payload
 
 # A longer history is not kept in memory, and so is never parked.
 MAX_FACTS_KEPT = 2_000

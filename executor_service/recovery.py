@@ -13,19 +13,19 @@ from typing import NamedTuple
 
 import structlog
 
-from contracts.codec import decode_event
-from contracts.epoch import EpochRule
-from contracts.errors import ContractError
-from contracts.events import (
+from executor_service.event_log import LoggedRecord
+from executor_service.parking import Snapshot
+from executor_service.tail_headings import Heading, read_heading
+from steplog_contracts.codec import decode_event
+from steplog_contracts.epoch import EpochRule
+from steplog_contracts.errors import ContractError
+from steplog_contracts.events import (
     ENDINGS,
     CommandRefused,
     Event,
     ExecutionStarted,
     PartitionClaimed,
 )
-from executor_service.event_log import LoggedRecord
-from executor_service.parking import Snapshot
-from executor_service.tail_headings import Heading, read_heading
 
 _ENDINGS = frozenset(ENDINGS)
 _CLAIM = ("ce_type", PartitionClaimed.event_type.encode())

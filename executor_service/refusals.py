@@ -4,22 +4,22 @@ import uuid
 
 import structlog
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import NO_SEQ, SentCommand, format_time
-from contracts.errors import (
-    AlteredPayload,
-    ContractError,
-    SteplogError,
-    UndecodableRecord,
-    UnknownRecordType,
-)
-from contracts.events import CommandRefused
 from executor_service.command_source import ReceivedRecord
 from executor_service.errors import CommandNotApplicable, DefinitionRefused, InputRefused
 from executor_service.partition_writer import PartitionWriter
 from executor_service.payload_errors import PayloadMissing, PayloadNotStored
 from executor_service.service_errors import UnknownPipeline
 from executor_service.workplace import Workplace
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import NO_SEQ, SentCommand, format_time
+from steplog_contracts.errors import (
+    AlteredPayload,
+    ContractError,
+    SteplogError,
+    UndecodableRecord,
+    UnknownRecordType,
+)
+from steplog_contracts.events import CommandRefused
 
 _log = structlog.get_logger(__name__)
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/refusals")

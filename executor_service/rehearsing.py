@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from contracts.events import Event, ExecutionStarted
-from contracts.payload import JsonObject
 from executor_service.blueprint import Blueprint, compile_flow
 from executor_service.engine.rehearsal import Divergence, rehearse
 from executor_service.errors import InputRefused
 from executor_service.loading import Allowlist
+from steplog_contracts.events import Event, ExecutionStarted
+from steplog_contracts.payload import JsonObject
 
 # Definitions seen in recorded executions and kept compiled; a fleet has far fewer versions.
 MAX_DEFINITIONS = 256

@@ -7,7 +7,10 @@ failed it, or were cancelled with it, are left out, so the flow stands again rig
 
 from collections.abc import Sequence
 
-from contracts.events import (
+from executor_service.errors import CommandNotApplicable
+from executor_service.recovery import RecoveredExecution
+from executor_service.taking_over import copies, ended_visits, last_taken_seq
+from steplog_contracts.events import (
     Event,
     ExecutionCancelled,
     ExecutionCompleted,
@@ -15,9 +18,6 @@ from contracts.events import (
     Origin,
     StepEvent,
 )
-from executor_service.errors import CommandNotApplicable
-from executor_service.recovery import RecoveredExecution
-from executor_service.taking_over import copies, ended_visits, last_taken_seq
 
 
 def retried(origin: RecoveredExecution, execution_id: str, command_id: str) -> list[Event]:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from contracts import events as ev
-from contracts.payload import JsonObject, JsonValue
-from contracts.records import ExecutionStatus
 from executor_service.engine.snapshot import snapshot
 from executor_service.engine.state import State
 from executor_service.engine.values import copy_json
 from executor_service.outcome import Outcome
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.records import ExecutionStatus
 
 _ENDS: dict[type[ev.Event], str] = {
     ev.StepCompleted: "completed",

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from contracts.payload import JsonObject, JsonValue
 from executor_service.blueprint import Blueprint, compile_definition
 from executor_service.engine.references import Reading
 from executor_service.engine.scope import Scope
@@ -15,6 +14,7 @@ from executor_service.loading import Allowlist, load_step_class
 from executor_service.pipeline import Pipeline
 from executor_service.registry import ServiceRegistry
 from executor_service.step import ExecutionContext, Step
+from steplog_contracts.payload import JsonObject, JsonValue
 
 
 def create_step_from_json(

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from contracts.seen import CHUNK_EVENTS, Entry
+from steplog_contracts.seen_record import CHUNK_EVENTS, Entry
 
 # An id is remembered for the window and up to a third more; a full memory forgets a quarter.
 GENERATIONS = 4

@@ -9,11 +9,11 @@ import asyncio
 
 import structlog
 
-from contracts.errors import UndecodableRecord
-from contracts.seen import MAX_IDS_PER_RECORD, decode_seen, encode_seen
 from executor_service.event_log import EventLog
 from executor_service.seen_ids import SeenIds
 from executor_service.workplace import Workplace
+from steplog_contracts.errors import UndecodableRecord
+from steplog_contracts.seen_record import MAX_IDS_PER_RECORD, decode_seen, encode_seen
 
 SAVE_EVERY_S = 5.0
 SAVE_AT_IDS = MAX_IDS_PER_RECORD // 2

@@ -6,16 +6,16 @@ import socket
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.payload import MAX_INLINE_PAYLOAD_BYTES
-from contracts.topics import (
+from executor_service.admission import MAX_WAITING_COMMANDS
+from executor_service.seen_ids import DEFAULT_MAX_IDS
+from steplog_contracts.payload import MAX_INLINE_PAYLOAD_BYTES
+from steplog_contracts.topics import (
     DEFAULT_NAMESPACE,
     DEFAULT_PARTITIONS,
     MAX_DEDUPE_WINDOW_H,
     Topics,
     topics_for,
 )
-from executor_service.admission import MAX_WAITING_COMMANDS
-from executor_service.seen_ids import DEFAULT_MAX_IDS
 
 
 def _instance() -> str:

@@ -1,12 +1,12 @@
 """From a RunPipeline command to the first event of an execution."""
 
-from contracts.commands import RunPipeline
-from contracts.envelope import SentCommand
-from contracts.events import ExecutionStarted
-from contracts.payload import JsonObject
 from executor_service.blueprint import Blueprint
 from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.errors import CommandNotApplicable
+from steplog_contracts.commands import RunPipeline
+from steplog_contracts.envelope import SentCommand
+from steplog_contracts.events import ExecutionStarted
+from steplog_contracts.payload import JsonObject
 
 
 def started_event(

@@ -6,10 +6,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from contracts.payload import JsonObject, JsonValue
 from executor_service.engine.references import Results
 from executor_service.engine.values import ABSENT, copy_json
 from executor_service.registry import ServiceRegistry
+from steplog_contracts.payload import JsonObject, JsonValue
 
 
 class StepContext:

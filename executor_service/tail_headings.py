@@ -6,12 +6,12 @@ that have ended: for them the headers are enough. Measured: 3 us for a record in
 
 from typing import NamedTuple
 
-from contracts.codec import read_attributes
-from contracts.envelope import NO_SEQ
-from contracts.errors import UndecodableRecord, UnknownRecordType
-from contracts.events import EVENT_CLASS_BY_TYPE, Event
-from contracts.upcasting import newest_type
 from executor_service.event_log import LoggedRecord
+from steplog_contracts.codec import read_attributes
+from steplog_contracts.envelope import NO_SEQ
+from steplog_contracts.errors import UndecodableRecord, UnknownRecordType
+from steplog_contracts.events import EVENT_CLASS_BY_TYPE, Event
+from steplog_contracts.upcasting import newest_type
 
 _CLASSES: dict[bytes, type[Event]] = {t.encode(): cls for t, cls in EVENT_CLASS_BY_TYPE.items()}
 

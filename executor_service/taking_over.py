@@ -6,7 +6,8 @@ right before its beginning when the copies are folded, so the engine begins it a
 
 from collections.abc import Collection, Sequence
 
-from contracts.events import (
+from executor_service.engine.decide import interaction_id_of
+from steplog_contracts.events import (
     Event,
     StepCompleted,
     StepEvent,
@@ -15,7 +16,6 @@ from contracts.events import (
     StepSkipped,
     StepWaiting,
 )
-from executor_service.engine.decide import interaction_id_of
 
 Visit = tuple[str, int]
 

@@ -11,9 +11,9 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from contracts import events as ev
-from contracts.payload import JsonObject, JsonValue
 from executor_service.ports import Recorder
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonObject, JsonValue
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _STEP_IDS_SEPARATOR = ":"
 class EventPublisher:
     """Makes events and appends them; register it as `execution_tracker`.
 
-    Statuses are those of `contracts.records`; times, durations and seq are given by whoever
+    Statuses are those of `steplog_contracts.records`; times, durations and seq are given by whoever
     appends. `step_execution_id` is `execution_id:step_id:iteration`, as in
     the rows, so a step's id may hold no colon here.
     """

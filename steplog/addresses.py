@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from contracts.payload import MAX_INLINE_PAYLOAD_BYTES
-from contracts.topics import Topics, topics_for
 from steplog.errors import StackBusy
 from steplog.local.data_folder import DataFolder
 from steplog.local.stack_state import StackState
 from steplog.settings import DEFAULT_API_PORT, SteplogSettings
+from steplog_contracts.payload import MAX_INLINE_PAYLOAD_BYTES
+from steplog_contracts.topics import Topics, topics_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from contracts.commands import (
+from steplog.errors import BadInput
+from steplog_contracts.commands import (
     CancelExecution,
     Command,
     ForkExecution,
@@ -14,9 +15,8 @@ from contracts.commands import (
     RetryExecution,
     RunPipeline,
 )
-from contracts.partitioning import new_execution_id, new_execution_id_beside
-from contracts.payload import JsonValue
-from steplog.errors import BadInput
+from steplog_contracts.partitioning import new_execution_id, new_execution_id_beside
+from steplog_contracts.payload import JsonValue
 
 CommandT = TypeVar("CommandT", bound=Command)
 

@@ -10,13 +10,13 @@ from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Self, TypeVar
 
-from contracts.payload import JsonValue
-from contracts.records import ExecutionRecord, InteractionRecord, StepRecord
 from steplog.addresses import Addresses
 from steplog.client import DEFAULT_RESULT_TIMEOUT_S, Steplog
 from steplog.read_api import ExecutionPage, Parameter
 from steplog.sending import Submitted
 from steplog.watching import Glimpse
+from steplog_contracts.payload import JsonValue
+from steplog_contracts.records import ExecutionRecord, InteractionRecord, StepRecord
 
 T = TypeVar("T")
 

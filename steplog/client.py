@@ -13,14 +13,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from contracts.partitioning import new_execution_id_beside
-from contracts.payload import JsonValue
-from contracts.records import (
-    FINAL_EXECUTION_STATUSES,
-    ExecutionRecord,
-    InteractionRecord,
-    StepRecord,
-)
 from steplog import asking
 from steplog.addresses import Addresses, find_addresses
 from steplog.command_sender import CommandSender, payloads_of
@@ -29,6 +21,14 @@ from steplog.read_api import ExecutionPage, Parameter, ReadApi
 from steplog.sending import Sender, Submitted
 from steplog.settings import load_settings
 from steplog.watching import Glimpse, glimpses
+from steplog_contracts.partitioning import new_execution_id_beside
+from steplog_contracts.payload import JsonValue
+from steplog_contracts.records import (
+    FINAL_EXECUTION_STATUSES,
+    ExecutionRecord,
+    InteractionRecord,
+    StepRecord,
+)
 
 FIRST_POLL_S = 0.02
 LONGEST_POLL_S = 0.5

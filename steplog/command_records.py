@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from contracts.codec import encode_command
-from contracts.envelope import Record, SentCommand
 from executor_service.claim_check import ClaimCheck
 from executor_service.payload_errors import REMEDY, PayloadNotStored, PayloadTooLarge
 from executor_service.payloads import Payloads
 from executor_service.recording import MAX_RECORD_BYTES
 from steplog.errors import BadInput, ServiceUnreachable
+from steplog_contracts.codec import encode_command
+from steplog_contracts.envelope import Record, SentCommand
 
 
 async def record_of(sent: SentCommand, payloads: Payloads) -> Record:

@@ -7,15 +7,15 @@ from types import TracebackType
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from contracts.commands import Command
-from contracts.envelope import SentCommand
-from contracts.topics import Topic
 from executor_service.adapters.fsspec_store import FsspecStore
 from executor_service.payloads import Payloads
 from steplog.addresses import Addresses
 from steplog.command_records import record_of
 from steplog.errors import ServiceUnreachable, WrongTopic
 from steplog.sending import Submitted
+from steplog_contracts.commands import Command
+from steplog_contracts.envelope import SentCommand
+from steplog_contracts.topics import Topic
 
 SOURCE = "steplog-client"
 SEND_TIMEOUT_MS = 10_000

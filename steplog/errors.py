@@ -16,10 +16,10 @@ SteplogError
 
 from typing import TYPE_CHECKING, Self
 
-from contracts.errors import SteplogError
+from steplog_contracts.errors import SteplogError
 
 if TYPE_CHECKING:  # Loading it takes longer than telling an error.
-    from contracts.records import ExecutionRecord
+    from steplog_contracts.records import ExecutionRecord
 
 
 class BadInput(SteplogError):

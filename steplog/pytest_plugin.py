@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 if TYPE_CHECKING:
-    from contracts.payload import JsonValue
     from steplog.embedded.running_through import Answers, RanPipeline
+    from steplog_contracts.payload import JsonValue
 
 RunPipeline: TypeAlias = "Callable[..., RanPipeline]"
 

@@ -11,10 +11,10 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from contracts.payload import JsonValue
-from contracts.records import ExecutionRecord, InteractionRecord, RowRecord, StepRecord
 from steplog.errors import BadInput, NotAnswered, NotFound, ServiceUnreachable
 from steplog.server_events import EventTooLong, ServerEvent, server_events
+from steplog_contracts.payload import JsonValue
+from steplog_contracts.records import ExecutionRecord, InteractionRecord, RowRecord, StepRecord
 
 REQUEST_TIMEOUT_S = 40.0  # More than the longest wait the API grants.
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})

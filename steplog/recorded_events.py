@@ -4,9 +4,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from contracts.events import EVENT_CLASS_BY_TYPE, Event
 from steplog.errors import NotAnswered
 from steplog.read_api import ReadApi, path_of
+from steplog_contracts.events import EVENT_CLASS_BY_TYPE, Event
 
 PAGE_EVENTS: Final = 1_000
 # An execution of 50,000 steps; what is longer is told, not read.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts.commands import Command
+from steplog_contracts.commands import Command
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.payload import MAX_INLINE_PAYLOAD_BYTES
-from contracts.topics import DEFAULT_NAMESPACE, DEFAULT_PARTITIONS, Topics, topics_for
 from steplog.errors import BadInput
+from steplog_contracts.payload import MAX_INLINE_PAYLOAD_BYTES
+from steplog_contracts.topics import DEFAULT_NAMESPACE, DEFAULT_PARTITIONS, Topics, topics_for
 
 DEFAULT_DATA_DIR = Path(".steplog")
 DEFAULT_API_PORT = 8400

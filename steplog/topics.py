@@ -13,8 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from contracts.topics import Topic
 from steplog.errors import ServiceUnreachable, WrongTopic
+from steplog_contracts.topics import Topic
 
 VISIBLE_TIMEOUT_S = 15.0
 VISIBLE_INTERVAL_S = 0.05

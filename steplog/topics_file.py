@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contracts.topics import Topic
 from steplog.errors import BadInput
+from steplog_contracts.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)

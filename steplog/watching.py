@@ -7,10 +7,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord, StepRecord
 from steplog.errors import NotAnswered, ServiceUnreachable
 from steplog.read_api import ReadApi, path_of
 from steplog.server_events import ServerEvent
+from steplog_contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord, StepRecord
 
 LOOK_AGAIN_S: Final = 0.2
 # How often a line that broke is taken up again without anything new on it.

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from contracts.topics import Topics, topics_for
 from steplog.local.choice import choose_kafka, choose_postgres, running
 from steplog.topics import apply_topics
+from steplog_contracts.topics import Topics, topics_for
 from tests.services import Services
 
 # A shell ignores Ctrl-C for what it starts in the background, and programs under test inherit that.

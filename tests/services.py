@@ -8,8 +8,8 @@ from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from contracts.topics import Topics, topics_for
 from steplog.local.child import Child, Program
+from steplog_contracts.topics import Topics, topics_for
 
 ROOT = Path(__file__).parent.parent
 READY_TIMEOUT_S = 60.0

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from contracts.errors import SteplogError
+from steplog_contracts.errors import SteplogError
 from tracker_service.logs import configure_logs
 from tracker_service.settings import Settings, read_settings
 

@@ -4,10 +4,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from contracts.codec import encode_command
-from contracts.commands import Command
-from contracts.envelope import Record, SentCommand
-from contracts.partitioning import MAX_ID_TRIES, NEW_ID_CHARS, partition_of
+from steplog_contracts.codec import encode_command
+from steplog_contracts.commands import Command
+from steplog_contracts.envelope import Record, SentCommand
+from steplog_contracts.partitioning import MAX_ID_TRIES, NEW_ID_CHARS, partition_of
 from tracker_service.projections.errors import TrackerError
 
 SOURCE: Final = "steplog-api"

@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 from msgspec import Raw
 from pydantic_core import from_json, to_json
 
-from contracts.codec import decode_event, read_attributes
-from contracts.errors import ContractError, UnknownRecordType
-from contracts.payload import encode_payload
+from steplog_contracts.codec import decode_event, read_attributes
+from steplog_contracts.errors import ContractError, UnknownRecordType
+from steplog_contracts.payload import encode_payload
 from tracker_service.events_log import EventsLog
 from tracker_service.projections.headings import Heading
 from tracker_service.recorded import Recorded, Stretch, searched, stretch_of

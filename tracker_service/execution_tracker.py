@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import msgspec
 
-from contracts.envelope import format_time
-from contracts.records import ExecutionRecord, StepRecord
+from steplog_contracts.envelope import format_time
+from steplog_contracts.records import ExecutionRecord, StepRecord
 from tracker_service.payload_reader import make_reader, with_values
 from tracker_service.store.opening import read_model_for
 from tracker_service.store.reading import (

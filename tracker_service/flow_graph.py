@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from contracts.definition import PathDefinition, PipelineDefinition, StepDefinition
+from steplog_contracts.definition import PathDefinition, PipelineDefinition, StepDefinition
 
 NOT_REACHED: Final = "not_reached"
 

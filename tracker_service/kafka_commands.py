@@ -6,7 +6,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from contracts.commands import Command
+from steplog_contracts.commands import Command
 from tracker_service.command_sink import CommandNotSent, record_of
 
 SEND_TIMEOUT_MS: Final = 10_000

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 import fsspec
 
-from contracts.data_ref import DataRef, filled, keys_of, object_name
+from steplog_contracts.data_ref import DataRef, filled, keys_of, object_name
 from tracker_service.projections.errors import TrackerError
 
 # The longest value that is handed out; a larger one is for whoever can read the store itself.

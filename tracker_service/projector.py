@@ -15,7 +15,7 @@ from datetime import datetime
 
 import structlog
 
-from contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule
 from tracker_service.pacing import Pacing
 from tracker_service.projections.batch import BatchFold, FoldFactory, States
 from tracker_service.projections.changes import Changes, Counts, SetAside

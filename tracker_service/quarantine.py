@@ -10,7 +10,7 @@ row stays marked `incomplete` for good.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule
 from tracker_service.projections.batch import BatchFold
 from tracker_service.projections.errors import TrackerError
 from tracker_service.projections.headings import Heading, Unreadable, read_heading

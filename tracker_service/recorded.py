@@ -10,9 +10,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from contracts.epoch import EpochRule
-from contracts.partitioning import partition_of
-from contracts.records import ExecutionStatus
+from steplog_contracts.epoch import EpochRule
+from steplog_contracts.partitioning import partition_of
+from steplog_contracts.records import ExecutionStatus
 from tracker_service.events_log import EventsLog, LogBounds, LogRemoved
 from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
 from tracker_service.projections.payloads import CLAIMED

@@ -6,7 +6,7 @@ from tempfile import gettempdir
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.topics import DEFAULT_NAMESPACE, topics_for
+from steplog_contracts.topics import DEFAULT_NAMESPACE, topics_for
 from tracker_service.projections.errors import TrackerError
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from contracts.envelope import Record
 from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.command_source import (
     AssignmentListener,
@@ -12,6 +11,7 @@ from executor_service.command_source import (
 )
 from executor_service.embedded_errors import FileFailed
 from executor_service.low_water_mark import ResumePoint
+from steplog_contracts.envelope import Record
 
 _PARTITION = 0
 MAX_POLL_RECORDS = 500

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from contracts.envelope import Record
-from contracts.errors import UnwritablePayload
 from executor_service.adapters.embedded_file import READ_RECORDS, EmbeddedFile
 from executor_service.event_log import MAX_RECORD_BYTES, Appended, LoggedRecord
+from steplog_contracts.envelope import Record
+from steplog_contracts.errors import UnwritablePayload
 
 # A file has one writer, so more partitions would only make smaller batches.
 PARTITIONS = 1

@@ -18,13 +18,13 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TypeVar
 
-from contracts.envelope import Record
 from executor_service.adapters.embedded_lock import EmbeddedLock
 from executor_service.adapters.embedded_reader import EmbeddedReader, headers_text
 from executor_service.adapters.embedded_recent import RecentRecords, StoredRecord
 from executor_service.adapters.embedded_schema import TOPICS, connect
 from executor_service.embedded_errors import FileFailed, FileRefused
 from executor_service.low_water_mark import ResumePoint
+from steplog_contracts.envelope import Record
 
 # Rows in one statement. Each statement gives the interpreter up and takes it back, and with rows
 # one by one that waiting would cost more than the work.

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from contracts.envelope import Headers
 from executor_service.adapters.embedded_recent import StoredRecord
 from executor_service.adapters.embedded_schema import TOPICS, connect_to_read
 from executor_service.low_water_mark import ResumePoint
+from steplog_contracts.envelope import Headers
 
 ResultT = TypeVar("ResultT")
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from contracts.envelope import Headers
+from steplog_contracts.envelope import Headers
 
 # Of one topic; a follower may be this far behind before it reads the file.
 MAX_RECENT_RECORDS = 20_000

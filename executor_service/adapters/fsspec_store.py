@@ -13,9 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from contracts.data_ref import object_name
 from executor_service.payload_errors import PayloadMissing, StoreUnavailable
 from executor_service.service_errors import BadSetting
+from steplog_contracts.data_ref import object_name
 
 
 class FsspecStore:

@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from contracts.envelope import Record
-from contracts.errors import UnwritablePayload
 from executor_service.event_log import MAX_RECORD_BYTES, Appended, LoggedRecord
+from steplog_contracts.envelope import Record
+from steplog_contracts.errors import UnwritablePayload
 
 MAX_BATCH_BYTES = MAX_RECORD_BYTES
 MAX_REQUEST_BYTES = 1_048_576

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from contracts.topics import Topic
 from executor_service.service_errors import LogUnreachable, WrongTopic
+from steplog_contracts.topics import Topic
 
 CONNECT_ATTEMPTS = 30
 CONNECT_DELAY_S = 1.0

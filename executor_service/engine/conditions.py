@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.payload import JsonObject, JsonValue
 from executor_service.engine.operators import (
     NEEDS_NO_VALUE,
     OPERATORS,
@@ -27,6 +26,7 @@ from executor_service.engine.references import (
 from executor_service.engine.templates import compile_template, is_constant, render_optional
 from executor_service.engine.values import ABSENT, copy_json
 from executor_service.errors import ConditionFailed
+from steplog_contracts.payload import JsonObject, JsonValue
 
 # Conditions inside conditions; deeper ones are nobody's handwriting.
 MAX_CONDITION_DEPTH_LEVELS = 50

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from contracts import events as ev
-from contracts.payload import JsonObject, JsonValue
 from executor_service.engine.plan import StepPlan
 from executor_service.engine.retry import MAX_LOST_ATTEMPTS
 from executor_service.engine.routing import answers_expiry, paths_taken
@@ -19,6 +17,8 @@ from executor_service.engine.state import State, Visit
 from executor_service.engine.step_events import step_completed, step_started
 from executor_service.engine.templates import render_inputs
 from executor_service.errors import AttemptsLost, ConditionFailed, StepProblem, WaitExpired
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonObject, JsonValue
 
 HUMAN_INPUT_REQUIRED = "human_input_required"
 _INTERACTIONS = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/interactions")

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from contracts import events as ev
-from contracts.payload import JsonValue
 from executor_service.engine.state import State
 from executor_service.engine.templates import render_inputs
 from executor_service.errors import LoopBoundExceeded, SchemaMismatch, StepProblem
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonValue
 
 
 def must_end(state: State, now: datetime) -> bool:

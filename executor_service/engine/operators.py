@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import regex
 
-from contracts.payload import JsonValue
 from executor_service.engine.values import ABSENT, Absent, same_json
 from executor_service.errors import ConditionFailed
+from steplog_contracts.payload import JsonValue
 
 MAX_PATTERN_CHARS: Final = 1_000
 MAX_SUBJECT_CHARS: Final = 100_000

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from contracts.payload import JsonObject, JsonValue
 from executor_service.engine.graph import Graph
 from executor_service.engine.references import Reading
 from executor_service.engine.retry import RetryPolicy
 from executor_service.engine.templates import Input, Template
+from steplog_contracts.payload import JsonObject, JsonValue
 
 # Runs of one step in one execution, where `loop_config` sets no other bound.
 DEFAULT_MAX_ITERATIONS = 100

@@ -10,8 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from contracts.payload import JsonValue
 from executor_service.engine.values import ABSENT, Absent
+from steplog_contracts.payload import JsonValue
 
 _INDEX = re.compile(r"\[(\d+)\]")
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from contracts import events as ev
-from contracts.payload import JsonObject, JsonValue
 from executor_service.engine import decide, ending
 from executor_service.engine.plan import Plan
 from executor_service.engine.routing import paths_taken
 from executor_service.engine.state import Planned, State, Visit, evolve, initial
 from executor_service.errors import ConditionFailed, LoopBoundExceeded
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonObject, JsonValue
 
 VisitKey = tuple[str, int]
 Ended = ev.StepCompleted | ev.StepFailed

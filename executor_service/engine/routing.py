@@ -1,9 +1,9 @@
 """Which paths the flow takes from a step: asked once, when the step's end is decided."""
 
-from contracts.payload import JsonValue
 from executor_service.engine.plan import PathPlan
 from executor_service.engine.references import Reading
 from executor_service.engine.state import State, Visit
+from steplog_contracts.payload import JsonValue
 
 
 def paths_taken(state: State, visit: Visit, output: JsonValue) -> tuple[int, ...]:

@@ -8,9 +8,9 @@ wrote. All values are plain JSON and never changed in place.
 
 from collections.abc import Sequence
 
-from contracts.payload import JsonObject, JsonValue
 from executor_service.engine.references import Results
 from executor_service.engine.values import ABSENT, Absent, unchanged
+from steplog_contracts.payload import JsonObject, JsonValue
 
 
 class Scope(Results):

@@ -8,13 +8,13 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from contracts.events import ErrorInfo
-from contracts.payload import JsonObject
 from executor_service.engine.frontier import Arrival
 from executor_service.engine.plan import Plan
 from executor_service.engine.scope import Scope
 from executor_service.engine.state import EndedBranch, State, Visit
 from executor_service.errors import ExecutorError
+from steplog_contracts.events import ErrorInfo
+from steplog_contracts.payload import JsonObject
 
 SNAPSHOT_VERSION = 1
 _TIMES = frozenset({"due_at", "expires_at"})

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from contracts import events as ev
-from contracts.payload import JsonObject, JsonValue
 from executor_service.engine.frontier import Arrival, Frontier
 from executor_service.engine.plan import PathPlan, Plan, StepPlan
 from executor_service.engine.references import Reading
 from executor_service.engine.scope import Scope, WithResult, join
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonObject, JsonValue
 
 VisitStatus = Literal["scheduled", "running", "retrying", "waiting", "answered"]
 # The arrival that is no path's: the flow's start.

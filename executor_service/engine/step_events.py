@@ -8,8 +8,8 @@ and so checked, elsewhere.
 
 from typing import Any, Final
 
-from contracts.events import ErrorInfo, Event, StepCompleted, StepStarted
-from contracts.payload import JsonValue
+from steplog_contracts.events import ErrorInfo, Event, StepCompleted, StepStarted
+from steplog_contracts.payload import JsonValue
 
 _new: Final = object.__new__
 _set: Final = object.__setattr__

@@ -10,10 +10,10 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from contracts.payload import JsonObject, JsonValue
 from executor_service.engine.references import Reading, Reference, Root, parse_template, resolve
 from executor_service.engine.values import ABSENT, Absent, copy_json
 from executor_service.errors import Unresolved
+from steplog_contracts.payload import JsonObject, JsonValue
 
 # No repetition inside another: a definition of a million blanks is read in one pass.
 _DOUBLE = re.compile(r"\{\{([^{}]*)\}\}")

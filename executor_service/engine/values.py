@@ -15,8 +15,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from contracts.payload import MAX_JSON_DEPTH_LEVELS, JsonValue
 from executor_service.errors import ResultNotJson
+from steplog_contracts.payload import MAX_JSON_DEPTH_LEVELS, JsonValue
 
 # CPython refuses to write longer integers as text, so no reader could take them.
 MAX_INTEGER_BITS: Final = 14_000

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from contracts.partitioning import partition_of_key
 from steplog.archive.format import ArchivedRecord, ArchiveReader
+from steplog_contracts.partitioning import partition_of_key
 
 # Appended at once; what is in flight is in memory.
 BATCH_RECORDS: Final = 500

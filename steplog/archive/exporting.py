@@ -5,9 +5,9 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import Final
 
-from contracts.epoch import EpochRule
 from steplog.archive.format import ArchivedRecord, ArchiveWriter, Closing
 from steplog.archive.selecting import Selecting, Wanted
+from steplog_contracts.epoch import EpochRule
 from tracker_service.events_log import EventsLog, LogBounds, epoch_before
 from tracker_service.projections.headings import Heading, LogRecord, read_heading
 from tracker_service.recorded import Stretch

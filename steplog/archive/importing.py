@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts.envelope import Record
 from steplog.archive.batching import Placing, batches
 from steplog.archive.continuity import Continuity
 from steplog.archive.exporting import Progress
@@ -17,6 +16,7 @@ from steplog.archive.format import ArchivedRecord, ArchiveReader, DamagedArchive
 from steplog.archive.rebasing import Sameness, rebased
 from steplog.archive.together import check_together
 from steplog.errors import BadInput
+from steplog_contracts.envelope import Record
 
 
 class LogNotEmpty(BadInput):

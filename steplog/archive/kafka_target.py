@@ -10,14 +10,14 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from contracts.envelope import Record
-from contracts.events import PartitionClaimed
-from contracts.topics import Topics
 from steplog.archive.importing import LogNotEmpty
 from steplog.archive.rebasing import IMPORT_OWNER, import_claim
 from steplog.command_sender import start_producer
 from steplog.errors import BadInput, ServiceUnreachable
 from steplog.topics import apply_topics
+from steplog_contracts.envelope import Record
+from steplog_contracts.events import PartitionClaimed
+from steplog_contracts.topics import Topics
 from tracker_service.kafka_events_log import KafkaEventsLog
 from tracker_service.projections.headings import LogRecord
 

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import NO_SEQ, Headers, Record, format_time
-from contracts.events import PartitionClaimed
 from steplog.archive.format import ArchivedRecord
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import NO_SEQ, Headers, Record, format_time
+from steplog_contracts.events import PartitionClaimed
 
 IMPORT_OWNER: Final = "steplog import"
 _SOURCE: Final = "/steplog/import"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from contracts.epoch import EpochRule
-from contracts.events import ENDINGS
 from steplog.archive.format import Closing
+from steplog_contracts.epoch import EpochRule
+from steplog_contracts.events import ENDINGS
 from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
 from tracker_service.projections.payloads import CLAIMED
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from itertools import combinations, pairwise
 from typing import Final
 
-from contracts.envelope import format_time
 from steplog.archive.format import ArchiveReader, DamagedArchive
 from steplog.errors import BadInput
+from steplog_contracts.envelope import format_time
 
 _EVER: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 Window = tuple[datetime, datetime]

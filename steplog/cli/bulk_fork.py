@@ -8,7 +8,6 @@ from typing import Any
 
 from rich.progress import track
 
-from contracts.records import ExecutionRecord, ExecutionStatus, StepStatus
 from steplog.cli.console import err, out, plain_table, print_json
 from steplog.cli.over import Over, executions_over
 from steplog.cli.sources import open_client
@@ -17,6 +16,7 @@ from steplog.client import Steplog
 from steplog.errors import CommandWasRefused, ExecutionDidNotComplete
 from steplog.sending import Submitted
 from steplog.settings import SteplogSettings
+from steplog_contracts.records import ExecutionRecord, ExecutionStatus, StepStatus
 
 CANARY_TIMEOUT_S = 3600.0
 

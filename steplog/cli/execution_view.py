@@ -6,7 +6,6 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from contracts.records import ExecutionRecord, StepRecord
 from steplog.cli.console import (
     duration,
     moment,
@@ -16,6 +15,7 @@ from steplog.cli.console import (
     styled_status,
 )
 from steplog.cli.waits import print_question
+from steplog_contracts.records import ExecutionRecord, StepRecord
 
 TIMELINE_CHARS = 28
 MAX_RELATIVES = 10

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import typer
 
-from contracts.envelope import format_time
 from steplog.archive.exporting import export_one, export_window
 from steplog.archive.files import Format, format_of, writer_for
 from steplog.archive.format import Closing, Opening
@@ -20,6 +19,7 @@ from steplog.cli.since import moment_before_now
 from steplog.cli.sources import open_log, open_read
 from steplog.errors import BadInput, NotAnswered, ServiceUnreachable
 from steplog.settings import SteplogSettings
+from steplog_contracts.envelope import format_time
 from tracker_service.events_log import LogBounds
 from tracker_service.recorded import Stretch, searched, stretch_of
 

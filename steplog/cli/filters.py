@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from contracts.records import ExecutionStatus
 from steplog.cli.since import moment_before_now
 from steplog.errors import BadInput
 from steplog.read_api import Parameter
+from steplog_contracts.records import ExecutionStatus
 
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)")
 _UNIT_MS = {"ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6, "d": 8.64e7}

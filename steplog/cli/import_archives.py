@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from contracts.topics import topics_for
 from steplog.addresses import find_addresses
 from steplog.archive.files import reader_for
 from steplog.archive.format import ArchiveReader
@@ -16,6 +15,7 @@ from steplog.archive.together import check_together, windows_left_out
 from steplog.cli.archive_display import archive_progress
 from steplog.cli.console import err, out, print_json
 from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog_contracts.topics import topics_for
 
 
 def import_files(

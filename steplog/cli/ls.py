@@ -10,7 +10,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from contracts.records import ExecutionRecord
 from steplog.cli import filters
 from steplog.cli.console import (
     duration,
@@ -26,6 +25,7 @@ from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, setting
 from steplog.cli.sources import open_read
 from steplog.read_api import ExecutionPage, Parameter
 from steplog.settings import SteplogSettings
+from steplog_contracts.records import ExecutionRecord
 
 MAX_PAGE: Final = 200
 

@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from contracts.errors import SteplogError
 from steplog.cli.console import out, print_error
 from steplog.cli.lazy import LazyGroup
 from steplog.errors import ExecutionDidNotComplete
+from steplog_contracts.errors import SteplogError
 
 EXIT_REFUSED = 1
 EXIT_EXECUTION_FAILED = 2

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from contracts.topics import topics_for
 from steplog.addresses import Addresses, find_addresses
 from steplog.cli.archive_display import archive_progress
 from steplog.cli.console import out, print_json
 from steplog.cli.options import AsJson, DataDir, DataFile, settings_with
 from steplog.cli.sources import refuse_missing
 from steplog.settings import SteplogSettings
+from steplog_contracts.topics import topics_for
 
 
 def move(

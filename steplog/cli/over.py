@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from contracts.records import ExecutionRecord, ExecutionStatus
 from steplog.cli.since import moment_before_now
 from steplog.errors import BadInput
 from steplog.read_api import ReadApi
+from steplog_contracts.records import ExecutionRecord, ExecutionStatus
 
 PAGE_EXECUTIONS: Final = 200
 DEFAULT_EXECUTIONS: Final = 1_000

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from rich.status import Status
 
-from contracts.records import ExecutionRecord, ExecutionStatus
 from steplog.cli.console import err, out, print_json
 from steplog.cli.execution_view import print_execution
 from steplog.cli.filters import key_and_value
@@ -21,6 +20,7 @@ from steplog.cli.sources import open_client
 from steplog.client import Steplog
 from steplog.errors import ExecutionDidNotComplete
 from steplog.sending import Submitted
+from steplog_contracts.records import ExecutionRecord, ExecutionStatus
 
 _PARAMETER = "A parameter, as JSON or text: year=2015, city=Oslo; may be given several times."
 _METADATA = "Text to find it by with `steplog ls --metadata`; may be given several times."

@@ -12,7 +12,6 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from contracts.records import ExecutionRecord
 from steplog.cli.console import (
     duration,
     out,
@@ -25,6 +24,7 @@ from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, setting
 from steplog.cli.sources import open_read
 from steplog.read_api import ReadApi
 from steplog.settings import SteplogSettings
+from steplog_contracts.records import ExecutionRecord
 
 SHOWN_EXECUTIONS = 20
 

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Final
 import typer
 from rich.markup import escape
 
-from contracts.records import InteractionRecord
 from steplog.cli.console import out, plain_table, print_json, short_json, short_moment
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.sources import open_read
 from steplog.read_api import Parameter, path_of
 from steplog.settings import SteplogSettings
+from steplog_contracts.records import InteractionRecord
 
 MAX_QUESTIONS: Final = 500
 

@@ -14,7 +14,6 @@ from rich.markup import escape
 from rich.text import Text
 from rich.tree import Tree
 
-from contracts.records import ExecutionStatus, StepRecord, StepStatus
 from steplog.cli.console import STATUS_STYLES, duration, out, styled_status
 from steplog.cli.flow_view import SIGNS
 from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
@@ -23,6 +22,7 @@ from steplog.cli.submitting import ExecutionId
 from steplog.errors import ExecutionDidNotComplete
 from steplog.settings import SteplogSettings
 from steplog.watching import Glimpse, glimpses
+from steplog_contracts.records import ExecutionStatus, StepRecord, StepStatus
 
 GOING_ON = frozenset({StepStatus.RUNNING, StepStatus.WAITING_FOR_HUMAN})
 MAX_STEPS_SHOWN = 200

@@ -5,7 +5,10 @@ from typing import Any
 
 import httpx
 
-from contracts.commands import (
+from executor_service.adapters.embedded_event_log import PARTITIONS
+from steplog.errors import BadInput, NotAnswered, ServiceUnreachable
+from steplog.sending import Submitted
+from steplog_contracts.commands import (
     CancelExecution,
     Command,
     ForkExecution,
@@ -13,9 +16,6 @@ from contracts.commands import (
     RetryExecution,
     RunPipeline,
 )
-from executor_service.adapters.embedded_event_log import PARTITIONS
-from steplog.errors import BadInput, NotAnswered, ServiceUnreachable
-from steplog.sending import Submitted
 
 REQUEST_TIMEOUT_S = 20.0
 _NOT_IN_BODIES = {"requested_by", "command_type"}

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import structlog
 
-from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord
 from executor_service import ServiceRegistry
 from steplog.blocking import BlockingSteplog
 from steplog.client import Steplog
@@ -20,6 +19,7 @@ from steplog.embedded.settings import DEFAULT_IN_FLIGHT, EmbeddedSettings
 from steplog.errors import CommandWasRefused
 from steplog.read_api import ReadApi
 from steplog.sending import Submitted
+from steplog_contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord
 
 ResultT = TypeVar("ResultT")
 

@@ -11,9 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from contracts.codec import decode_command
-from contracts.envelope import Record, format_time
-from contracts.errors import ContractError
 from executor_service.adapters.embedded_event_log import EmbeddedEventLog
 from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.adapters.fsspec_store import FsspecStore
@@ -28,6 +25,9 @@ from steplog.archive.selecting import Wanted
 from steplog.embedded.history import EmbeddedHistory
 from steplog.embedded.settings import EmbeddedSettings
 from steplog.errors import BadInput
+from steplog_contracts.codec import decode_command
+from steplog_contracts.envelope import Record, format_time
+from steplog_contracts.errors import ContractError
 
 MOVED_SUFFIX: Final = ".moved"
 _ARCHIVE_SUFFIX: Final = ".moving.jsonl"

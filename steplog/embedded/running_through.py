@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.codec import decode_event
-from contracts.events import Event, StepStarted
-from contracts.payload import JsonValue
-from contracts.records import (
+from executor_service.adapters.embedded_event_log import EmbeddedEventLog
+from steplog.embedded.client import Embedded
+from steplog.errors import NotAnswered
+from steplog_contracts.codec import decode_event
+from steplog_contracts.events import Event, StepStarted
+from steplog_contracts.payload import JsonValue
+from steplog_contracts.records import (
     ExecutionRecord,
     ExecutionStatus,
     StepRecord,
     StepStatus,
 )
-from executor_service.adapters.embedded_event_log import EmbeddedEventLog
-from steplog.embedded.client import Embedded
-from steplog.errors import NotAnswered
 
 Answers = Mapping[str, JsonValue]
 

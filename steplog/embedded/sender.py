@@ -3,13 +3,13 @@
 import uuid
 from datetime import UTC, datetime
 
-from contracts.commands import Command
-from contracts.envelope import SentCommand
 from executor_service.adapters.embedded_event_log import PARTITIONS
 from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.payloads import Payloads
 from steplog.command_records import record_of
 from steplog.sending import Submitted
+from steplog_contracts.commands import Command
+from steplog_contracts.envelope import SentCommand
 
 SOURCE = "steplog-embedded"
 

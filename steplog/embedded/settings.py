@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from contracts.topics import Topics, topics_for
 from executor_service import ServiceRegistry
 from executor_service.adapters.embedded_event_log import PARTITIONS
 from executor_service.adapters.fsspec_store import FsspecStore
@@ -14,6 +13,7 @@ from executor_service.payloads import Payloads
 from executor_service.service_loading import load_services
 from executor_service.settings import ExecutorSettings
 from steplog.errors import BadInput
+from steplog_contracts.topics import Topics, topics_for
 
 # Beyond this many the rest waits in the log: more at once would only share one processor.
 DEFAULT_IN_FLIGHT = 256

@@ -19,10 +19,10 @@ from pathlib import Path
 import httpx
 import uvloop
 
-from contracts.events import ExecutionCompleted
 from steplog.embedded import Embedded
 from steplog.embedded.tuning import tune_process
 from steplog.local.ports import free_ports
+from steplog_contracts.events import ExecutionCompleted
 from tests.benchmarks import noop, pair
 from tests.benchmarks.figures import percentile, publish_figures
 from tests.benchmarks.load import a_command

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from aiokafka import AIOKafkaProducer
 
-from contracts.topics import Topics
+from steplog_contracts.topics import Topics
 from tests.benchmarks.figures import percentile
 from tests.benchmarks.load import Watcher, a_command, send_all
 from tests.services import Services, create_topics

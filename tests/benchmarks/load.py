@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from contracts.codec import encode_command
-from contracts.commands import RunPipeline
-from contracts.envelope import Record, SentCommand
-from contracts.events import ExecutionCompleted
-from contracts.partitioning import partition_of
-from contracts.topics import Topics
+from steplog_contracts.codec import encode_command
+from steplog_contracts.commands import RunPipeline
+from steplog_contracts.envelope import Record, SentCommand
+from steplog_contracts.events import ExecutionCompleted
+from steplog_contracts.partitioning import partition_of
+from steplog_contracts.topics import Topics
 from tests.benchmarks.noop import PAYLOAD_BYTES, linear_definition
 
 COMPLETED = ExecutionCompleted.event_type.encode()

@@ -3,8 +3,8 @@
 from itertools import pairwise
 from typing import Any
 
-from contracts.payload import JsonObject
 from executor_service import Step
+from steplog_contracts.payload import JsonObject
 
 STEPS = 10
 PAYLOAD_BYTES = 200

@@ -23,13 +23,13 @@ from pathlib import Path
 import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from contracts.codec import encode_command
-from contracts.commands import RunPipeline
-from contracts.envelope import Record, SentCommand
-from contracts.events import StepStarted, StepWaiting
-from contracts.payload import JsonObject
 from steplog.local.kafka import KafkaServer
 from steplog.local.server import start_server
+from steplog_contracts.codec import encode_command
+from steplog_contracts.commands import RunPipeline
+from steplog_contracts.envelope import Record, SentCommand
+from steplog_contracts.events import StepStarted, StepWaiting
+from steplog_contracts.payload import JsonObject
 from tests.benchmarks.figures import publish_figures
 from tests.benchmarks.load import COMPLETED, send_all
 from tests.benchmarks.recovery_log import commit_the_end, preload

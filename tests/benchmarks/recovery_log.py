@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import Record, format_time
-from contracts.events import ExecutionCompleted, ExecutionStarted, StepCompleted, StepStarted
-from contracts.topics import Topics
 from executor_service.low_water_mark import ResumePoint
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import Record, format_time
+from steplog_contracts.events import (
+    ExecutionCompleted,
+    ExecutionStarted,
+    StepCompleted,
+    StepStarted,
+)
+from steplog_contracts.topics import Topics
 from tests.tracker.histories import BEGINNING, claim
 
 BATCH_EXECUTIONS = 500

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from contracts.payload import JsonObject
 from executor_service import Step
+from steplog_contracts.payload import JsonObject
 
 
 class Hold(Step):

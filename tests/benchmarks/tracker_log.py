@@ -8,8 +8,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from contracts.envelope import Record
-from contracts.topics import Topics
+from steplog_contracts.envelope import Record
+from steplog_contracts.topics import Topics
 from tests.tracker.histories import History, interleaved
 
 STEPS = 10

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule
 from tracker_service.projections.batch import BatchFold, States
 from tracker_service.projections.headings import Heading, read_heading
 from tracker_service.projections.payloads import read_payload

@@ -21,8 +21,8 @@ import psutil
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from contracts.envelope import Record
 from steplog.local.choice import choose_kafka, choose_postgres, running
+from steplog_contracts.envelope import Record
 from tests.benchmarks.figures import publish_figures
 from tests.benchmarks.tracker_log import BATCH_BYTES, EVENTS_PER_EXECUTION, TOGETHER, LogWriter
 from tests.benchmarks.tracker_log import blocks as made_blocks

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import Record
-from contracts.events import PartitionClaimed, StepCompleted
 from executor_service.adapters.embedded_event_log import EmbeddedEventLog
 from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.adapters.kafka_event_log import KafkaEventLog
 from executor_service.event_log import EventLog
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import Record
+from steplog_contracts.events import PartitionClaimed, StepCompleted
 
 TIME = b"2026-01-01T00:00:00.000000+00:00"
 KAFKA, EMBEDDED = "kafka", "embedded"

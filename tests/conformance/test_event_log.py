@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from contracts.epoch import EpochRule
-from contracts.errors import UnwritablePayload
 from executor_service.errors import RecordingLost
 from executor_service.event_log import MAX_RECORD_BYTES, LoggedRecord
 from executor_service.partition_writer import PartitionWriter
+from steplog_contracts.epoch import EpochRule
+from steplog_contracts.errors import UnwritablePayload
 from tests.conformance.logs import (
     EMBEDDED,
     EVENTS_PER_APPEND,

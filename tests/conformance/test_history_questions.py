@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from contracts import events
+from steplog_contracts import events
 from tests.conformance.stores import ReadModelUnderTest
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
 from tracker_service.store.questions import Window

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from contracts import events
-from contracts.envelope import Record
+from steplog_contracts import events
+from steplog_contracts.envelope import Record
 from tests.conformance.stores import ReadModelUnderTest
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
 from tracker_service.store import listing

@@ -2,8 +2,8 @@
 
 import pytest
 
-from contracts import events
-from contracts.envelope import Record
+from steplog_contracts import events
+from steplog_contracts.envelope import Record
 from tests.conformance.stores import ReadModelUnderTest
 from tests.tracker.histories import History, Log
 from tracker_service import quarantine

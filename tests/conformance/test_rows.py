@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from contracts import events
+from steplog_contracts import events
 from tests.conformance.stores import TOPIC, ReadModelUnderTest
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log, claim, refused
 from tracker_service.projector import HoleInLog

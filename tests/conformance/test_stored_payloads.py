@@ -4,8 +4,8 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from contracts import events
-from contracts.data_ref import DataRef, References
+from steplog_contracts import events
+from steplog_contracts.data_ref import DataRef, References
 from tests.conformance.stores import ReadModelUnderTest, parsed
 from tests.tracker.histories import BEGINNING, History, Log
 from tracker_service.store.reading import StoredValue

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from contracts.commands import (
+from steplog_contracts.commands import (
     CancelExecution,
     Command,
     ForkExecution,
@@ -10,7 +10,7 @@ from contracts.commands import (
     RetryExecution,
     RunPipeline,
 )
-from contracts.events import (
+from steplog_contracts.events import (
     CommandRefused,
     ErrorInfo,
     Event,

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from jsonschema import Draft202012Validator
 
-from contracts.codec import decode_command, decode_event, encode_command, encode_event
-from contracts.commands import COMMAND_CLASSES, Command, RunPipeline
-from contracts.envelope import EventEnvelope, RecordedEvent, SentCommand
-from contracts.errors import UndecodableRecord, UnknownRecordType
-from contracts.events import EVENT_CLASSES, Event
-from contracts.publish import payload_schemas
+from steplog_contracts.codec import decode_command, decode_event, encode_command, encode_event
+from steplog_contracts.commands import COMMAND_CLASSES, Command, RunPipeline
+from steplog_contracts.envelope import EventEnvelope, RecordedEvent, SentCommand
+from steplog_contracts.errors import UndecodableRecord, UnknownRecordType
+from steplog_contracts.events import EVENT_CLASSES, Event
+from steplog_contracts.publishing.generate import payload_schemas
 from tests.contracts.examples import AT, COMMANDS, EVENTS
 
 ENVELOPE = EventEnvelope(

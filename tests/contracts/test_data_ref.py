@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from contracts import events
-from contracts.codec import decode_event
-from contracts.commands import RunPipeline
-from contracts.data_ref import (
+from steplog_contracts import events
+from steplog_contracts.codec import decode_event
+from steplog_contracts.commands import RunPipeline
+from steplog_contracts.data_ref import (
     MAX_REFERENCES,
     DataRef,
     distinct,
@@ -20,10 +20,10 @@ from contracts.data_ref import (
     object_name,
     pointer,
 )
-from contracts.encoder import ExecutionEncoder
-from contracts.errors import AlteredPayload, ContractError
-from contracts.parking import ParkedFact
-from contracts.payload import encode_payload
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.errors import AlteredPayload, ContractError
+from steplog_contracts.parked_execution import ParkedFact
+from steplog_contracts.payload import encode_payload
 
 REFERENCE = DataRef(uri="s3://b/x", sha256="ab" * 32, size_bytes=7)
 TIME = b"2026-03-01T12:00:00.000000+00:00"

@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.envelope import event_id, execution_namespace
+from steplog_contracts.envelope import event_id, execution_namespace
 
 
 @given(st.text(min_size=1), st.integers(min_value=0, max_value=10**10))

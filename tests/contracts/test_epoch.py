@@ -1,6 +1,6 @@
 """Every reader takes the same events, whoever appended late."""
 
-from contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule
 
 CLAIM = "steplog.partition.claimed.v1"
 EVENT = "steplog.step.started.v1"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from contracts.growth import breaking_changes
-from contracts.publish import payload_schemas
+from steplog_contracts.publishing.compatibility import breaking_changes
+from steplog_contracts.publishing.generate import payload_schemas
 
 OLD = payload_schemas()["steplog.step.failed.v1"]
 

@@ -4,7 +4,7 @@ from aiokafka.partitioner import murmur2 as murmur2_of_the_client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.partitioning import murmur2, new_execution_id_beside, partition_of
+from steplog_contracts.partitioning import murmur2, new_execution_id_beside, partition_of
 
 
 @given(st.binary(max_size=40))

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from contracts.codec import decode_event
-from contracts.growth import breaking_changes
-from contracts.publish import ASYNCAPI, SCHEMAS, out_of_date, payload_schemas
+from steplog_contracts.codec import decode_event
+from steplog_contracts.publishing.compatibility import breaking_changes
+from steplog_contracts.publishing.generate import ASYNCAPI, SCHEMAS, out_of_date, payload_schemas
 
 FIRST_RELEASE = Path(__file__).parent / "first_release"
 
 
 def test_published_files_are_current() -> None:
-    """Otherwise: python -m contracts.publish."""
+    """Otherwise: python -m steplog_contracts.publishing.generate."""
     assert out_of_date() == []
 
 

@@ -3,9 +3,9 @@
 import pytest
 from pydantic_core import from_json
 
-from contracts import upcasting
-from contracts.errors import ContractError, UndecodableRecord
-from contracts.upcasting import Chain, check_chain, upcast
+from steplog_contracts import upcasting
+from steplog_contracts.errors import ContractError, UndecodableRecord
+from steplog_contracts.upcasting import Chain, check_chain, upcast
 
 CHAIN: Chain = {
     "x.v1": ("x.v2", lambda payload: {"name": payload["title"]}),

@@ -9,10 +9,10 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from contracts.codec import encode_command
-from contracts.commands import CancelExecution, Command, ResumeExecution, RunPipeline
-from contracts.envelope import Record, SentCommand
 from executor_service.adapters.system_clock import SystemClock
+from steplog_contracts.codec import encode_command
+from steplog_contracts.commands import CancelExecution, Command, ResumeExecution, RunPipeline
+from steplog_contracts.envelope import Record, SentCommand
 from tests.benchmarks.load import send_all
 from tests.e2e.chaos_steps import KINDS, LATER, LEFT_OPEN, PERSON, WITHDRAWN, Kind
 from tests.services import Services

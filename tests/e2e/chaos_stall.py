@@ -7,7 +7,7 @@ import asyncpg
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from contracts.topics import Topics
+from steplog_contracts.topics import Topics
 from tests.e2e.chaos_load import Load
 from tests.e2e.histories import Placed, read_log
 from tests.services import Services

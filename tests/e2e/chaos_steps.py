@@ -8,8 +8,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.payload import JsonObject
 from executor_service import Step
+from steplog_contracts.payload import JsonObject
 from tests.e2e.weather_shape import BRANCHES, leave_a_line, weather_shape
 
 # Long enough that some step of an executor runs whenever it dies.

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import asyncpg
 
-from contracts.envelope import RecordedEvent
-from contracts.events import CommandRefused, StepAttemptFailed, StepStarted
+from steplog_contracts.envelope import RecordedEvent
+from steplog_contracts.events import CommandRefused, StepAttemptFailed, StepStarted
 from tests.e2e.chaos_load import Load
 from tests.e2e.chaos_steps import NEEDS, Kind, visits_of
 from tests.e2e.chaos_strikes import EXECUTORS, Strike

@@ -9,8 +9,8 @@ executions have ended.
 import asyncio
 import sys
 
-from contracts.records import FINAL_EXECUTION_STATUSES
 from steplog.embedded import Embedded
+from steplog_contracts.records import FINAL_EXECUTION_STATUSES
 from tests.e2e import chaos_steps, weather_shape
 
 LOOK_EVERY_S = 0.1

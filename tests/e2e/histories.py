@@ -7,10 +7,10 @@ from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from contracts.codec import decode_event
-from contracts.envelope import NO_SEQ, RecordedEvent
-from contracts.epoch import EpochRule
-from contracts.events import (
+from steplog_contracts.codec import decode_event
+from steplog_contracts.envelope import NO_SEQ, RecordedEvent
+from steplog_contracts.epoch import EpochRule
+from steplog_contracts.events import (
     ENDINGS,
     ExecutionStarted,
     StepCompleted,
@@ -18,7 +18,7 @@ from contracts.events import (
     StepStarted,
     StepWaiting,
 )
-from contracts.topics import Topic
+from steplog_contracts.topics import Topic
 
 # Step -> the groups of steps of which one must have ended before it starts.
 Needs = Mapping[str, tuple[tuple[str, ...], ...]]

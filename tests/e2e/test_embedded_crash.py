@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from contracts.envelope import RecordedEvent
-from contracts.events import StepStarted
 from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.adapters.embedded_reader import EmbeddedReader
 from steplog.asking import run_pipeline
 from steplog.embedded.reading import open_embedded_read
 from steplog.embedded.sender import EmbeddedSender
+from steplog_contracts.envelope import RecordedEvent
+from steplog_contracts.events import StepStarted
 from tests.e2e.chaos_steps import KINDS, LEFT_OPEN, NEEDS, Kind
 from tests.e2e.histories import Judgement, admitted, by_execution, judge
 from tests.e2e.weather_shape import RUNS_FILE_VARIABLE

@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from contracts.codec import encode_command
-from contracts.commands import Command, ResumeExecution, RunPipeline
-from contracts.envelope import Record, SentCommand
 from executor_service.adapters.system_clock import SystemClock
+from steplog_contracts.codec import encode_command
+from steplog_contracts.commands import Command, ResumeExecution, RunPipeline
+from steplog_contracts.envelope import Record, SentCommand
 from tests.benchmarks.load import send_all
 from tests.conftest import ServicesFactory
 from tests.e2e.rows import row_with_status

@@ -11,12 +11,12 @@ import asyncpg
 import httpx
 import pytest
 
-from contracts.payload import JsonObject
-from contracts.topics import topics_for
 from steplog.addresses import Addresses
 from steplog.client import Steplog
 from steplog.errors import BadInput
 from steplog.local.ports import free_ports
+from steplog_contracts.payload import JsonObject
+from steplog_contracts.topics import topics_for
 from tests.conftest import ServicesFactory
 from tests.e2e.large_steps import MEGABYTES, ROW
 from tests.e2e.rows import row_with_status

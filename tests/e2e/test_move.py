@@ -5,8 +5,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from contracts.commands import Command
-from contracts.topics import topics_for
 from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.adapters.embedded_reader import EmbeddedReader
 from executor_service.embedded_errors import FileHeld
@@ -17,6 +15,8 @@ from steplog.command_sender import CommandSender
 from steplog.embedded import Embedded
 from steplog.embedded.moving import Moved, move
 from steplog.embedded.sender import EmbeddedSender
+from steplog_contracts.commands import Command
+from steplog_contracts.topics import topics_for
 from tests.conftest import ServicesFactory
 from tests.e2e import chaos_steps
 from tests.e2e.chaos_steps import LINEAR, PERSON, Kind

@@ -7,10 +7,10 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from contracts.codec import encode_command
-from contracts.commands import RunPipeline
-from contracts.envelope import Record, SentCommand
 from executor_service.adapters.system_clock import SystemClock
+from steplog_contracts.codec import encode_command
+from steplog_contracts.commands import RunPipeline
+from steplog_contracts.envelope import Record, SentCommand
 from tests.benchmarks.load import send_all
 from tests.conftest import ServicesFactory
 from tests.e2e.histories import judge, read_histories

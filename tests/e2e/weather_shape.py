@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from contracts.payload import JsonObject
 from executor_service import Step
+from steplog_contracts.payload import JsonObject
 
 STEP_IDS = ("load", "clean", "fill_gaps", "monthly", "extremes", "plot", "report")
 BRANCHES = ("monthly", "extremes", "plot")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contracts import events as ev
-from contracts.codec import decode_event
-from contracts.encoder import ExecutionEncoder
 from executor_service import Allowlist, Pipeline, Step
 from executor_service.blueprint import Blueprint, compile_steps
 from executor_service.engine.state import State, evolve, initial
 from executor_service.execution import Execution, Outcome
+from steplog_contracts import events as ev
+from steplog_contracts.codec import decode_event
+from steplog_contracts.encoder import ExecutionEncoder
 
 Run = Callable[..., Any]
 BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from contracts.definition import ErrorHandling, PipelineDefinition
 from executor_service.engine.operators import OPERATORS
+from steplog_contracts.definition import ErrorHandling, PipelineDefinition
 
 GUIDE = Path("docs/flow.md").read_text()
 

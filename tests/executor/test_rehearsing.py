@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from contracts.payload import JsonObject
 from executor_service.errors import DefinitionRefused
 from executor_service.loading import Allowlist
 from executor_service.rehearsing import Rehearsing
+from steplog_contracts.payload import JsonObject
 from tests.executor.flows import Recorded, asks, blueprint_of, definition_of, passes, paths
 
 NOWHERE = Allowlist()

@@ -1,9 +1,9 @@
 """Events made on the short way are those that pydantic would have made."""
 
-from contracts.codec import decode_event
-from contracts.encoder import ExecutionEncoder
-from contracts.events import ErrorInfo, Event, StepCompleted, StepStarted
 from executor_service.engine.step_events import step_completed, step_started
+from steplog_contracts.codec import decode_event
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.events import ErrorInfo, Event, StepCompleted, StepStarted
 
 ERROR = ErrorInfo(type="ValueError", message="bad")
 

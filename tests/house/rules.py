@@ -9,7 +9,10 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("contracts", "executor_service", "tracker_service", "steplog")
+PACKAGES = ("steplog_contracts", "executor_service", "tracker_service", "steplog")
+# Where packages lie: in the root, but for the one whose folder has what is published beside it.
+PACKAGE_ROOTS = (ROOT, ROOT / "contracts")
+PRODUCT = ("contracts", "executor_service", "tracker_service", "steplog")
 MAX_FILE_LINES, MAX_TEST_FILE_LINES = 300, 400
 MAX_MEDIAN_FILE_LINES, MAX_MEDIAN_FUNCTION_LINES = 110, 9
 MAX_FUNCTION_LINES = 60

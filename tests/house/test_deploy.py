@@ -15,7 +15,6 @@ from compose_spec import PyCompose
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
-from contracts.topics import topics_for
 from executor_service.settings import ExecutorSettings
 from steplog import health
 from steplog.local.kafka_jars import KAFKA_VERSION
@@ -23,6 +22,7 @@ from steplog.local.kafka_properties import broker_settings
 from steplog.local.postgres import POSTGRES_MAJOR_VERSION
 from steplog.settings import SteplogSettings
 from steplog.topics_file import read_topics_file
+from steplog_contracts.topics import topics_for
 from tests.house.deployment import (
     DEPLOY,
     ONE_SHOTS,

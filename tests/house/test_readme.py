@@ -24,7 +24,7 @@ from tests.house.readme import (
     quoted_commands,
     typed_commands,
 )
-from tests.house.rules import ROOT
+from tests.house.rules import PACKAGE_ROOTS, ROOT
 from tests.steplog.cli.command_line import clean_environment
 
 COMMANDS = typed_commands()
@@ -53,7 +53,8 @@ def test_a_command_on_a_page_exists(command: TypedCommand) -> None:
             parse_steplog(arguments)
         case "python":
             module = arguments[1].replace(".", "/")
-            found = [ROOT / f"{module}.py", ROOT / module / "__main__.py"]
+            names = (f"{module}.py", f"{module}/__main__.py")
+            found = [root / name for root in PACKAGE_ROOTS for name in names]
             assert arguments[0] == "-m"
             assert any(path.is_file() for path in found)
         case _:

@@ -7,7 +7,7 @@ import pytest
 from tests.house.rules import (
     MAX_MEDIAN_FILE_LINES,
     MAX_MEDIAN_FUNCTION_LINES,
-    PACKAGES,
+    PRODUCT,
     RULES,
     Rule,
     Source,
@@ -22,13 +22,13 @@ NAMING = (".toml", ".yaml", ".json", ".md", ".sh", "Makefile", "Dockerfile")
 @pytest.fixture(scope="module")
 def everything() -> list[Source]:
     """Return every Python file of the repository."""
-    return sources(*PACKAGES, "tests", "examples")
+    return sources(*PRODUCT, "tests", "examples")
 
 
 @pytest.fixture(scope="module")
 def product() -> list[Source]:
     """Return the files of the packages."""
-    return sources(*PACKAGES)
+    return sources(*PRODUCT)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

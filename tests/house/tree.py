@@ -48,7 +48,7 @@ def foreign(path: str, text: str) -> list[str]:
 
 def module_of(path: str) -> str:
     """Return the dotted name of a file; a package's for its `__init__.py`."""
-    parts = PurePosixPath(path).with_suffix("").parts
+    parts = PurePosixPath(path.removeprefix("contracts/")).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 

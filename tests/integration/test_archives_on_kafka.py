@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from contracts.envelope import Record
-from contracts.events import ExecutionCompleted
-from contracts.topics import Topics, topics_for
 from executor_service.adapters.kafka_event_log import KafkaEventLog
 from steplog.archive.exporting import export_window
 from steplog.archive.files import Format, reader_for, writer_for
@@ -16,6 +13,9 @@ from steplog.archive.format import ArchiveReader, Opening
 from steplog.archive.importing import Imported, LogNotEmpty, import_archives
 from steplog.archive.kafka_target import KafkaImportTarget
 from steplog.archive.selecting import Wanted
+from steplog_contracts.envelope import Record
+from steplog_contracts.events import ExecutionCompleted
+from steplog_contracts.topics import Topics, topics_for
 from tests.conftest import TEST_PARTITIONS, ServicesFactory
 from tests.contracts.old_log import old_log
 from tests.steplog.archive.test_round_trip import a_log

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from contracts.topics import Topics, topics_for
 from executor_service.adapters.kafka_command_source import KafkaCommandSource
 from steplog.topics import apply_topics
+from steplog_contracts.topics import Topics, topics_for
 
 PARTITIONS = 2
 GIVEN_TIMEOUT_S = 30.0

@@ -3,10 +3,10 @@
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from contracts.codec import decode_command
-from contracts.commands import CancelExecution
-from contracts.partitioning import partition_of
-from contracts.topics import Topics
+from steplog_contracts.codec import decode_command
+from steplog_contracts.commands import CancelExecution
+from steplog_contracts.partitioning import partition_of
+from steplog_contracts.topics import Topics
 from tracker_service.command_sink import CommandNotSent
 from tracker_service.kafka_commands import KafkaCommands
 

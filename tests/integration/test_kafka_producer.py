@@ -7,8 +7,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
-from contracts.envelope import Record
 from executor_service.adapters.kafka_event_log import KafkaEventLog
+from steplog_contracts.envelope import Record
 
 LIMIT_BYTES = 10_000
 SMALL = [Record(b"e-1", b"x", [])]

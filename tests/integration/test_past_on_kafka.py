@@ -10,9 +10,9 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from contracts.topics import topics_for
 from steplog.local.ports import free_ports
 from steplog.topics import apply_topics
+from steplog_contracts.topics import topics_for
 from tests.conftest import ServicesFactory
 from tests.integration.test_archives_on_kafka import append
 from tests.services import Services

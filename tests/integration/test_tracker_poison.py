@@ -17,8 +17,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from contracts import events
-from contracts.envelope import Record
+from steplog_contracts import events
+from steplog_contracts.envelope import Record
 from tests.integration.tracker_load import Load, caught_up, until
 from tests.services import Services
 from tests.tracker.histories import History

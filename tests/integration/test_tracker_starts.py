@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from contracts.topics import topics_for
+from steplog_contracts.topics import topics_for
 from tests.services import ROOT, create_topics
 from tracker_service.bootstrap import LacksExtension, check_extensions
 from tracker_service.store.postgres.store import PostgresStore

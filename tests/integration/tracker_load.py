@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from contracts.envelope import Record
 from steplog.local.child import Child
+from steplog_contracts.envelope import Record
 from tests.services import Services, create_topics
 from tests.tracker.histories import History, interleaved
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.topics import Topics
+from steplog_contracts.topics import Topics
 from tests.rebuild.world import World
 
 

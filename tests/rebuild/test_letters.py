@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from contracts import events
-from contracts.envelope import Record
+from steplog_contracts import events
+from steplog_contracts.envelope import Record
 from tests.rebuild.world import World
 from tests.tracker.histories import History
 from tests.verification.tracker_world import spoiled

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from contracts import events
+from steplog_contracts import events
 from tests.rebuild.world import World
 from tests.tracker.histories import BEGINNING, History
 from tracker_service.drift import DriftCheck

@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from contracts.envelope import Record
-from contracts.topics import Topics
+from steplog_contracts.envelope import Record
+from steplog_contracts.topics import Topics
 from tests.tracker.histories import History, interleaved
 from tracker_service.pacing import Pacing
 from tracker_service.projector import Projector

@@ -1,7 +1,7 @@
 """A log of commands in memory, for clients under test."""
 
-from contracts.commands import Command
 from steplog.sending import Submitted
+from steplog_contracts.commands import Command
 
 PARTITIONS = 8
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from contracts.commands import (
+from steplog.client import Steplog
+from steplog.errors import BadInput
+from steplog.read_api import ReadApi
+from steplog_contracts.commands import (
     CancelExecution,
     ForkExecution,
     ResumeExecution,
     RetryExecution,
     RunPipeline,
 )
-from contracts.partitioning import partition_of
-from steplog.client import Steplog
-from steplog.errors import BadInput
-from steplog.read_api import ReadApi
+from steplog_contracts.partitioning import partition_of
 from tests.steplog.fake_commands import PARTITIONS, FakeCommands
 
 

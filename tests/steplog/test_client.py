@@ -7,16 +7,16 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from contracts.codec import decode_command
-from contracts.commands import RunPipeline
-from contracts.partitioning import new_execution_id
-from contracts.topics import Topics, topics_for
 from steplog.addresses import Addresses
 from steplog.client import Steplog
 from steplog.command_sender import CommandSender
 from steplog.errors import BadInput, CommandWasRefused, NotAnswered
 from steplog.read_api import ReadApi
 from steplog.sending import Submitted
+from steplog_contracts.codec import decode_command
+from steplog_contracts.commands import RunPipeline
+from steplog_contracts.partitioning import new_execution_id
+from steplog_contracts.topics import Topics, topics_for
 from tests.steplog.test_read_api import EXECUTION
 
 SUBMITTED = Submitted("e-1", "c-1")

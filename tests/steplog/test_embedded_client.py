@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from contracts.payload import JsonObject
 from executor_service.embedded_errors import FileFailed, FileHeld
 from steplog.embedded import Embedded
 from steplog.errors import BadInput, CommandWasRefused, NotAnswered
 from steplog.sending import Submitted
+from steplog_contracts.payload import JsonObject
 from tests.steplog.cli import plain_steps
 from tests.steplog.cli.plain_steps import chain
 

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from contracts.records import ExecutionStatus
 from steplog.errors import BadInput, NotAnswered, NotFound, ServiceUnreachable
 from steplog.read_api import ReadApi
+from steplog_contracts.records import ExecutionStatus
 
 EXECUTION = {
     "execution_id": "e-1",

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.topics import Topics, topics_for
 from steplog.errors import ServiceUnreachable, WrongTopic
 from steplog.local.ports import free_ports
 from steplog.topics import AppliedTopic, TopicChange, apply_topics
+from steplog_contracts.topics import Topics, topics_for
 
 pytestmark = pytest.mark.broker
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from contracts.commands import Command
+from steplog_contracts.commands import Command
 from tracker_service.command_sink import CommandNotSent
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contracts import events
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import Headers, Record, format_time
+from steplog_contracts import events
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import Headers, Record, format_time
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 AN_ERROR = events.ErrorInfo(type="ValueError", message="bad value")

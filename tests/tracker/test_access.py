@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from contracts.commands import CancelExecution
+from steplog_contracts.commands import CancelExecution
 from tests.conformance.stores import TOPIC, ReadModelUnderTest, sqlite_read_model
 from tests.tracker.commands_kept import CommandsKept
 from tests.tracker.histories import History, Log

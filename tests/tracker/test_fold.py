@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from contracts import events
-from contracts.envelope import Record
-from contracts.epoch import EpochRule
+from steplog_contracts import events
+from steplog_contracts.envelope import Record
+from steplog_contracts.epoch import EpochRule
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
 from tracker_service.projections.batch import BatchFold
 from tracker_service.projections.changes import Changes

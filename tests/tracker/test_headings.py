@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.envelope import Headers
+from steplog_contracts.envelope import Headers
 from tests.tracker.histories import History, LogEntry
 from tracker_service.projections.headings import Unreadable, read_heading
 

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from contracts import events
-from contracts.payload import encode_payload
+from steplog_contracts import events
+from steplog_contracts.payload import encode_payload
 from tests.contracts.examples import EVENTS
 from tracker_service.projections import lens
 from tracker_service.projections.errors import Unfoldable

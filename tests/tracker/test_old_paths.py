@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from contracts import events
-from contracts.commands import CancelExecution, ResumeExecution, RunPipeline
-from contracts.records import ExecutionRecord, InteractionRecord, StepRecord
+from steplog_contracts import events
+from steplog_contracts.commands import CancelExecution, ResumeExecution, RunPipeline
+from steplog_contracts.records import ExecutionRecord, InteractionRecord, StepRecord
 from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.tracker.commands_kept import CommandsKept
 from tests.tracker.histories import AN_ERROR, History, Log

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from contracts import events
+from steplog_contracts import events
 from tests.conformance.stores import TOPIC, ReadModelUnderTest, sqlite_read_model
 from tests.tracker.histories import History, Log, claim
 from tests.verification.past_world import EntriesLog

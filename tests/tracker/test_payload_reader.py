@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from contracts import events
-from contracts.data_ref import DataRef, object_name
+from steplog_contracts import events
+from steplog_contracts.data_ref import DataRef, object_name
 from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.tracker.histories import History, Log
 from tracker_service.execution_tracker import ExecutionTracker

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from contracts import events
+from steplog_contracts import events
 from tests.conformance.stores import TOPIC, ReadModelUnderTest, sqlite_read_model
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
 from tracker_service.http_api.app import make_app

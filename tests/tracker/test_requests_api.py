@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from contracts import commands
-from contracts.partitioning import partition_of
+from steplog_contracts import commands
+from steplog_contracts.partitioning import partition_of
 from tests.conformance.stores import TOPIC, ReadModelUnderTest, sqlite_read_model
 from tests.tracker.commands_kept import CommandsKept
 from tests.tracker.histories import History, Log, refused

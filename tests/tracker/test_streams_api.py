@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from contracts.envelope import Record
+from steplog_contracts.envelope import Record
 from tests.conformance.stores import TOPIC, ReadModelUnderTest, sqlite_read_model
 from tests.tracker.histories import History, Log
 from tests.tracker.serving import serving, stream

@@ -10,7 +10,7 @@ from aiokafka.structs import TopicPartition
 from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
-from contracts.envelope import Record
+from steplog_contracts.envelope import Record
 from tests.tracker.compiled.batches import batch_of
 from tests.tracker.histories import History
 from tracker_service.fetched_records import RecordsAsRead

@@ -9,9 +9,6 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
-from contracts.codec import encode_command
-from contracts.commands import RunPipeline
-from contracts.envelope import Record, SentCommand
 from executor_service.command_source import ReceivedRecord
 from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.loading import Allowlist
@@ -19,6 +16,9 @@ from executor_service.low_water_mark import ResumePoint
 from executor_service.partition_owner import PartitionOwner
 from executor_service.slots import ExecutionSlots
 from executor_service.workplace import Workplace
+from steplog_contracts.codec import encode_command
+from steplog_contracts.commands import RunPipeline
+from steplog_contracts.envelope import Record, SentCommand
 from tests.executor.service.fakes import FakeEventLog, Flight, ManualClock, SharedLog, settle
 from tests.verification import gated_steps
 

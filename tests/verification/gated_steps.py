@@ -4,8 +4,8 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-from contracts.payload import JsonObject
 from executor_service import Step
+from steplog_contracts.payload import JsonObject
 
 RUNS: Counter[tuple[str, str]] = Counter()
 _GATES: list[asyncio.Future[None]] = []

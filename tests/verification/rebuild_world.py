@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule
 from tests.tracker.compiled.copied import copied_rows
 from tests.tracker.histories import LogEntry
 from tracker_service.compiled.copy_rows import CopyRows

@@ -24,14 +24,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from contracts.envelope import NO_SEQ, RecordedEvent
-from contracts.epoch import EpochRule
-from contracts.events import StepStarted
 from executor_service import long_running
 from executor_service.low_water_mark import LowWaterMark
 from executor_service.partition_writer import PartitionWriter
 from executor_service.seen_ids import SeenIds
 from executor_service.seen_saving import SeenSaving
+from steplog_contracts.envelope import NO_SEQ, RecordedEvent
+from steplog_contracts.epoch import EpochRule
+from steplog_contracts.events import StepStarted
 from tests.e2e.histories import judge
 from tests.executor.service.fakes import settle
 from tests.verification import gated_steps

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts import events as ev
 from executor_service.engine import frontier
 from executor_service.engine.snapshot import restore, snapshot
 from executor_service.execution import Outcome
+from steplog_contracts import events as ev
 from tests.executor.flows import Recorded, folded
 from tests.verification.flow_cases import FlowCase, flows
 

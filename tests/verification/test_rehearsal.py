@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import events as ev
 from executor_service.blueprint import Blueprint
 from executor_service.engine.rehearsal import Divergence, rehearse
+from steplog_contracts import events as ev
 from tests.executor.flows import Recorded
 from tests.verification.flow_cases import FlowCase, PathCase, flows
 from tests.verification.test_flow_properties import checked, run_through

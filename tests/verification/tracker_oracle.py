@@ -8,10 +8,10 @@ what a reader can ask for, so it is short enough to be checked by eye.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from contracts import events
-from contracts.codec import decode_event
-from contracts.envelope import RecordedEvent
-from contracts.errors import UndecodableRecord
+from steplog_contracts import events
+from steplog_contracts.codec import decode_event
+from steplog_contracts.envelope import RecordedEvent
+from steplog_contracts.errors import UndecodableRecord
 from tests.tracker.histories import LogEntry
 
 CLOSING = (events.StepCompleted, events.StepFailed, events.StepCancelled, events.StepSkipped)

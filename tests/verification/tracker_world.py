@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from contracts import events
-from contracts.envelope import Record
+from steplog_contracts import events
+from steplog_contracts.envelope import Record
 from tests.conformance.stores import TOPIC, ReadModelUnderTest, parsed
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log, LogEntry, claim
 from tracker_service.pacing import Pacing, StoppedWaiting

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from mypy_extensions import i64
 
-from contracts import events
+from steplog_contracts import events
 from tracker_service.compiled.copy_rows import CopyRows, microseconds
 from tracker_service.projections.facts import duration
 from tracker_service.projections.headings import Heading, Unreadable

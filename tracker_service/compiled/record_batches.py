@@ -11,7 +11,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from contracts.envelope import CONTENT_TYPE_JSON
+from steplog_contracts.envelope import CONTENT_TYPE_JSON
 from tracker_service.projections.headings import MAX_KEY_BYTES, FetchedHeading, RecordBatch
 
 # Whether this module is compiled.

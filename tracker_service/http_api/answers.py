@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from fastapi import Request, Response
 
-from contracts.envelope import format_time
+from steplog_contracts.envelope import format_time
 from tracker_service.freshness import Freshness
 from tracker_service.projections.errors import TrackerError
 from tracker_service.store.questions import Row

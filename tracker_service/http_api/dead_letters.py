@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
-from contracts.envelope import format_time
+from steplog_contracts.envelope import format_time
 from tracker_service.http_api import shapes
 from tracker_service.http_api.asking import Asked
 from tracker_service.http_api.caller import Admin

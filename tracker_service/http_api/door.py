@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from contracts.errors import SteplogError
+from steplog_contracts.errors import SteplogError
 from tracker_service.access.policy import COOKIE, Credentials, Policy
 from tracker_service.access.roles import Caller, NotAllowed, NotKnown, Role
 from tracker_service.http_api.caller import SCOPE_KEY

@@ -9,7 +9,7 @@ from msgspec import Raw
 from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
 
-from contracts.payload import JsonValue
+from steplog_contracts.payload import JsonValue
 from tracker_service.event_pages import (
     DEFAULT_PAGE_EVENTS,
     MAX_PAGE_EVENTS,

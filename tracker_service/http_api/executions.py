@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from contracts.envelope import format_time
+from steplog_contracts.envelope import format_time
 from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import record
 from tracker_service.http_api.asking import Asked, AskedIfChanged

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Query, Request
 from pydantic import AwareDatetime, BeforeValidator
 
-from contracts.records import ExecutionStatus
+from steplog_contracts.records import ExecutionStatus
 from tracker_service.http_api.cursors import read_cursor
 from tracker_service.http_api.problems import BadQuestion
 from tracker_service.store.questions import (

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from contracts.records import FINAL_EXECUTION_STATUSES
+from steplog_contracts.records import FINAL_EXECUTION_STATUSES
 from tracker_service.http_api.matching import Match, match
 from tracker_service.projections.errors import TrackerError
 from tracker_service.store.questions import ExecutionFilter, Row

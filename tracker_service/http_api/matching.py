@@ -4,7 +4,7 @@ import json
 from enum import Enum
 from typing import Any
 
-from contracts.envelope import format_time
+from steplog_contracts.envelope import format_time
 from tracker_service.store.questions import ExecutionFilter, Row
 
 

@@ -9,9 +9,9 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from contracts.commands import CancelExecution, ResumeExecution
-from contracts.payload import JsonObject, JsonValue
-from contracts.records import ExecutionStatus
+from steplog_contracts.commands import CancelExecution, ResumeExecution
+from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.records import ExecutionStatus
 from tracker_service.http_api import requests, shapes, submitting
 from tracker_service.http_api.answers import freshness_headers, record
 from tracker_service.http_api.asking import Asked, Question

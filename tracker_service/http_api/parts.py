@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import Path
 
-from contracts.envelope import format_time
+from steplog_contracts.envelope import format_time
 from tracker_service.access.policy import Policy
 from tracker_service.command_sink import CommandSink
 from tracker_service.events_log import EventsLog

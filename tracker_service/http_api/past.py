@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Query, Response
 
-from contracts.envelope import format_time
+from steplog_contracts.envelope import format_time
 from tracker_service.events_log import EventsLog
 from tracker_service.freshness import Freshness
 from tracker_service.http_api.answers import answer, record

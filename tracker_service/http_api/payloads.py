@@ -5,8 +5,8 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, FastAPI, Path, Request, Response
 
-from contracts.data_ref import keys_of
-from contracts.errors import AlteredPayload
+from steplog_contracts.data_ref import keys_of
+from steplog_contracts.errors import AlteredPayload
 from tracker_service.http_api import shapes
 from tracker_service.http_api.asking import AskedOfExecution
 from tracker_service.http_api.problems import NotFound, problem

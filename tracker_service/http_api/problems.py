@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from contracts.errors import SteplogError, UnwritablePayload
+from steplog_contracts.errors import SteplogError, UnwritablePayload
 from tracker_service.access.roles import NotAllowed, NotKnown
 from tracker_service.events_log import LogRemoved
 from tracker_service.http_api.answers import Unchanged

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Path, Response
 from pydantic import Field, model_validator
 
-from contracts.commands import (
+from steplog_contracts.commands import (
     MAX_EXECUTION_ID_CHARS,
     CancelExecution,
     ExecutionId,
@@ -14,7 +14,7 @@ from contracts.commands import (
     RetryExecution,
     RunPipeline,
 )
-from contracts.payload import JsonObject, JsonValue
+from steplog_contracts.payload import JsonObject, JsonValue
 from tracker_service.command_sink import execution_id_beside, execution_id_for
 from tracker_service.http_api import shapes, submitting
 from tracker_service.http_api.filters import Moment

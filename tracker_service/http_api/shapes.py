@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from contracts.payload import JsonObject, JsonValue
-from contracts.records import ExecutionRecord, InteractionRecord, StepRecord
+from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.records import ExecutionRecord, InteractionRecord, StepRecord
 
 Responses = dict[int | str, dict[str, Any]]
 

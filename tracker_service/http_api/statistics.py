@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
-from contracts.envelope import format_time
+from steplog_contracts.envelope import format_time
 from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import record
 from tracker_service.http_api.asking import Asked

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, Header, Query, Response
 from pydantic import BaseModel, Field, ValidationError
 
-from contracts.commands import Command
-from contracts.payload import encode_payload
+from steplog_contracts.commands import Command
+from steplog_contracts.payload import encode_payload
 from tracker_service.access.roles import Caller
 from tracker_service.command_sink import CommandNotSent, CommandSink, command_id_for
 from tracker_service.http_api import shapes

@@ -1,8 +1,8 @@
 """A run of records of one partition onto the states of their executions.
 
 Each record is judged in this order: can its headers be read; did the partition's owner write it
-(`contracts.epoch`); is it of a kind known here; is it the next of its execution's history. A
-repeat, a stale record and an unknown kind are counted and passed over. What can't be read or
+(`steplog_contracts.epoch`); is it of a kind known here; is it the next of its execution's history.
+A repeat, a stale record and an unknown kind are counted and passed over. What can't be read or
 doesn't fit is set aside and every later record of that execution is parked behind it; others flow:
 
     seq <= last      seen before: pass over, count
@@ -12,7 +12,7 @@ doesn't fit is set aside and every later record of that execution is parked behi
 
 from collections.abc import Callable, Iterable
 
-from contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule
 from tracker_service.projections.changes import Changes, RefusedCommand, SetAside
 from tracker_service.projections.errors import Unfoldable
 from tracker_service.projections.facts import Fact

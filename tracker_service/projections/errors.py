@@ -4,7 +4,7 @@ TrackerError
 └── Unfoldable    a record that would make the rows wrong; it is set aside, the rest goes on
 """
 
-from contracts.errors import SteplogError
+from steplog_contracts.errors import SteplogError
 
 
 class TrackerError(SteplogError):

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from contracts.codec import read_attributes
-from contracts.envelope import CONTENT_TYPE_JSON, CONTENT_TYPE_STRUCTURED
-from contracts.errors import UndecodableRecord
+from steplog_contracts.codec import read_attributes
+from steplog_contracts.envelope import CONTENT_TYPE_JSON, CONTENT_TYPE_STRUCTURED
+from steplog_contracts.errors import UndecodableRecord
 
 # Longest execution id a row can be keyed by; PostgreSQL's index entries end near 2,700 bytes.
 MAX_KEY_BYTES = 1024

@@ -2,8 +2,9 @@
 
 A lens reads the fields the rows need; user data stays the JSON text it came as (`msgspec.Raw`), so
 it reaches the `json` columns byte for byte and is never parsed here. It is a fast reading of
-`contracts.events`, not a second contract: what a lens can't read goes to `contracts.codec`, whose
-word is final, and tests read every contract class through its lens.
+`steplog_contracts.events`, not a second contract: what a lens can't read goes to
+`steplog_contracts.codec`, whose word is final, and tests read every
+contract class through its lens.
 """
 
 from datetime import datetime
@@ -26,7 +27,7 @@ class OriginLens(Struct, gc=False, frozen=True):
 
 
 class DataRefLens(Struct, gc=False, frozen=True):
-    """See `contracts.data_ref.DataRef`."""
+    """See `steplog_contracts.data_ref.DataRef`."""
 
     uri: str
     sha256: str
@@ -37,7 +38,7 @@ References = dict[str, DataRefLens]
 
 
 class ExecutionStartedLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.ExecutionStarted`."""
+    """See `steplog_contracts.events.ExecutionStarted`."""
 
     pipeline_id: str
     pipeline_name: str
@@ -55,7 +56,7 @@ class ExecutionStartedLens(Struct, gc=False, frozen=True):
 
 
 class StepScheduledLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.StepScheduled`."""
+    """See `steplog_contracts.events.StepScheduled`."""
 
     step_id: str
     due_at: datetime
@@ -64,7 +65,7 @@ class StepScheduledLens(Struct, gc=False, frozen=True):
 
 
 class StepStartedLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.StepStarted`."""
+    """See `steplog_contracts.events.StepStarted`."""
 
     step_id: str
     iteration: int = 1
@@ -76,7 +77,7 @@ class StepStartedLens(Struct, gc=False, frozen=True):
 
 
 class StepAttemptFailedLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.StepAttemptFailed`."""
+    """See `steplog_contracts.events.StepAttemptFailed`."""
 
     step_id: str
     error: Raw
@@ -87,7 +88,7 @@ class StepAttemptFailedLens(Struct, gc=False, frozen=True):
 
 
 class StepCompletedLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.StepCompleted`."""
+    """See `steplog_contracts.events.StepCompleted`."""
 
     step_id: str
     iteration: int = 1
@@ -99,7 +100,7 @@ class StepCompletedLens(Struct, gc=False, frozen=True):
 
 
 class StepFailedLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.StepFailed`."""
+    """See `steplog_contracts.events.StepFailed`."""
 
     step_id: str
     error: Raw
@@ -111,7 +112,7 @@ class StepFailedLens(Struct, gc=False, frozen=True):
 
 
 class StepSkippedLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.StepSkipped`."""
+    """See `steplog_contracts.events.StepSkipped`."""
 
     step_id: str
     iteration: int = 1
@@ -122,7 +123,7 @@ class StepSkippedLens(Struct, gc=False, frozen=True):
 
 
 class StepCancelledLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.StepCancelled`."""
+    """See `steplog_contracts.events.StepCancelled`."""
 
     step_id: str
     iteration: int = 1
@@ -132,7 +133,7 @@ class StepCancelledLens(Struct, gc=False, frozen=True):
 
 
 class StepWaitingLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.StepWaiting`."""
+    """See `steplog_contracts.events.StepWaiting`."""
 
     step_id: str
     interaction_id: str
@@ -148,7 +149,7 @@ class StepWaitingLens(Struct, gc=False, frozen=True):
 
 
 class StepResumedLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.StepResumed`."""
+    """See `steplog_contracts.events.StepResumed`."""
 
     step_id: str
     interaction_id: str
@@ -161,7 +162,7 @@ class StepResumedLens(Struct, gc=False, frozen=True):
 
 
 class StepCompensatedLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.StepCompensated`."""
+    """See `steplog_contracts.events.StepCompensated`."""
 
     step_id: str
     iteration: int = 1
@@ -172,7 +173,7 @@ class StepCompensatedLens(Struct, gc=False, frozen=True):
 
 
 class ExecutionCompletedLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.ExecutionCompleted`."""
+    """See `steplog_contracts.events.ExecutionCompleted`."""
 
     output: Raw = NULL
     duration_ms: float = 0.0
@@ -180,14 +181,14 @@ class ExecutionCompletedLens(Struct, gc=False, frozen=True):
 
 
 class ExecutionFailedLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.ExecutionFailed`."""
+    """See `steplog_contracts.events.ExecutionFailed`."""
 
     error: Raw
     duration_ms: float = 0.0
 
 
 class ExecutionCancelledLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.ExecutionCancelled`."""
+    """See `steplog_contracts.events.ExecutionCancelled`."""
 
     reason: str = ""
     requested_by: str | None = None
@@ -195,7 +196,7 @@ class ExecutionCancelledLens(Struct, gc=False, frozen=True):
 
 
 class CommandRefusedLens(Struct, gc=False, frozen=True):
-    """See `contracts.events.CommandRefused`."""
+    """See `steplog_contracts.events.CommandRefused`."""
 
     command_id: str
     command_type: str

@@ -8,7 +8,7 @@ them everything that follows.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule
 from tracker_service.projections.batch import BatchFold
 from tracker_service.projections.changes import Changes
 from tracker_service.projections.errors import Unfoldable

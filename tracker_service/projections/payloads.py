@@ -5,11 +5,11 @@ from typing import Final
 
 import msgspec
 
-from contracts import events
-from contracts.codec import decode_event
-from contracts.errors import UndecodableRecord, UnknownRecordType
-from contracts.payload import encode_payload
-from contracts.upcasting import CHAIN
+from steplog_contracts import events
+from steplog_contracts.codec import decode_event
+from steplog_contracts.errors import UndecodableRecord, UnknownRecordType
+from steplog_contracts.payload import encode_payload
+from steplog_contracts.upcasting import CHAIN
 from tracker_service.projections import lens
 from tracker_service.projections.errors import Unfoldable
 from tracker_service.projections.headings import Heading

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from contracts.records import ExecutionStatus, StepStatus
+from steplog_contracts.records import ExecutionStatus, StepStatus
 
 # Plain strings: these are compared and written for every event.
 RUNNING = ExecutionStatus.RUNNING.value

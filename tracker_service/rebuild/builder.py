@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from contracts.errors import SteplogError
+from steplog_contracts.errors import SteplogError
 from tracker_service.compiled.record_batches import COMPILED
 from tracker_service.fetched_records import read_batches
 from tracker_service.projections.batch import BatchFold, FoldFactory

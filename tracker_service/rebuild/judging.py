@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule
 from tracker_service.projections.batch import FoldFactory
 from tracker_service.projections.changes import SetAside
 from tracker_service.projections.headings import read_heading

@@ -7,7 +7,7 @@ what is still set aside stays so. A letter that the live rows don't know stops t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule
 from tracker_service.projections.batch import FoldFactory
 from tracker_service.projections.changes import Changes, SetAside
 from tracker_service.projections.headings import Heading, Unreadable, read_heading

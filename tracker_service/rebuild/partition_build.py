@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule
 from tracker_service.compiled.copy_rows import CopyRows
 from tracker_service.compiled.plain_steps import PlainSteps
 from tracker_service.projections.batch import BatchFold, FoldFactory, States

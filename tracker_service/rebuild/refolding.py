@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from contracts.partitioning import partition_of
+from steplog_contracts.partitioning import partition_of
 from tracker_service.events_log import EventsLog, LogBounds
 from tracker_service.projections.batch import BatchFold, FoldFactory
 from tracker_service.projections.changes import Changes

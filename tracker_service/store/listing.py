@@ -8,7 +8,7 @@ each is. What no index serves is checked on the rows walked over, at most `SCAN_
 from collections.abc import Iterator
 from typing import Final
 
-from contracts.records import FINAL_EXECUTION_STATUSES, ExecutionStatus
+from steplog_contracts.records import FINAL_EXECUTION_STATUSES, ExecutionStatus
 from tracker_service.store import record_sql
 from tracker_service.store.dialect import Arguments, Dialect
 from tracker_service.store.questions import COUNT_ROWS, SCAN_ROWS, ExecutionFilter, Sort

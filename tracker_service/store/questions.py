@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from contracts.data_ref import DataRef
+from steplog_contracts.data_ref import DataRef
 
 Row = dict[str, Any]
 

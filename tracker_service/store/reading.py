@@ -1,4 +1,4 @@
-"""The reading side of a read model: rows as dicts in the order of `contracts.records`.
+"""The reading side of a read model: rows as dicts in the order of `steplog_contracts.records`.
 
 JSON columns come as `msgspec.Raw`: the text as the executor wrote it, never parsed on the way.
 """

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
-from contracts.records import ExecutionStatus
+from steplog_contracts.records import ExecutionStatus
 from tracker_service.web.asking import Api
 
 PAGE_ROWS: Final = 50

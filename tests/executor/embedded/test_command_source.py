@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts.envelope import Record
 from executor_service.adapters.embedded_command_source import EmbeddedCommandSource
 from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.command_source import ReceivedRecord
+from steplog_contracts.envelope import Record
 
 LONG_MS = 10_000
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from contracts.envelope import Record
 from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.adapters.embedded_lock import EmbeddedLock, Holder
 from executor_service.adapters.embedded_schema import APPLICATION_ID, FORMAT_VERSION
 from executor_service.embedded_errors import FileFailed, FileHeld, FileRefused
 from executor_service.low_water_mark import ResumePoint
+from steplog_contracts.envelope import Record
 
 # What is left of the disk when it fills up: some records, then no more.
 PAGES_LEFT = 20

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from contracts import events as ev
 from executor_service import RunFailed, TerminalError
+from steplog_contracts import events as ev
 from tests.executor.flows import (
     FunctionStep,
     ManualClock,

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from contracts import events as ev
 from executor_service import (
     CommandNotApplicable,
     EventPublisher,
@@ -18,6 +17,7 @@ from executor_service import (
 )
 from executor_service.errors import RecordingLost
 from executor_service.execution import Execution
+from steplog_contracts import events as ev
 from tests.executor.flows import (
     KeptEvents,
     Recorded,

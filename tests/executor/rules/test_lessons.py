@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from contracts import events as ev
 from executor_service import DatabaseManager, EventPublisher, RunFailed
 from executor_service.execution import Execution
+from steplog_contracts import events as ev
 from tests.executor.flows import (
     Recorded,
     asks,

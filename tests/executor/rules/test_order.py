@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from contracts import events as ev
 from executor_service import RunFailed
+from steplog_contracts import events as ev
 from tests.executor.flows import (
     ManualClock,
     Recorded,

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from contracts.codec import decode_event
-from contracts.envelope import Record, RecordedEvent
-from contracts.epoch import EpochRule
 from executor_service.event_log import Appended, LoggedRecord
+from steplog_contracts.codec import decode_event
+from steplog_contracts.envelope import Record, RecordedEvent
+from steplog_contracts.epoch import EpochRule
 
 
 @dataclass(eq=False)

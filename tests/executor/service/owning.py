@@ -5,11 +5,6 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from contracts.codec import encode_command
-from contracts.commands import CancelExecution, Command, ResumeExecution, RunPipeline
-from contracts.envelope import NO_SEQ, Record, SentCommand
-from contracts.events import CommandRefused, Event
-from contracts.payload import JsonObject
 from executor_service.command_source import ReceivedRecord
 from executor_service.definition_catalogue import DefinitionCatalogue
 from executor_service.loading import Allowlist
@@ -18,6 +13,11 @@ from executor_service.partition_owner import PartitionOwner
 from executor_service.payloads import Payloads
 from executor_service.slots import ExecutionSlots
 from executor_service.workplace import Workplace
+from steplog_contracts.codec import encode_command
+from steplog_contracts.commands import CancelExecution, Command, ResumeExecution, RunPipeline
+from steplog_contracts.envelope import NO_SEQ, Record, SentCommand
+from steplog_contracts.events import CommandRefused, Event
+from steplog_contracts.payload import JsonObject
 from tests.executor.service import large_steps, people_steps
 from tests.executor.service.fakes import FakeEventLog, ManualClock, SharedLog, settle
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import Record
-from contracts.events import PartitionClaimed
 from executor_service.event_log import LoggedRecord
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import Record
+from steplog_contracts.events import PartitionClaimed
 
 _TIME = b"2026-01-01T00:00:00.000000+00:00"
 _CLAIM = ("ce_type", PartitionClaimed.event_type.encode())

@@ -6,8 +6,8 @@ are not on this cluster's commands topic. Nothing but the events holds such an e
 
 from datetime import timedelta
 
-from contracts.commands import CancelExecution, ResumeExecution
-from contracts.events import PartitionClaimed
+from steplog_contracts.commands import CancelExecution, ResumeExecution
+from steplog_contracts.events import PartitionClaimed
 from tests.executor.service.fakes import SharedLog
 from tests.executor.service.owning import PARTITION, Owning
 from tests.executor.service.rebased import rebased

@@ -1,10 +1,10 @@
 """What no well-behaved client sends and no well-run broker does: refused or told, never fatal."""
 
-from contracts.commands import CancelExecution, RunPipeline
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import NO_SEQ, Record
-from contracts.events import ExecutionFailed, PartitionClaimed
 from executor_service.command_desk import MAX_ERRANDS
+from steplog_contracts.commands import CancelExecution, RunPipeline
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import NO_SEQ, Record
+from steplog_contracts.events import ExecutionFailed, PartitionClaimed
 from tests.executor.service.fakes import settle
 from tests.executor.service.owning import PARTITION, Owning, linear
 

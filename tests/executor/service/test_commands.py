@@ -2,9 +2,9 @@
 
 import pytest
 
-from contracts.commands import RunPipeline
-from contracts.envelope import Record
-from contracts.events import ExecutionCancelled, ExecutionFailed
+from steplog_contracts.commands import RunPipeline
+from steplog_contracts.envelope import Record
+from steplog_contracts.events import ExecutionCancelled, ExecutionFailed
 from tests.executor.service.owning import Owning, linear
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from contracts.commands import CancelExecution, ResumeExecution, RunPipeline
+from steplog_contracts.commands import CancelExecution, ResumeExecution, RunPipeline
 from tests.executor.service.fakes import settle
 from tests.executor.service.owning import PARTITION, Owning, linear
 

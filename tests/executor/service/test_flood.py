@@ -2,11 +2,11 @@
 
 import asyncio
 
-from contracts.codec import encode_command
-from contracts.commands import RunPipeline
-from contracts.envelope import Record, SentCommand
-from contracts.payload import JsonObject
 from executor_service.command_consumer import CommandConsumer
+from steplog_contracts.codec import encode_command
+from steplog_contracts.commands import RunPipeline
+from steplog_contracts.envelope import Record, SentCommand
+from steplog_contracts.payload import JsonObject
 from tests.executor.service.fakes import FakeEventLog, ManualClock, SharedLog
 from tests.executor.service.owning import Owning, linear
 from tests.executor.service.topic_source import TopicSource

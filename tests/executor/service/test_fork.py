@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.commands import ForkExecution
-from contracts.events import ExecutionStarted, StepStarted, StepWaiting
 from executor_service.forking import merge_patch
+from steplog_contracts.commands import ForkExecution
+from steplog_contracts.events import ExecutionStarted, StepStarted, StepWaiting
 from tests.executor.service.owning import Owning
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from contracts.data_ref import object_name
-from contracts.errors import AlteredPayload
 from executor_service.adapters.fsspec_store import FsspecStore, without_secrets
 from executor_service.payload_errors import PayloadMissing, PayloadNotStored, StoreUnavailable
 from executor_service.payloads import MAX_STORED_BYTES, Payloads, PayloadTooLarge
 from executor_service.service_errors import BadSetting
+from steplog_contracts.data_ref import object_name
+from steplog_contracts.errors import AlteredPayload
 
 DATA = b'{"rows":[1,2,3]}'
 FILE_LIMIT_BYTES = 4 * 1024 * 1024

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from contracts.commands import CancelExecution, ResumeExecution, RetryExecution, RunPipeline
-from contracts.data_ref import DataRef
-from contracts.events import (
+from executor_service.payloads import Payloads
+from steplog_contracts.commands import CancelExecution, ResumeExecution, RetryExecution, RunPipeline
+from steplog_contracts.data_ref import DataRef
+from steplog_contracts.events import (
     ExecutionCompleted,
     ExecutionFailed,
     ExecutionStarted,
@@ -15,8 +16,7 @@ from contracts.events import (
     StepStarted,
     StepWaiting,
 )
-from contracts.payload import JsonObject
-from executor_service.payloads import Payloads
+from steplog_contracts.payload import JsonObject
 from tests.executor.service import large_steps
 from tests.executor.service.fake_store import FakeStore, at_once
 from tests.executor.service.fakes import settle

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from contracts.payload import JsonObject
+from steplog_contracts.payload import JsonObject
 from tests.executor.service.fakes import settle
 from tests.executor.service.owning import PARTITION, Owning, linear
 from tests.executor.service.people_steps import FailsOnce

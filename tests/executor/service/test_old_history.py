@@ -1,8 +1,8 @@
 """An execution that an executor from before the first release left under way is gone on with."""
 
-from contracts.envelope import Record
-from contracts.events import StepCompleted
-from contracts.parking import ParkedFact
+from steplog_contracts.envelope import Record
+from steplog_contracts.events import StepCompleted
+from steplog_contracts.parked_execution import ParkedFact
 from tests.contracts.old_log import old_log
 from tests.executor.service.fakes import SharedLog
 from tests.executor.service.owning import PARTITION, Owning

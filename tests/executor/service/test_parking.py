@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import NO_SEQ
-from contracts.events import PartitionClaimed
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import NO_SEQ
+from steplog_contracts.events import PartitionClaimed
 from tests.executor.service.fakes import settle
 from tests.executor.service.owning import PARTITION, Owning
 

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import Record
-from contracts.events import Event, PartitionClaimed, StepStarted
 from executor_service.errors import RecordingLost
 from executor_service.event_log import Appended
 from executor_service.partition_writer import PartitionWriter
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import Record
+from steplog_contracts.events import Event, PartitionClaimed, StepStarted
 from tests.executor.service.fakes import FakeEventLog, SharedLog, settle
 
 TIME = b"2026-01-01T00:00:00.000000+00:00"

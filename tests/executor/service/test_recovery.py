@@ -1,8 +1,10 @@
 """A new owner learns from the tail exactly what its predecessors recorded."""
 
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import NO_SEQ
-from contracts.events import (
+from executor_service.event_log import LoggedRecord
+from executor_service.recovery import PartitionFold, RecoveredPartition
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import NO_SEQ
+from steplog_contracts.events import (
     CommandRefused,
     Event,
     ExecutionCompleted,
@@ -10,8 +12,6 @@ from contracts.events import (
     PartitionClaimed,
     StepStarted,
 )
-from executor_service.event_log import LoggedRecord
-from executor_service.recovery import PartitionFold, RecoveredPartition
 
 TIME = b"2026-01-01T00:00:00.000000+00:00"
 STARTED = ExecutionStarted(pipeline_id="p", pipeline_name="P", command_id="c-1")

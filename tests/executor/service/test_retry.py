@@ -2,8 +2,8 @@
 
 import pytest
 
-from contracts.commands import RetryExecution
-from contracts.events import ExecutionStarted, StepCompleted
+from steplog_contracts.commands import RetryExecution
+from steplog_contracts.events import ExecutionStarted, StepCompleted
 from tests.executor.service import people_steps
 from tests.executor.service.owning import Owning
 

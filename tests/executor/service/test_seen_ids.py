@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from contracts.seen import CHUNK_EVENTS, decode_seen, encode_seen
 from executor_service.lookups import Question, neighbours
 from executor_service.seen_ids import (
     GENERATIONS,
@@ -15,6 +14,7 @@ from executor_service.seen_ids import (
     command_digest,
     execution_digest,
 )
+from steplog_contracts.seen_record import CHUNK_EVENTS, decode_seen, encode_seen
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 # Small numbers collide in the table's places, large ones differ only in their high halves.

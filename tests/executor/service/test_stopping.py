@@ -2,10 +2,10 @@
 
 import asyncio
 
-from contracts.codec import encode_command
-from contracts.commands import RunPipeline
-from contracts.envelope import SentCommand
 from executor_service.command_consumer import CommandConsumer
+from steplog_contracts.codec import encode_command
+from steplog_contracts.commands import RunPipeline
+from steplog_contracts.envelope import SentCommand
 from tests.executor.service.fakes import FakeEventLog, settle
 from tests.executor.service.owning import PARTITION, Owning, linear
 from tests.executor.service.people_steps import Held

@@ -2,10 +2,10 @@
 
 import pytest
 
-from contracts.commands import ResumeExecution, RunPipeline
-from contracts.events import ExecutionCancelled, ExecutionStarted
-from contracts.payload import JsonObject
 from executor_service import waiting_room
+from steplog_contracts.commands import ResumeExecution, RunPipeline
+from steplog_contracts.events import ExecutionCancelled, ExecutionStarted
+from steplog_contracts.payload import JsonObject
 from tests.executor.service.fakes import settle
 from tests.executor.service.owning import PARTITION, Owning, linear
 

@@ -1,13 +1,13 @@
 """Who sent a command stands in the log beside what came of it."""
 
-from contracts.commands import (
+from steplog_contracts.commands import (
     CancelExecution,
     Command,
     ResumeExecution,
     RetryExecution,
     RunPipeline,
 )
-from contracts.events import (
+from steplog_contracts.events import (
     CommandRefused,
     Event,
     ExecutionCancelled,

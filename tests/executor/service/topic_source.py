@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from contracts.envelope import Record
 from executor_service.command_source import ReceivedRecord
 from executor_service.low_water_mark import ResumePoint
+from steplog_contracts.envelope import Record
 
 
 class TopicSource:

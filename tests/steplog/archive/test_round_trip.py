@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts import events
-from contracts.envelope import Record
-from contracts.partitioning import partition_of_key
 from steplog.archive import importing
 from steplog.archive.continuity import ArchiveHasGap
 from steplog.archive.files import Format
 from steplog.archive.importing import LogNotEmpty, import_archives
+from steplog_contracts import events
+from steplog_contracts.envelope import Record
+from steplog_contracts.partitioning import partition_of_key
 from tests.steplog.archive.worlds import (
     BrokenOff,
     MemoryTarget,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts.partitioning import partition_of
-from contracts.topics import Topics
 from steplog.cli.main import main
 from steplog.local.ports import free_ports
+from steplog_contracts.partitioning import partition_of
+from steplog_contracts.topics import Topics
 from tests.integration.test_archives_on_kafka import append, read
 from tests.steplog.archive.test_round_trip import a_log
 from tests.steplog.cli.command_line import Ended, is_one_sentence, steplog

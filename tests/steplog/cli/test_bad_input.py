@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.topics import Topics
 from steplog.local.ports import free_ports
+from steplog_contracts.topics import Topics
 from tests.steplog.cli.command_line import is_one_sentence, steplog
 from tests.steplog.cli.plain_steps import definition
 

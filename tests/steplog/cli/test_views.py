@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from contracts.records import ExecutionRecord, StepRecord
 from steplog.cli.top import EventRate, screen
 from steplog.cli.watch import MAX_STEPS_SHOWN, tree
 from steplog.watching import Glimpse
+from steplog_contracts.records import ExecutionRecord, StepRecord
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts.topics import topics_for
 from steplog.local.kafka import KafkaServer
 from steplog.local.server import start_server
 from steplog.topics import TopicChange, apply_topics
+from steplog_contracts.topics import topics_for
 
 pytestmark = pytest.mark.broker
 

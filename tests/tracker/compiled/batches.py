@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from contracts.envelope import Headers
+from steplog_contracts.envelope import Headers
 
 Parts = tuple[bytes | None, bytes | None, Headers]  # Key, value, headers.
 TIMESTAMP_MS = 1_700_000_000_000

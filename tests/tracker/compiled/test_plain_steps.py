@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import events
-from contracts.envelope import Record
-from contracts.epoch import EpochRule
+from steplog_contracts import events
+from steplog_contracts.envelope import Record
+from steplog_contracts.epoch import EpochRule
 from tests.tracker.compiled.copied import copied_rows
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
 from tracker_service.compiled.plain_steps import FIELDS, PlainSteps

@@ -7,7 +7,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.envelope import Headers
+from steplog_contracts.envelope import Headers
 from tests.tracker.compiled.batches import Parts, batch_of
 from tests.tracker.histories import History, claim, refused
 from tracker_service.compiled.record_batches import headings_in

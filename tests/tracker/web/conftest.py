@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from contracts.topics import topics_for
 from steplog import health
 from steplog.local.ports import free_ports
 from steplog.topics import apply_topics
+from steplog_contracts.topics import topics_for
 from tests.browser import new_page, running_browser
 from tests.conftest import TEST_PARTITIONS, database
 from tests.services import Services

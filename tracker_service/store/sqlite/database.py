@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from contracts.envelope import format_time
+from steplog_contracts.envelope import format_time
 from tracker_service.store.errors import RowsRejected, StoreRefused, StoreUnavailable
 
 BUSY_TIMEOUT_S = 10.0

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from contracts.commands import COMMAND_CLASSES, Command
-from contracts.events import EVENT_CLASSES, Event
-from contracts.payload import JsonObject
-from contracts.topics import Topic, topics_for
+from steplog_contracts.commands import COMMAND_CLASSES, Command
+from steplog_contracts.events import EVENT_CLASSES, Event
+from steplog_contracts.payload import JsonObject
+from steplog_contracts.topics import Topic, topics_for
 
 ASYNCAPI_VERSION = "3.0.0"
 API_VERSION = "1.0.0"

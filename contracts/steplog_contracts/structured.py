@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from pydantic_core import from_json, to_json
 
-from contracts.errors import UndecodableRecord
-from contracts.payload import JsonObject
+from steplog_contracts.errors import UndecodableRecord
+from steplog_contracts.payload import JsonObject
 
 
 def binary_from_structured(value: bytes) -> tuple[Mapping[str, bytes], bytes]:

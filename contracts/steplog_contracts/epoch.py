@@ -6,7 +6,7 @@ of a previous owner is ignored by all readers, alike and for ever. An event with
 nothing (a program that records its own execution) and is taken as it is.
 """
 
-from contracts.events import PartitionClaimed
+from steplog_contracts.events import PartitionClaimed
 
 
 class EpochRule:

@@ -1,7 +1,9 @@
 """Writes what other languages and tools read: a JSON Schema per type and one AsyncAPI 3 document.
 
-    python -m contracts.publish           write; refuse a schema that breaks readers of the old one
-    python -m contracts.publish --check   say what is out of date, write nothing
+    python -m steplog_contracts.publishing.generate
+        write; refuse a schema that breaks readers of the old one
+    python -m steplog_contracts.publishing.generate --check
+        say what is out of date, write nothing
 
 Everything is generated from the models, so it can't drift; tests hold it to be current.
 """
@@ -10,17 +12,20 @@ import json
 import sys
 from pathlib import Path
 
-from contracts.asyncapi import asyncapi_document
-from contracts.block_yaml import block_yaml
-from contracts.commands import COMMAND_CLASSES
-from contracts.errors import ContractError
-from contracts.events import EVENT_CLASSES
-from contracts.growth import breaking_changes
-from contracts.payload import JsonObject
+from steplog_contracts.commands import COMMAND_CLASSES
+from steplog_contracts.definition import definition_schema
+from steplog_contracts.errors import ContractError
+from steplog_contracts.events import EVENT_CLASSES
+from steplog_contracts.payload import JsonObject
+from steplog_contracts.publishing.asyncapi import asyncapi_document
+from steplog_contracts.publishing.block_yaml import block_yaml
+from steplog_contracts.publishing.compatibility import breaking_changes
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[2]
 SCHEMAS = FOLDER / "schemas"
+DEFINITION = SCHEMAS / "definition.json"
 ASYNCAPI = FOLDER / "asyncapi.yaml"
+COMMAND = "python -m steplog_contracts.publishing.generate"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -41,6 +46,7 @@ def published_files() -> dict[Path, str]:
         SCHEMAS / f"{name}.json": json.dumps(schema, indent=2) + "\n"
         for name, schema in payload_schemas().items()
     }
+    files[DEFINITION] = json.dumps(definition_schema(), indent=2) + "\n"
     files[ASYNCAPI] = "\n".join(block_yaml(asyncapi_document())) + "\n"
     return files
 
@@ -79,7 +85,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         stale = out_of_date()
         for path in stale:
-            sys.stdout.write(f"{path.name} is out of date; run python -m contracts.publish\n")
+            sys.stdout.write(f"{path.name} is out of date; run {COMMAND}\n")
         return 1 if stale else 0
     try:
         publish()

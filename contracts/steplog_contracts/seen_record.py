@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from contracts.envelope import SPEC_VERSION, Headers, Record, format_time
-from contracts.errors import UndecodableRecord
+from steplog_contracts.envelope import SPEC_VERSION, Headers, Record, format_time
+from steplog_contracts.errors import UndecodableRecord
 
 SEEN_TYPE = "steplog.commands.seen.v1"
 CLAIMS_HEADER = "claims"

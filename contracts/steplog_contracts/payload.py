@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from contracts.errors import UnwritablePayload
+from steplog_contracts.errors import UnwritablePayload
 
 # Payloads belong to users: any JSON, so their type says no more than that.
 JsonValue: TypeAlias = Any

@@ -5,7 +5,7 @@ Fields may be added if they are optional. A field may not go, change its type, o
 
 from collections.abc import Iterator
 
-from contracts.payload import JsonObject, JsonValue
+from steplog_contracts.payload import JsonObject, JsonValue
 
 
 def breaking_changes(old: JsonObject, new: JsonObject) -> list[str]:

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from contracts.events import EVENT_CLASS_BY_TYPE, Event
-from contracts.payload import JsonObject, encode_payload
-from contracts.upcasting import bring_forward
+from steplog_contracts.events import EVENT_CLASS_BY_TYPE, Event
+from steplog_contracts.payload import JsonObject, encode_payload
+from steplog_contracts.upcasting import bring_forward
 
 PARKED_TYPE = "steplog.execution.parked.v1"
 UNPARKED_TYPE = "steplog.execution.unparked.v1"

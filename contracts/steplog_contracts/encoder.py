@@ -1,6 +1,6 @@
 """The writing half of the codec for one execution: what never changes is encoded once."""
 
-from contracts.envelope import (
+from steplog_contracts.envelope import (
     CONTENT_TYPE_JSON,
     SEQUENCE_DIGITS,
     SPEC_VERSION,
@@ -9,8 +9,8 @@ from contracts.envelope import (
     event_id,
     execution_namespace,
 )
-from contracts.events import EVENT_CLASSES, Event
-from contracts.payload import encode_payload
+from steplog_contracts.events import EVENT_CLASSES, Event
+from steplog_contracts.payload import encode_payload
 
 _TYPE_HEADERS = {cls: ("ce_type", cls.event_type.encode()) for cls in EVENT_CLASSES}
 _SEQUENCE = b"%%0%dd" % SEQUENCE_DIGITS

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 from pydantic_core import from_json, to_json
 
-from contracts.errors import ContractError, UndecodableRecord
-from contracts.payload import JsonObject
+from steplog_contracts.errors import ContractError, UndecodableRecord
+from steplog_contracts.payload import JsonObject
 
 Upcaster = Callable[[JsonObject], JsonObject]
 Chain = Mapping[str, tuple[str, Upcaster]]

@@ -11,8 +11,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
 
-from contracts.data_ref import References
-from contracts.payload import JsonObject, JsonValue
+from steplog_contracts.data_ref import References
+from steplog_contracts.payload import JsonObject, JsonValue
 
 # Long enough for any id people use, short enough for a record key and an index entry.
 MAX_EXECUTION_ID_CHARS = 200

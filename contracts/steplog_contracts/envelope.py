@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from contracts.commands import Command
-from contracts.events import Event
+from steplog_contracts.commands import Command
+from steplog_contracts.events import Event
 
 SPEC_VERSION = b"1.0"
 CONTENT_TYPE_JSON = b"application/json"

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.data_ref import References
-from contracts.payload import JsonObject, JsonValue
+from steplog_contracts.data_ref import References
+from steplog_contracts.payload import JsonObject, JsonValue
 
 
 class ExecutionStatus(StrEnum):
@@ -49,7 +49,7 @@ class RowRecord(BaseModel):
     """A row as people read it; unknown keys of a newer tracker are ignored.
 
     `references` names, by JSON pointer into the record, the values that are kept in the payload
-    store; the record has null in their place (`contracts.data_ref`).
+    store; the record has null in their place (`steplog_contracts.data_ref`).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

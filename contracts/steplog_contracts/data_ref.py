@@ -12,8 +12,8 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
 
-from contracts.errors import AlteredPayload, ContractError
-from contracts.payload import JsonObject, JsonValue
+from steplog_contracts.errors import AlteredPayload, ContractError
+from steplog_contracts.payload import JsonObject, JsonValue
 
 # A record may point at no more than this; what is in more pieces is stored as one. They take up
 # about 200 bytes each, so the record stays well below what the log takes.

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from contracts.payload import JsonValue
+from steplog_contracts.payload import JsonValue
 
 _INDENT = "  "
 

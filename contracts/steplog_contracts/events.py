@@ -2,8 +2,9 @@
 
 Every event is frozen and ignores unknown fields, so a newer executor never breaks an older reader;
 strictness lives in the schema tests. `event_type` is the CloudEvents type and carries the version:
-a breaking change is a new class with a new type and an upcaster (see `contracts.upcasting`).
-What is true of every event (execution, seq, time, epoch, cause) is in `contracts.envelope`.
+a breaking change is a new class with a new type and an upcaster
+(see `steplog_contracts.upcasting`).
+What is true of every event (execution, seq, time, epoch, cause) is in `steplog_contracts.envelope`.
 """
 
 from datetime import datetime
@@ -11,15 +12,15 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
 
-from contracts.data_ref import References
-from contracts.payload import JsonObject, JsonValue
+from steplog_contracts.data_ref import References
+from steplog_contracts.payload import JsonObject, JsonValue
 
 
 class Event(BaseModel):
     """A fact. Subclasses name their wire type in `event_type`.
 
     `payload_fields` are the fields whose value may be stored beside the log; `references` then says
-    where, and the field has null in its place (see `contracts.data_ref`).
+    where, and the field has null in its place (see `steplog_contracts.data_ref`).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")

@@ -13,9 +13,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from contracts.commands import COMMAND_CLASS_BY_TYPE, Command
-from contracts.encoder import ExecutionEncoder
-from contracts.envelope import (
+from steplog_contracts.commands import COMMAND_CLASS_BY_TYPE, Command
+from steplog_contracts.encoder import ExecutionEncoder
+from steplog_contracts.envelope import (
     CONTENT_TYPE_JSON,
     CONTENT_TYPE_STRUCTURED,
     NO_SEQ,
@@ -27,11 +27,11 @@ from contracts.envelope import (
     SentCommand,
     format_time,
 )
-from contracts.errors import UndecodableRecord, UnknownRecordType
-from contracts.events import EVENT_CLASS_BY_TYPE, Event
-from contracts.payload import encode_payload
-from contracts.structured import binary_from_structured
-from contracts.upcasting import upcast
+from steplog_contracts.errors import UndecodableRecord, UnknownRecordType
+from steplog_contracts.events import EVENT_CLASS_BY_TYPE, Event
+from steplog_contracts.payload import encode_payload
+from steplog_contracts.structured import binary_from_structured
+from steplog_contracts.upcasting import upcast
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Attributes = Mapping[str, bytes]

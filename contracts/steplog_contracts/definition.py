@@ -3,17 +3,13 @@
 The models say what shape each part has; what a definition means, and what else can be wrong with
 it, is the executor's business. Unknown keys are kept and warned of, never fatal. Where two
 spellings of a key mean the same, both are fields here and a check asks for one of them.
-
-    python -m contracts.definition      write the JSON Schema of the format
 """
 
-import json
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from contracts.payload import JsonObject, JsonValue
+from steplog_contracts.payload import JsonObject, JsonValue
 
 # A definition is read and checked as a whole, so its size is bounded.
 MAX_STEPS = 20_000
@@ -148,15 +144,3 @@ def definition_schema() -> JsonObject:
         {"anyOf": [{"required": ["to_step"]}, {"required": ["to"]}]},
     ]
     return schema
-
-
-SCHEMA_FILE = Path(__file__).parent / "schemas" / "definition.json"
-
-
-def schema_text() -> str:
-    """Return the schema as it is committed."""
-    return json.dumps(definition_schema(), indent=2) + "\n"
-
-
-if __name__ == "__main__":
-    SCHEMA_FILE.write_text(schema_text())
