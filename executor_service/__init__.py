@@ -26,7 +26,7 @@ from executor_service.runner import (
     create_step_from_json,
 )
 from executor_service.step import ExecutionContext, Step, StepContext
-from executor_service.tracker import EventPublisher
+from steplog_contracts.event_publisher import EventPublisher
 
 __all__ = [
     "Allowlist",

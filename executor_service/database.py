@@ -69,6 +69,13 @@ class ConnectionConfig:
         return f"ConnectionConfig({self.provider}, {where}, database={self.database!r})"
 
     @property
+    def url(self) -> str:
+        """The database's URL, as `from_url` reads it."""
+        if self.provider == "sqlite":
+            return f"sqlite:///{quote(self.database)}"
+        return self.postgresql_url
+
+    @property
     def postgresql_url(self) -> str:
         """The URL that asyncpg takes; a socket's folder as host is kept as it is."""
         user = "" if self.username is None else quote(self.username, safe="")
@@ -100,6 +107,11 @@ class DatabaseManager:
             _SQLite(self.config) if self.config.provider == "sqlite" else _PostgreSQL(self.config)
         )
         self._transaction: ContextVar[_Connection | None] = ContextVar("transaction", default=None)
+
+    @property
+    def url(self) -> str:
+        """The database's URL, with its password: for programs, not for people."""
+        return self.config.url
 
     async def execute(self, statement: str, values: Values | None = None) -> int:
         """Run a statement and return how many rows it touched.

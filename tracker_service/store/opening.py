@@ -2,7 +2,9 @@
 
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
+from tracker_service.store.errors import StoreRefused
 from tracker_service.store.letters import DeadLetters
 from tracker_service.store.port import Store
 from tracker_service.store.postgres.letters import PostgresDeadLetters
@@ -39,7 +41,12 @@ def dead_letters_of(store: Store) -> DeadLetters:
 
 
 def sqlite_path(url: str) -> Path | None:
-    """Return the file of a `sqlite:` URL, None for any other."""
+    """Return the file of a `sqlite:` URL, None for any other; raises `StoreRefused`."""
     if not url.startswith("sqlite:"):
         return None
-    return Path(url.removeprefix("sqlite://").removeprefix("/"))
+    path = unquote(url.removeprefix("sqlite://").removeprefix("/"))
+    if path in ("", ":memory:"):
+        raise StoreRefused(
+            "Rows kept in memory alone are no history; name a file, such as sqlite:///rows.db."
+        )
+    return Path(path)

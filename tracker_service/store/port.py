@@ -73,6 +73,9 @@ class Store(Retention, Protocol):
     async def known_partitions(self, topic: str) -> int:
         """Return how many partitions of the topic have a position."""
 
+    async def topics(self) -> list[str]:
+        """Return the topics that have a position: what the rows are made from."""
+
     async def load(self, execution_ids: list[str]) -> Loaded:
         """Return the states of those executions that have rows."""
 

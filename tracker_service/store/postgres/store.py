@@ -116,6 +116,12 @@ class PostgresStore:
             )
         return int(count)
 
+    async def topics(self) -> list[str]:
+        """Return the topics that have a position."""
+        with store_errors():
+            rows = await self.pool.fetch("SELECT DISTINCT topic FROM projection_positions")
+        return [row[0] for row in rows]
+
     async def load(self, execution_ids: list[str]) -> Loaded:
         """Return states from rows; one round trip per table."""
         return await self._loads.call(execution_ids, len(execution_ids))

@@ -110,6 +110,11 @@ class SqliteStore:
         query = "SELECT count(*) FROM projection_positions WHERE topic = ?"
         return await self.database.run(lambda c: int(c.execute(query, (topic,)).fetchone()[0]))
 
+    async def topics(self) -> list[str]:
+        """Return the topics that have a position."""
+        query = "SELECT DISTINCT topic FROM projection_positions"
+        return await self.database.run(lambda c: [row[0] for row in c.execute(query)])
+
     async def load(self, execution_ids: list[str]) -> Loaded:
         """Return states from rows."""
         return await self.database.run(lambda connection: load(connection, execution_ids))

@@ -1,0 +1,1 @@
+"""Runs in library use: what callers in their own process hold."""
