@@ -1,5 +1,6 @@
 """What the tracker can be told, by environment; each setting with its unit and reason."""
 
+import os
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -68,8 +69,8 @@ class Settings(BaseSettings):
     # 0: no port. Else the worker's own counters at http://<host>:<port>/metrics.
     tracker_metrics_port: int = Field(default=0, ge=0, le=65535)
     tracker_metrics_host: str = "127.0.0.1"
-    # Faust keeps a folder even when it has nothing to store.
-    tracker_data_folder: Path = Path(gettempdir()) / "steplog-tracker"
+    # Faust keeps a folder even when it has nothing to store. One of another user is refused.
+    tracker_data_folder: Path = Path(gettempdir()) / f"steplog-tracker-{os.getuid()}"
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
 
     @property

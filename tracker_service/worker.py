@@ -20,6 +20,7 @@ import structlog
 from faust.types import TP
 from faust.worker import Worker
 
+from steplog_contracts.private_files import NotPrivate, private_folder
 from tracker_service.bootstrap import drift_check
 from tracker_service.drift import DriftCheck
 from tracker_service.pacing import Pacing, StoppedWaiting
@@ -91,7 +92,9 @@ class TrackerWorker(Worker):
 def make_app(settings: Settings, loop: Any) -> Any:
     """Return the Faust app; each setting that is not a default has its reason here."""
     try:
-        settings.tracker_data_folder.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.tracker_data_folder)
+    except NotPrivate as error:
+        raise BadSettings(f"STEPLOG_TRACKER_DATA_FOLDER can't be used. {error}") from error
     except OSError as error:
         raise BadSettings(
             f"The folder {settings.tracker_data_folder} can't be made: {error.strerror}; set "

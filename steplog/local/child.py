@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from steplog.local.launcher import launcher_argv
+from steplog_contracts.private_files import open_private
 
 DEFAULT_STOP_TIMEOUT_S = 15.0
 KILL_TIMEOUT_S = 5.0
@@ -26,6 +27,7 @@ class Program:
     log_path: Path
     env: Mapping[str, str] = field(default_factory=dict)  # On top of our own.
     user: str | None = None
+    folder: Path | None = None  # That `user` is let into.
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
 
@@ -40,8 +42,13 @@ class Child:
     @classmethod
     def start(cls, program: Program) -> "Child":
         """Start the program in a session of its own, so that Ctrl-C reaches only its supervisor."""
-        argv = launcher_argv(program.argv, death_signal=program.stop_signal, user=program.user)
-        with program.log_path.open("ab") as log:
+        argv = launcher_argv(
+            program.argv,
+            death_signal=program.stop_signal,
+            user=program.user,
+            folder=program.folder,
+        )
+        with open_private(program.log_path, append=True) as log:
             process = subprocess.Popen(  # noqa: S603
                 argv,
                 env={**os.environ, **program.env},

@@ -17,7 +17,7 @@ from steplog.errors import ServerNotStarted
 from steplog.local.kafka_jars import KAFKA_VERSION
 from steplog.local.kafka_properties import broker_settings
 from steplog.local.ports import LOOPBACK, free_ports
-from steplog.local.postgres import POSTGRES_MAJOR_VERSION
+from steplog.local.postgres_programs import POSTGRES_MAJOR_VERSION
 from steplog.local.readiness import kafka_answers, postgres_answers
 
 ENGINE_TIMEOUT_S = 2.0

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
 from steplog.local import system_user
@@ -29,15 +30,19 @@ def launcher_argv(
     *,
     death_signal: signal.Signals = signal.SIGTERM,
     user: str | None = None,
+    folder: Path | None = None,
 ) -> list[str]:
     """Return the command that runs `argv` tied to the calling process.
 
+    As `user` it finds `folder` at `system_user.FOLDER_AS_SEEN`, wherever that lies.
     Linux ties to the calling *thread*: start children from one that lives as long as they may.
     """
     command = [sys.executable, "-m", "steplog.local.launcher", f"--parent={os.getpid()}"]
     command.append(f"--death-signal={death_signal.value}")
     if user is not None:
         command.append(f"--user={user}")
+    if folder is not None:
+        command.append(f"--folder={folder}")
     return [*command, "--", *argv]
 
 
@@ -45,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Tie, drop privileges and run the program; returns only where the launcher has to stay."""
     options = _options(arguments)
     if options.user is not None:
-        system_user.become(options.user)
+        system_user.become(options.user, options.folder)
     tied = not options.watch and signal_me_when_parent_ends(options.death_signal)
     if os.getppid() != options.parent:
         return ORPHANED_EXIT_CODE
@@ -59,6 +64,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--death-signal", type=int, required=True)
     parser.add_argument("--user")
+    parser.add_argument("--folder", help="opened before the user changes")
     parser.add_argument("--watch", action="store_true", help="stay and watch, as outside Linux")
     parser.add_argument("argv", nargs="+")
     return parser.parse_args(arguments)

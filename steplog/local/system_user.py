@@ -1,19 +1,24 @@
-"""An unprivileged user for a server that refuses to run as root, as in containers and on CI."""
+"""An unprivileged user for a server that refuses to run as root, as in containers and on CI.
+
+The server keeps no right of root: no capability is handed on. Its data may lie below a folder that
+only root enters, such as root's home; so root opens the folder and the server reaches it through
+the open descriptor (`/proc/self/fd`), which asks nothing of the folders above. Opening those to
+everybody would outlive us.
+"""
 
 import os
 import pwd
+import stat
 from pathlib import Path
 
 from steplog.errors import ServerNotStarted
-from steplog.local.system_calls import (
-    CAP_DAC_OVERRIDE,
-    is_root,
-    keep_capabilities_over_user_change,
-    keep_only_capability,
-)
+from steplog.local.system_calls import is_root
 
 # The first that exists is taken; `nobody` is everywhere.
 CANDIDATES = ("postgres", "nobody")
+# High enough to be free in a program that was just started.
+FOLDER_DESCRIPTOR = 60
+FOLDER_AS_SEEN = Path(f"/proc/self/fd/{FOLDER_DESCRIPTOR}")
 
 
 def unprivileged_user() -> str | None:
@@ -30,23 +35,29 @@ def unprivileged_user() -> str | None:
     )
 
 
-def own(folder: Path, user: str | None) -> None:
-    """Create a folder that only `user` can enter."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if user is not None:
-        entry = pwd.getpwnam(user)
-        os.chown(folder, entry.pw_uid, entry.pw_gid)
-
-
-def become(user: str) -> None:
-    """Turn this process, run by root, into one of `user`.
-
-    The programs and the data may lie below a folder only root can enter, such as root's home.
-    Passing those is the one right kept; opening the folders to everybody would outlive us.
-    """
+def become(user: str, folder: str | None = None) -> None:
+    """Turn this process, run by root, into one of `user` that may enter `folder` and no more."""
     entry = pwd.getpwnam(user)
-    keep_capabilities_over_user_change()
+    if folder is not None:
+        os.dup2(os.open(folder, os.O_RDONLY | os.O_DIRECTORY), FOLDER_DESCRIPTOR, inheritable=True)
+    # Ours may be a folder the user can't enter, and programs ask where they are.
+    os.chdir("/")
     os.setgroups([])
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
-    keep_only_capability(CAP_DAC_OVERRIDE)
+
+
+def may_enter(folder: Path, user: str) -> bool:
+    """Whether a user may pass every folder down to this one by the mode bits."""
+    entry = pwd.getpwnam(user)
+    return all(
+        _may_pass(one.stat(), entry) for one in (folder.resolve(), *folder.resolve().parents)
+    )
+
+
+def _may_pass(found: os.stat_result, entry: pwd.struct_passwd) -> bool:
+    if found.st_uid == entry.pw_uid:
+        return bool(found.st_mode & stat.S_IXUSR)
+    if found.st_gid == entry.pw_gid:
+        return bool(found.st_mode & stat.S_IXGRP)
+    return bool(found.st_mode & stat.S_IXOTH)

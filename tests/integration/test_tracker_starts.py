@@ -196,6 +196,17 @@ async def test_the_data_folder_can_not_be_made(start: Start, tmp_path: Path) -> 
     assert "STEPLOG_TRACKER_DATA_FOLDER" in told
 
 
+async def test_a_data_folder_others_may_write_is_refused(start: Start, tmp_path: Path) -> None:
+    """Its default lies where everybody on the machine may make it beforehand."""
+    folder = tmp_path / "made-beforehand"
+    folder.mkdir()
+    folder.chmod(0o777)
+
+    told = await start.says("worker", STEPLOG_TRACKER_DATA_FOLDER=str(folder))
+
+    assert "Others on this machine may write" in told
+
+
 @pytest.mark.parametrize(
     ("module", "distribution"),
     [

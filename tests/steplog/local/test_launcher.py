@@ -11,7 +11,7 @@ import pytest
 
 from steplog.local.launcher import ORPHANED_EXIT_CODE, SHELL_SIGNALLED, launcher_argv
 from steplog.local.system_calls import is_root
-from steplog.local.system_user import unprivileged_user
+from steplog.local.system_user import FOLDER_AS_SEEN, unprivileged_user
 from tests.steplog.local.programs import SLEEPS
 from tests.steplog.local.waiting import has_ended, wait_until
 
@@ -68,13 +68,15 @@ def test_a_launcher_whose_parent_is_gone_already_starts_nothing() -> None:
 
 
 def test_a_server_that_refuses_root_runs_as_somebody_else(tmp_path: Path) -> None:
-    """Below a folder that only root enters, as when a checkout lies in root's home."""
+    """Its folder lies below one that only root enters; it gets there, and nowhere else."""
     tmp_path.chmod(0o700)
     user = unprivileged_user()
-    code = "import os, sys; print(os.geteuid(), os.path.exists(sys.argv[1]))"
-    base_python = os.path.realpath(sys.executable)
+    own = tmp_path / "own"
+    own.mkdir()
+    seen = FOLDER_AS_SEEN if user is not None else own
+    code = 'echo $(id -u) $(test -d "$0/." && echo True)'
 
-    argv = launcher_argv([base_python, "-c", code, str(tmp_path / "..")], user=user)
+    argv = launcher_argv(["/bin/sh", "-c", code, str(seen)], user=user, folder=own)
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
 
     uid, entered = done.stdout.split()
