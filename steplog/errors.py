@@ -52,8 +52,12 @@ class ExecutionDidNotComplete(SteplogError):
     @classmethod
     def of(cls, execution: "ExecutionRecord") -> Self:
         """Return the error of an execution that has ended so."""
-        reason = f": {execution.error_message}" if execution.error_message else ""
-        return cls(f"Execution {execution.execution_id} {execution.status}{reason}")
+        reason = f": {execution.failure}" if execution.failure else ""
+        after = f"steplog retry {execution.execution_id}"
+        return cls(
+            f"Execution {execution.execution_id} {execution.status}{reason}. "
+            f"To continue it from there: {after}"
+        )
 
 
 class LocalError(SteplogError):

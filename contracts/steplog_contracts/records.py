@@ -10,6 +10,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from steplog_contracts.data_ref import References
+from steplog_contracts.failure_summary import failure_summary
 from steplog_contracts.payload import JsonObject, JsonValue
 
 
@@ -80,6 +81,12 @@ class ExecutionRecord(RowRecord):
     position: str | None = None  # "partition:offset" of that event.
     incomplete: bool = False  # An event of this execution is set aside; the row may be behind.
     references: References | None = None
+    error_info: JsonValue = None  # The recorded `ErrorInfo`: type, traceback, step, attempt.
+
+    @property
+    def failure(self) -> str | None:
+        """What a failed execution is shown by: step, kind of error, message, place in the code."""
+        return failure_summary(self.error_message, self.error_info)
 
 
 class StepRecord(RowRecord):
@@ -103,6 +110,12 @@ class StepRecord(RowRecord):
     attempt: int = 1
     seq: int = 0  # Of the event that opened the visit: the order in which steps began.
     references: References | None = None
+    error_info: JsonValue = None
+
+    @property
+    def failure(self) -> str | None:
+        """What a failed visit is shown by."""
+        return failure_summary(self.error_message, self.error_info)
 
 
 class InteractionRecord(RowRecord):

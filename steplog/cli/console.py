@@ -36,6 +36,11 @@ def print_error(message: str) -> None:
     err.print(f"[bold red]Error:[/] {escape(message)}")
 
 
+def print_hint(message: str) -> None:
+    """Tell a person what can be done next, on stderr: it is no part of an answer."""
+    err.print(f"[dim]{escape(message)}[/]")
+
+
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
     """Write JSON for programs: one document, no colour, no wrapping."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -15,7 +15,7 @@ from steplog.cli.console import (
     styled_status,
 )
 from steplog.cli.waits import print_question
-from steplog_contracts.records import ExecutionRecord, StepRecord
+from steplog_contracts.records import ExecutionRecord, ExecutionStatus, StepRecord
 
 TIMELINE_CHARS = 28
 MAX_RELATIVES = 10
@@ -37,6 +37,7 @@ def print_execution(answer: Mapping[str, Any]) -> None:
         if question["status"] == "pending":
             out.print()
             print_question(question)
+    _print_remedy(execution)
     if answer["freshness"]["gap"]:
         freshness = answer["freshness"]
         out.print(f"[yellow]{freshness['gap']} events behind, {freshness['lag_s']:.1f} s.[/]")
@@ -56,6 +57,33 @@ def print_past(answer: Mapping[str, Any]) -> None:
         out.print("[yellow]Not every event up to then is applied yet.[/]")
     if past["note"] is not None:
         out.print(f"[yellow]{escape(past['note'])}[/]", soft_wrap=True)
+
+
+def print_tracebacks(answer: Mapping[str, Any]) -> None:
+    """Print the recorded traceback of each failed visit, or that none has one."""
+    steps = [StepRecord.model_validate(item) for item in answer["steps"]]
+    recorded = [(step, traceback) for step in steps if (traceback := _traceback(step.error_info))]
+    if not recorded:
+        out.print("No step of it has a recorded traceback.")
+    for step, traceback in recorded:
+        out.print(f"[bold]{escape(step.failure or step.step_id)}[/]", soft_wrap=True)
+        out.print(escape(traceback.rstrip()), soft_wrap=True)
+
+
+def _traceback(error_info: Any) -> str | None:
+    return error_info.get("traceback") if isinstance(error_info, dict) else None
+
+
+def _print_remedy(execution: ExecutionRecord) -> None:
+    if execution.status not in (ExecutionStatus.FAILED, ExecutionStatus.CANCELLED):
+        return
+    name = execution.execution_id
+    lines = [("continue it from there", f"steplog retry {name}")]
+    if _traceback(execution.error_info):
+        lines.append(("where it failed", f"steplog show {name} --traceback"))
+    out.print()
+    for what, command in lines:
+        out.print(f"[dim]{what}:[/] {escape(command)}", soft_wrap=True)
 
 
 def _print_stored(execution: ExecutionRecord) -> None:
@@ -103,8 +131,8 @@ def _facts(execution: ExecutionRecord, relatives: Mapping[str, Any]) -> Table:
     if execution.output_data is not None:
         rows.append(("output", short_json(execution.output_data)))
     rows.extend(_related(relatives))
-    if execution.error_message is not None:
-        rows.append(("error", execution.error_message))
+    if execution.failure is not None:
+        rows.append(("error", execution.failure))
     for name, value in rows:
         style = "red" if name == "error" else ""
         table.add_row(f"[dim]{name}[/]", f"[{style}]{escape(value)}[/]" if style else escape(value))

@@ -31,6 +31,6 @@ def resume(
     submit(
         settings_with(data_dir, embedded=embedded, data=data),
         lambda steplog: steplog.resume(execution_id, human_input, step),
-        "Execution {id} goes on with the answer.",
+        "Execution {id} continues with the answer. Follow it: steplog watch {id}",
         as_json=as_json,
     )

@@ -20,6 +20,6 @@ def retry(
     submit(
         settings_with(data_dir, embedded=embedded, data=data),
         lambda steplog: steplog.retry(execution_id),
-        "Execution {id} goes on from there.",
+        "Execution {id} continues from the failed step. Follow it: steplog watch {id}",
         as_json=as_json,
     )

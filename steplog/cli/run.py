@@ -4,15 +4,17 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.status import Status
 
-from steplog.cli.console import err, out, print_json
+from steplog.cli.console import err, out, print_hint, print_json
 from steplog.cli.execution_view import print_execution
 from steplog.cli.filters import key_and_value
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
+from steplog.cli.question_notices import question_notices
 from steplog.cli.reading import pipeline_of, value_of
 from steplog.cli.show import read_execution
 from steplog.cli.since import moment_from_now
@@ -81,7 +83,11 @@ def run(
     }
     settings = settings_with(data_dir, embedded=embedded, data=data)
     place = open_client(settings, runs=wait)
-    asyncio.run(_run(place, asked, given, wait, as_json))
+    try:
+        asyncio.run(_run(place, asked, given, wait, as_json, settings.data_file))
+    except KeyboardInterrupt:
+        print_hint("Stopped waiting. What is recorded stays; see it with steplog ls.")
+        raise
 
 
 def _values(pairs: list[str] | None) -> dict[str, Any]:
@@ -101,14 +107,18 @@ async def _run(
     given: Mapping[str, Any],
     wait: bool,
     as_json: bool,
+    data_file: Path | None,
 ) -> None:
     async with place as steplog:
         submitted = await steplog.run(pipeline, **given)
         if not wait:
             _tell_submitted(submitted, as_json)
             return
-        with Status(f"Waiting for {submitted.execution_id}", console=err):
-            execution = await steplog.result(submitted)
+        execution_id = submitted.execution_id
+        waiting = Status(f"Waiting for {execution_id}; Ctrl-C ends the waiting only", console=err)
+        with waiting:
+            async with question_notices(steplog.read, execution_id, data_file):
+                execution = await steplog.result(submitted)
         answer = await read_execution(steplog.read, submitted.execution_id)
     if as_json:
         print_json(answer)

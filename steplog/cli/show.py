@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from steplog.cli.console import out, print_json
-from steplog.cli.execution_view import print_execution
+from steplog.cli.execution_view import print_execution, print_tracebacks
 from steplog.cli.flow_view import drawn_flow
 from steplog.cli.moments import AsOf, as_of_parameter
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
@@ -25,6 +25,9 @@ def show(
     ] = False,
     definition: Annotated[
         bool, typer.Option("--definition", help="Print the definition it runs by, as JSON.")
+    ] = False,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="Print where in your code its steps failed.")
     ] = False,
     as_of: AsOf = None,
     at_seq: Annotated[
@@ -45,8 +48,8 @@ def show(
     settings = settings_with(data_dir, embedded=embedded, data=data)
     then = {"as_of": as_of_parameter(as_of), "at_seq": at_seq}
     is_past = as_of is not None or at_seq is not None
-    if is_past + graph + definition > 1:
-        raise BadInput("Give one of --graph, --definition, and --as-of or --at-seq.")
+    if is_past + graph + definition + traceback > 1:
+        raise BadInput("Give one of --graph, --definition, --traceback, and --as-of or --at-seq.")
     answer: Mapping[str, Any]
     if is_past:
         answer = _asked(settings, path_of(execution_id), then)
@@ -58,6 +61,8 @@ def show(
         print_json(answer["definition"])
     elif as_json:
         print_json(answer)
+    elif traceback:
+        print_tracebacks(answer)
     elif graph:
         out.print(drawn_flow(answer), soft_wrap=True)
     else:

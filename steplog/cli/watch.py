@@ -140,8 +140,8 @@ def tree(glimpse: Glimpse, now: datetime) -> RenderableType:
         root.add(f"[dim]{hidden} earlier visits[/]")
     for step in glimpse.steps[max(0, hidden) :]:
         root.add(_line(step, now))
-    if execution.error_message:
-        return Group(root, Text(execution.error_message, style="red"))
+    if execution.failure:
+        return Group(root, Text(execution.failure, style="red"))
     return root
 
 

@@ -49,7 +49,7 @@ class RanPipeline:
 
     def assert_completed(self) -> None:
         """Fail with the execution's own error unless it completed."""
-        status, error = self.execution.status, self.execution.error_message
+        status, error = self.execution.status, self.execution.failure
         assert status is ExecutionStatus.COMPLETED, f"the execution {status}: {error}"
 
     def assert_failed(self, at_step: str, saying: str = "") -> None:

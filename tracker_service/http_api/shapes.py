@@ -45,7 +45,6 @@ class Answer(BaseModel):
 class ExecutionShape(ExecutionRecord):
     """One execution; lists in brief leave payloads out."""
 
-    error_info: JsonValue = None
     parameters: JsonValue = None
     definition_hash: str | None = None
     command_id: str | None = None
@@ -81,7 +80,6 @@ class OneExecution(Answer):
 class StepShape(StepRecord):
     """One visit to a step."""
 
-    error_info: JsonValue = None
     interaction_id: str | None = None
 
 

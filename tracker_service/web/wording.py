@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from steplog_contracts.failure_summary import failure_summary
+
 SIGNS: Final[Mapping[str, str]] = {
     "completed": "✓",
     "failed": "✗",
@@ -90,7 +92,13 @@ def shortened(text: str) -> str:
     return text if more <= 0 else f"{text[:MAX_TEXT_CHARS]}… ({more} more characters)"
 
 
+def failure(failed: Mapping[str, Any]) -> str:
+    """Return what a failed execution or step is shown by, empty where nothing failed."""
+    return failure_summary(failed["error_message"], failed.get("error_info")) or ""
+
+
 FILTERS: Final = {
+    "failure": failure,
     "duration": duration,
     "amount": amount,
     "share": share,
