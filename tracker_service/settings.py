@@ -61,7 +61,8 @@ class Settings(BaseSettings):
     tracker_parallel_partitions: bool = True
     # Without progress for this long while events wait, the worker ends to be started anew.
     tracker_stall_timeout_s: float = Field(default=60.0, gt=0)
-    tracker_session_timeout_s: float = Field(default=30.0, ge=6)
+    # How long the partitions of a worker that died wait for another one; brokers grant 6 s or more.
+    tracker_session_timeout_s: float = Field(default=8.0, ge=6)
     tracker_rebalance_timeout_s: float = Field(default=60.0, ge=1)
     # Between two checks of a few rows against the log; 0: none. How many executions each checks.
     tracker_drift_interval_s: float = Field(default=30.0, ge=0)

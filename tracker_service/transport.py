@@ -4,8 +4,9 @@ Faust spends about 100 us on handing over one message, whatever it is; so one me
 of consecutive records of one partition. It also begins where the read model says, not where Kafka's
 committed offsets say. The hooks are underscore methods of faust-streaming 0.15 (pyproject.toml pins
 it, tests/tracker/test_transport.py and the broker tests hold them): `_getmany`, `_to_message`,
-`_add_gap`, `_new_offset`, `_commit`. Consequences: values are `Batch`es, so models, codecs, tables
-and per-event sensors don't apply, and `concurrency` must stay 1 so that acks come in order.
+`_add_gap`, `_new_offset`, `_commit`, `_create_worker_consumer`. Consequences: values are `Batch`es,
+so models, codecs, tables and per-event sensors don't apply, and `concurrency` must stay 1 so that
+acks come in order.
 """
 
 import logging
@@ -16,12 +17,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import structlog
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from tracker_service.fetch_pace import FetchPace
 from tracker_service.fetched_records import read_batches
+from tracker_service.membership import KeepingListener, KeepingSubscription, StickyAssignor
 from tracker_service.projections.headings import LogRecord
 
 log = structlog.get_logger(__name__)
@@ -63,9 +66,19 @@ def batches(
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Commits offsets as a courtesy to lag tools; failing at that is no reason to crash."""
+    """Keeps partitions through rebalances, and commits offsets as a courtesy to lag tools.
+
+    Failing at a commit is no reason to crash: the read model has the position.
+    """
 
     logger = _logger
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._subscription = KeepingSubscription(loop=self.thread_loop)
+        # The second is for the time in which workers of an earlier release are in the group.
+        consumer._partition_assignment_strategy = [StickyAssignor(), RoundRobinPartitionAssignor]
+        return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         here = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
@@ -83,6 +96,7 @@ class Consumer(driver.Consumer):
     """Hands over batches and starts from the read model's positions."""
 
     logger = _logger
+    RebalanceListener = KeepingListener
     start_positions: StartPositions
     max_records: int
     pace: FetchPace

@@ -45,6 +45,8 @@ COMMIT_INTERVAL_S = 5.0
 # looks again only when its view of the topics is this old (Faust's own: 5 min).
 METADATA_MAX_AGE_MS = 5_000
 WATCH_INTERVAL_S = 1.0
+# So many heartbeats may be lost before the group takes a worker for dead, less one.
+HEARTBEATS_PER_SESSION = 4
 # A stop leaves the group and commits offsets for lag tools; a broker that is away answers neither.
 STOP_TIMEOUT_S = 15.0
 # Without progress for so long while events wait, a worker says that it is not ready.
@@ -121,6 +123,7 @@ def make_app(settings: Settings, loop: Any) -> Any:
         consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         broker_commit_interval=COMMIT_INTERVAL_S,
         broker_session_timeout=settings.tracker_session_timeout_s,
+        broker_heartbeat_interval=settings.tracker_session_timeout_s / HEARTBEATS_PER_SESSION,
         broker_rebalance_timeout=settings.tracker_rebalance_timeout_s,
         broker_request_timeout=max(90.0, settings.tracker_session_timeout_s + 1.0),
         worker_redirect_stdouts=False,

@@ -23,6 +23,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "aiokafka": (
         "executor_service/adapters/*",
         "tracker_service/transport.py",
+        "tracker_service/membership.py",
         "tracker_service/fetched_records.py",
         "tracker_service/log_reader.py",
         "tracker_service/rebuild/reader.py",
@@ -33,7 +34,11 @@ DOORS: dict[str, tuple[str, ...]] = {
         "steplog/archive/kafka_target.py",
         "steplog/local/*",
     ),
-    "faust": ("tracker_service/worker.py", "tracker_service/transport.py"),
+    "faust": (
+        "tracker_service/worker.py",
+        "tracker_service/transport.py",
+        "tracker_service/membership.py",
+    ),
     "mode": ("tracker_service/worker.py", "tracker_service/transport.py"),
     "asyncpg": ("*/store/*", "executor_service/database.py"),
     "aiosqlite": ("*/store/*", "executor_service/database.py"),
