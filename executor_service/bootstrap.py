@@ -47,6 +47,7 @@ async def serve(settings: ExecutorSettings) -> None:
         KafkaEventLog(servers, topics.events.name) as events,
         KafkaEventLog(servers, topics.parked.name) as parked,
         KafkaEventLog(servers, topics.seen.name) as seen,
+        KafkaEventLog(servers, topics.commands.name) as commands,
     ):
         consumer = CommandConsumer(
             source,
@@ -59,6 +60,7 @@ async def serve(settings: ExecutorSettings) -> None:
             handover_grace_s=min(HANDOVER_GRACE_S, settings.session_timeout_ms / 3_000),
             ready_file=Path(settings.ready_file) if settings.ready_file else None,
         )
+        consumer.check_commands(commands)
         await source.start(consumer)
         _log.info("executor_started", instance=workplace.instance, group=settings.group_id)
         try:

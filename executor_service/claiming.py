@@ -4,12 +4,12 @@ from executor_service.errors import RecordingLost
 from executor_service.event_log import EventLog
 from executor_service.workplace import Workplace
 from steplog_contracts.encoder import ExecutionEncoder
-from steplog_contracts.envelope import NO_SEQ, format_time
+from steplog_contracts.envelope import NO_SEQ, Record, format_time
 from steplog_contracts.events import PartitionClaimed
 
 
-async def claim(log: EventLog, partition: int, workplace: Workplace) -> int:
-    """Append a claim and return its epoch.
+async def claim(log: EventLog, partition: int, workplace: Workplace) -> tuple[int, Record]:
+    """Append a claim and return its epoch, and the claim itself.
 
     Raises:
         RecordingLost: the broker does not know where the claim went; claim again.
@@ -26,4 +26,4 @@ async def claim(log: EventLog, partition: int, workplace: Workplace) -> int:
     appended = await log.append(partition, [record])
     if appended.base_offset is None:
         raise RecordingLost(f"The claim of partition {partition} has no known offset.")
-    return appended.base_offset
+    return appended.base_offset, record

@@ -14,6 +14,7 @@ import structlog
 
 from executor_service.command_source import CommandSource
 from executor_service.event_log import EventLog
+from executor_service.log_check import CommandsLost, LogCheck, LogWatch
 from executor_service.low_water_mark import ResumePoint
 from executor_service.partition_owner import PartitionOwner
 from executor_service.workplace import Workplace
@@ -23,6 +24,8 @@ POLL_TIMEOUT_MS = 200
 # While no partition takes any more: how long until the membership is shown to be alive again.
 FULL_WAIT_S = 1.0
 RETRY_DELAY_S = 1.0
+# Between two looks at a partition that waits for a person.
+REFUSED_DELAY_S = 5.0
 # When partitions may move: how long running steps may take to end before the group goes on, and how
 # long no other starts while it is undecided. A dead member can keep it so for a whole session.
 HANDOVER_GRACE_S = 2.0
@@ -58,11 +61,18 @@ class CommandConsumer:
         self._owners: dict[int, PartitionOwner] = {}
         self._takings: dict[int, asyncio.Task[None]] = {}
         self._committed: dict[int, ResumePoint] = {}
+        self._check = LogCheck(events, parked, seen)
+        self._watch = LogWatch(self._check, lambda: self._owners)
+        self._standing_still: dict[int, str] = {}  # Partitions a person must look at, and why.
         self._full = False
         self._polled_at = 0.0
         # Clear while the group decides: a commit then would make the client join once more.
         self._decided = asyncio.Event()
         self._decided.set()
+
+    def check_commands(self, log: EventLog) -> None:
+        """Have the commands topic, read through `log`, watched for lost records as well."""
+        self._check.commands = log
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Take and run commands until told to stop."""
@@ -70,7 +80,8 @@ class CommandConsumer:
         while not stopping.is_set():
             await self._poll()
             if time.monotonic() >= next_commit and self._decided.is_set():
-                for owner in self._owners.values():
+                self._watch.begin()
+                for owner in list(self._owners.values()):
                     owner.save_ids_if_due()
                     owner.shorten_tail()
                 await self._commit(self._owners)
@@ -80,6 +91,7 @@ class CommandConsumer:
     async def stop(self, grace_s: float) -> None:
         """Let running steps finish, hand the rest over through the log, commit what is done."""
         self._workplace.admission.close()
+        self._watch.stop()
         for taking in list(self._takings.values()):
             taking.cancel()
         owners = list(self._owners.values())
@@ -120,7 +132,7 @@ class CommandConsumer:
             self._takings[partition] = taking
             taking.add_done_callback(lambda _: self._takings.pop(partition, None))
 
-    async def _take_over(self, partition: int) -> None:
+    async def _take_over(self, partition: int, *, log_lost: bool = False) -> None:
         """Take a partition over, again and again while the broker or the log refuses."""
         while partition in self._assigned:
             owner = PartitionOwner(
@@ -134,11 +146,18 @@ class CommandConsumer:
             await self._decided.wait()
             try:
                 point = await self._source.resume_point(partition)
+                point = await self._check.sound(partition, point, known_lost=log_lost)
+                self._standing_still.pop(partition, None)
                 if await self._source.commit({partition: point}):
+                    log_lost = False  # The point committed says it now.
                     await owner.take_over(point)
                     self._owners[partition] = owner
                     self._feed(partition, owner)
                     return
+            except CommandsLost as error:
+                self._standing_still[partition] = str(error)
+                _log.error("commands_lost", partition=partition, reason=str(error))
+                await asyncio.sleep(REFUSED_DELAY_S)
             except (SteplogError, OSError, RuntimeError) as error:
                 _log.warning("takeover_postponed", partition=partition, reason=str(error))
             await asyncio.sleep(RETRY_DELAY_S)
@@ -154,13 +173,14 @@ class CommandConsumer:
 
     async def _retake(self, partition: int, owner: PartitionOwner) -> None:
         await owner.release()
-        await self._take_over(partition)
+        await self._take_over(partition, log_lost=owner.log_lost)
 
     async def _forget(self, partition: int) -> None:
         taking = self._takings.pop(partition, None)
         if taking is not None:
             taking.cancel()
         self._committed.pop(partition, None)
+        self._standing_still.pop(partition, None)
         owner = self._owners.pop(partition, None)
         if owner is not None:
             await owner.release()
@@ -209,5 +229,5 @@ class CommandConsumer:
             self._committed.update(points)
 
     def _show_ready(self) -> None:
-        if self._ready_file is not None and self._owners:
+        if self._ready_file is not None and self._owners and not self._standing_still:
             self._ready_file.touch()

@@ -6,6 +6,7 @@ SteplogError
     ├── InputRefused            a run input that breaks the definition's schema or parameters
     ├── CommandNotApplicable    a cancel or resume that the execution's state does not allow
     ├── RecordingLost           this process may no longer write this execution
+    │   └── LogLostRecords      the log does not hold any more what it had acknowledged
     ├── RunFailed               what `Pipeline.run` raises when the execution failed
     ├── RunCancelled            what `Pipeline.run` raises when the execution was cancelled
     ├── TerminalError           raised by a step: do not try this again
@@ -74,6 +75,10 @@ class CommandNotApplicable(ExecutorError):
 
 class RecordingLost(ExecutorError):
     """This process may no longer write this execution; another one goes on with it."""
+
+
+class LogLostRecords(RecordingLost):
+    """The log lost records it had acknowledged, or was replaced; what is in it has to be read."""
 
 
 class RunFailed(ExecutorError):

@@ -1,6 +1,6 @@
 """The port to the events topic: append to a partition, read a range of it back."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -49,3 +49,6 @@ class EventLog(Protocol):
 
     async def end_offset(self, partition: int) -> int:
         """Return the offset the next append will get."""
+
+    async def ends(self, partitions: Iterable[int]) -> Mapping[int, int]:
+        """Return the same for several partitions; asked every second, so it is cheap."""

@@ -8,7 +8,9 @@ have.
 
 import json
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from executor_service.last_record import LastRecords
 
 METADATA_VERSION = 1
 
@@ -26,6 +28,13 @@ class ResumePoint:
     epoch: int | None
     ids_through: int = 0
     ids_from: int = 0
+    # The newest record known of each log, by which a log that lost some is recognised.
+    last: LastRecords = field(default_factory=LastRecords)
+
+    def from_the_beginning(self, ids_from: int) -> "ResumePoint":
+        """Return the point of an owner that reads all events there are; no saved id counts."""
+        last = LastRecords(commands=self.last.commands)
+        return replace(self, mark=0, epoch=None, ids_through=0, ids_from=ids_from, last=last)
 
     @property
     def read_from(self) -> int:
@@ -40,6 +49,7 @@ class ResumePoint:
                 "mark": self.mark,
                 "epoch": self.epoch,
                 "ids": [self.ids_through, self.ids_from],
+                "last": self.last.as_json(),
             }
         )
 
@@ -50,7 +60,12 @@ def resume_point(command_offset: int, metadata: str) -> ResumePoint:
         stored = json.loads(metadata)
         through, start = stored["ids"]
         return ResumePoint(
-            command_offset, int(stored["mark"]), stored["epoch"], int(through), int(start)
+            command_offset,
+            int(stored["mark"]),
+            stored["epoch"],
+            int(through),
+            int(start),
+            LastRecords.from_json(stored.get("last", {})),
         )
     except (ValueError, KeyError, TypeError):
         return ResumePoint(command_offset, 0, None)

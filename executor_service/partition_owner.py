@@ -8,7 +8,7 @@ recording nothing, and whoever holds the newest claim goes on from what is recor
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -16,20 +16,22 @@ from executor_service.claiming import claim
 from executor_service.command_desk import CommandDesk
 from executor_service.command_memory import CommandMemory, ids_in_tail
 from executor_service.command_source import ReceivedRecord
-from executor_service.errors import RecordingLost
+from executor_service.errors import LogLostRecords, RecordingLost
 from executor_service.event_log import EventLog
 from executor_service.handing_over import come_to_rest, drain
 from executor_service.histories import Histories
+from executor_service.last_record import LastRecord, LastRecords, digest_of
 from executor_service.live_executions import LiveExecutions
 from executor_service.long_running import LongRunning
 from executor_service.lookups import Lookups
 from executor_service.lost_history import end_headless
 from executor_service.low_water_mark import LowWaterMark, ResumePoint
-from executor_service.parking import ParkedFold, Parking, Snapshot
+from executor_service.parking import Parking
 from executor_service.partition_writer import PartitionWriter
-from executor_service.recovery import PartitionFold, RecoveredPartition
+from executor_service.recovery import RecoveredPartition
 from executor_service.seen_ids import SeenIds
 from executor_service.seen_saving import SeenSaving
+from executor_service.tail import drop_unfounded, fold_tail, read_snapshots
 from executor_service.workplace import Workplace
 
 _log = structlog.get_logger(__name__)
@@ -55,6 +57,7 @@ class PartitionOwner:
         self._workplace = workplace
         self._on_lost = on_lost
         self._epoch_before: int | None = None
+        self._newest_command: ReceivedRecord | LastRecord | None = None
         self._writer: PartitionWriter | None = None
         self._parked_writer: PartitionWriter | None = None
         self._mark: LowWaterMark | None = None
@@ -83,13 +86,16 @@ class PartitionOwner:
 
     async def take_over(self, point: ResumePoint) -> None:
         """Claim the partition, go on with what is unfinished in it, and become live."""
-        epoch = await claim(self._events, self.partition, self._workplace)
-        parked_epoch = await claim(self._parked, self.partition, self._workplace)
-        parked = await self._read_parked(parked_epoch)
-        recovered = await self._recover(point, epoch, parked)
-        self._epoch_before = point.epoch
-        self._writer = PartitionWriter(self._events, self.partition, epoch)
-        self._parked_writer = PartitionWriter(self._parked, self.partition, parked_epoch)
+        epoch, record = await claim(self._events, self.partition, self._workplace)
+        parked_epoch, parked_record = await claim(self._parked, self.partition, self._workplace)
+        parked = await read_snapshots(self._parked, self.partition, parked_epoch)
+        fold = await fold_tail(self._events, self.partition, point, epoch, parked)
+        recovered = fold.recovered
+        self._epoch_before, self._newest_command = point.epoch, point.last.commands
+        self._writer = PartitionWriter(self._events, self.partition, epoch, record)
+        self._parked_writer = PartitionWriter(
+            self._parked, self.partition, parked_epoch, parked_record
+        )
         self._mark = LowWaterMark(point, recovered.commands_until)
         parking = Parking(self._parked_writer, self._workplace, parked)
         self._executions = LiveExecutions(
@@ -101,6 +107,8 @@ class PartitionOwner:
             self._lose,
         )
         self._long_running = LongRunning(self._writer, self._mark, parking, self._workplace.clock)
+        if point.read_from == 0:
+            await drop_unfounded(parking, fold.unfounded(), self.partition)
         self._executions.adopt(recovered)
         try:
             # After that, so that what was running goes on while ids are being read.
@@ -129,6 +137,7 @@ class PartitionOwner:
         )
         self._saving = SeenSaving(self._seen_log, self.partition, seen, self._workplace)
         await self._saving.load(point.ids_from)
+        seen.forget_claims(point.read_from)
         seen.know_claims(recovered.claims, saved=False)
         for digest, offset in ids_in_tail(recovered, point.ids_through):
             seen.put(digest, offset)
@@ -156,6 +165,7 @@ class PartitionOwner:
         """Begin what these commands ask for, in order."""
         assert self._desk is not None
         for record in records:
+            self._newest_command = record
             self._desk.take(record)
 
     def commit_point(self) -> ResumePoint | None:
@@ -171,11 +181,54 @@ class PartitionOwner:
             self._epoch_before if epoch is None else epoch,
             through,
             self._seen.saved_from,
+            self._last_records(),
         )
+
+    def _last_records(self) -> LastRecords:
+        assert self._writer is not None
+        assert self._parked_writer is not None
+        assert self._saving is not None
+        newest = self._newest_command
+        if isinstance(newest, ReceivedRecord):
+            newest = LastRecord(newest.offset, digest_of(newest.value, newest.headers))
+        return LastRecords(
+            commands=newest,
+            events=self._writer.last_record,
+            parked=self._parked_writer.last_record,
+            seen=self._saving.last_record,
+        )
+
+    def reached(self) -> Mapping[str, int] | None:
+        """Return the offset each log has reached for certain; None while not live."""
+        if not self.live or self._writer is None or self._parked_writer is None:
+            return None
+        assert self._mark is not None
+        assert self._seen is not None
+        return {
+            "commands": self._mark.next_command,
+            "events": self._writer.next_offset,
+            "parked": self._parked_writer.next_offset,
+            "seen": self._seen.records_end,
+        }
+
+    @property
+    def log_lost(self) -> bool:
+        """True once a log of this partition is known to have lost records."""
+        found = [writer.log_lost for writer in (self._writer, self._parked_writer) if writer]
+        return any(found) or (self._saving is not None and self._saving.loss is not None)
+
+    def lose_log(self, sentence: str) -> None:
+        """Give everything up because a log lost records: what is remembered of them is wrong."""
+        if self._writer is not None:
+            self._writer.give_up(LogLostRecords(sentence))
+        self._lose(sentence)
 
     def save_ids_if_due(self) -> None:
         """Save the ids of what was dealt with, every few seconds; call it before a commit."""
         if self._saving is not None and self.live:
+            if self._saving.loss is not None:
+                self.lose_log(self._saving.loss)
+                return
             self._saving.save_if_due()
 
     async def save_ids(self) -> None:
@@ -230,24 +283,6 @@ class PartitionOwner:
                 writer.give_up("This executor gave the partition up.")
         if self._executions is not None:
             await self._executions.drop_all()
-
-    async def _read_parked(self, parked_epoch: int) -> dict[str, Snapshot]:
-        fold = ParkedFold()
-        async for logged in self._parked.read(self.partition, 0, parked_epoch + 1):
-            fold.feed(logged)
-        return fold.parked
-
-    async def _recover(
-        self, point: ResumePoint, epoch: int, parked: dict[str, Snapshot]
-    ) -> RecoveredPartition:
-        fold = PartitionFold(point.epoch, parked, keep_ended=False)
-        expected = point.read_from
-        async for logged in self._events.read(self.partition, point.read_from, epoch + 1):
-            if logged.offset > max(expected, point.mark):
-                fold.miss(logged.offset)
-            expected = logged.offset + 1
-            fold.feed(logged)
-        return fold.recovered
 
     def _lose(self, reason: str) -> None:
         """Called once the log shows another claim: nothing this owner still does may count."""

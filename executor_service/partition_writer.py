@@ -4,14 +4,16 @@ Everything ready while a batch is in flight goes out as the next batch. An appen
 only when it is acknowledged *and contiguous*: its base offset must be the one after this writer's
 previous record. A hole means that somebody else appended; the writer reads it, and if a claim is in
 it, this append was void from the moment it landed: every reader ignores it, so nothing may be done
-because of it. docs/claims.md has the protocol and its invariants.
+because of it. A base *below* the expected one means that the log lost records it had acknowledged.
+docs/claims.md has the protocol and its invariants.
 """
 
 import asyncio
 from collections.abc import Sequence
 
-from executor_service.errors import RecordingLost
+from executor_service.errors import LogLostRecords, RecordingLost
 from executor_service.event_log import Appended, EventLog
+from executor_service.last_record import LastRecord, digest_of
 from executor_service.start_gate import StartGate
 from steplog_contracts.envelope import Record
 from steplog_contracts.events import PartitionClaimed
@@ -25,8 +27,11 @@ class PartitionWriter:
     What may wait is bounded by the executions in flight: each awaits its own append.
     """
 
-    def __init__(self, log: EventLog, partition: int, epoch: int) -> None:
+    def __init__(
+        self, log: EventLog, partition: int, epoch: int, claim: Record | None = None
+    ) -> None:
         self._log = log
+        self._newest = claim
         self._partition = partition
         self._pending: list[Record] = []
         self._waiters: list[asyncio.Future[None]] = []
@@ -40,6 +45,19 @@ class PartitionWriter:
     def lost(self) -> bool:
         """True once nothing more can be recorded through this writer."""
         return self._lost is not None
+
+    @property
+    def log_lost(self) -> bool:
+        """True once the log is known to have lost records."""
+        return isinstance(self._lost, LogLostRecords)
+
+    @property
+    def last_record(self) -> LastRecord | None:
+        """Return the newest record this writer knows to be in the log."""
+        if self._newest is None:
+            return None
+        digest = digest_of(self._newest.value, self._newest.headers)
+        return LastRecord(self.next_offset - 1, digest)
 
     async def append(self, records: Sequence[Record]) -> None:
         """Return when the records are part of the log that readers take.
@@ -56,10 +74,10 @@ class PartitionWriter:
             self._flushing = asyncio.create_task(self._flush_all())
         await waiter
 
-    def give_up(self, reason: str) -> None:
+    def give_up(self, reason: str | RecordingLost) -> None:
         """Record nothing from now on; whoever waits or comes gets RecordingLost."""
         if self._lost is None:
-            self._lost = RecordingLost(reason)
+            self._lost = reason if isinstance(reason, RecordingLost) else RecordingLost(reason)
         self.starts.open()  # Whoever waits there is told by its append.
         self._fail_waiters(self._lost)
 
@@ -73,7 +91,7 @@ class PartitionWriter:
             while self._pending and self._lost is None:
                 await self._flush_pending()
         except Exception as error:  # Any fault of the log: what it did is unknown, so stop here.
-            self.give_up(str(error))
+            self.give_up(error if isinstance(error, RecordingLost) else str(error))
         finally:
             self._flushing = None
 
@@ -83,7 +101,7 @@ class PartitionWriter:
         try:
             while records:
                 appended = await self._log.append(self._partition, records)
-                await self._check(appended, records[0])
+                await self._check(appended, records)
                 records = records[appended.count :]
         except Exception:
             self._waiters = waiters + self._waiters
@@ -92,13 +110,19 @@ class PartitionWriter:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def _check(self, appended: Appended, first: Record) -> None:
+    async def _check(self, appended: Appended, records: Sequence[Record]) -> None:
         base = appended.base_offset
         if base is None:
-            base = await self._find(first)
+            base = await self._find(records[0])
+        if base < self.next_offset:
+            raise LogLostRecords(
+                f"Partition {self._partition} had reached offset {self.next_offset} and took an "
+                f"append at {base}: it lost records."
+            )
         if base != self.next_offset:
             await self._inspect_hole(self.next_offset, base)
         self.next_offset = base + appended.count
+        self._newest = records[appended.count - 1]
 
     async def _inspect_hole(self, start: int, end: int) -> None:
         async for logged in self._log.read(self._partition, start, end):
@@ -111,6 +135,11 @@ class PartitionWriter:
     async def _find(self, record: Record) -> int:
         """Return where an append of unknown offset landed; the log is asked, not guessed at."""
         end = await self._log.end_offset(self._partition)
+        if end < self.next_offset:
+            raise LogLostRecords(
+                f"Partition {self._partition} had reached offset {self.next_offset} and ends at "
+                f"{end}: it lost records."
+            )
         async for logged in self._log.read(self._partition, self.next_offset, end):
             if logged.headers == record.headers:
                 return logged.offset

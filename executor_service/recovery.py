@@ -144,6 +144,7 @@ class PartitionFold:
         self._parked = parked
         self._keep_ended = keep_ended
         self._found: dict[str, _Found] = {}
+        self._newest_of_parked: dict[str, Headless] = {}
         self._recovered = RecoveredPartition()
 
     @property
@@ -156,6 +157,24 @@ class PartitionFold:
     def miss(self, removed_until: int) -> None:
         """Know that retention removed everything before an offset, needed as it was."""
         self._recovered.removed_until = removed_until
+
+    def unfounded(self) -> list[str]:
+        """Return the parked executions whose snapshots hold what the log does not; to be asked once
+        the log was fed from its beginning.
+
+        Those whose beginning it has go on from there. Of the others nothing certain is known.
+        """
+        unfounded = []
+        for execution_id, snapshot in self._parked.items():
+            newest = self._newest_of_parked.get(execution_id)
+            removed = self._recovered.removed_until is not None
+            if newest is None and removed:
+                continue  # All its events were removed, as old ones are.
+            if newest is None or newest.seq < snapshot.seq:
+                unfounded.append(execution_id)
+                if newest is not None and removed and execution_id not in self._found:
+                    self._recovered.headless[execution_id] = newest
+        return unfounded
 
     def has_ended(self, execution_id: str) -> bool:
         """Return whether the end of an execution was fed."""
@@ -186,6 +205,8 @@ class PartitionFold:
 
     def _take(self, logged: LoggedRecord, heading: Heading) -> None:
         recovered, event_class = self._recovered, heading.event_class
+        if heading.execution_id in self._parked and heading.seq:
+            self._note_parked(heading)
         if heading.command_offset is not None:
             until = max(recovered.commands_until, heading.command_offset + 1)
             recovered.commands_until = until
@@ -248,6 +269,13 @@ class PartitionFold:
         )
         self._found[heading.execution_id] = taken_up
         return taken_up
+
+    def _note_parked(self, heading: Heading) -> None:
+        known = self._newest_of_parked.get(heading.execution_id)
+        if known is None or known.seq < heading.seq:
+            self._newest_of_parked[heading.execution_id] = Headless(
+                heading.execution_id, heading.correlation_id, heading.seq, ended=False
+            )
 
     def _note_headless(self, offset: int, heading: Heading) -> None:
         if self._recovered.removed_until is None:

@@ -171,6 +171,10 @@ class SeenIds:
         if not saved:
             self.unsaved_claims += new
 
+    def forget_claims(self, start: int) -> None:
+        """Forget claims at or behind an offset: those the log has there are to follow."""
+        self._claims = self._claims[: bisect_left(self._claims, start)]
+
     def epoch_at(self, offset: int) -> int | None:
         """Return the epoch in force just before an events offset, as far as it is known."""
         index = bisect_left(self._claims, offset)

@@ -9,9 +9,12 @@ import asyncio
 
 import structlog
 
+from executor_service.errors import LogLostRecords
 from executor_service.event_log import EventLog
+from executor_service.last_record import LastRecord, digest_of
 from executor_service.seen_ids import SeenIds
 from executor_service.workplace import Workplace
+from steplog_contracts.envelope import Headers
 from steplog_contracts.errors import UndecodableRecord
 from steplog_contracts.seen_record import MAX_IDS_PER_RECORD, decode_seen, encode_seen
 
@@ -31,6 +34,8 @@ class SeenSaving:
         self._workplace = workplace
         self._saved_at_s = workplace.clock.monotonic_s()
         self._saving: asyncio.Task[None] | None = None
+        self.last_record: LastRecord | None = None
+        self.loss: str | None = None  # How the seen topic was found to have lost records.
 
     async def load(self, start: int) -> None:
         """Take in what was saved from a record on."""
@@ -39,6 +44,7 @@ class SeenSaving:
         seen.start_reading(min(start, end))
         async for logged in self._log.read(self._partition, start, end):
             seen.records_end = logged.offset
+            self._know(logged.offset, logged.value, logged.headers)
             try:
                 saved = decode_seen(logged.value, logged.headers)
             except UndecodableRecord as error:
@@ -73,6 +79,8 @@ class SeenSaving:
                 saved = min(count, MAX_IDS_PER_RECORD)
                 await self._append(saved)
                 count -= saved
+        except LogLostRecords as error:
+            self.loss = str(error)
         except Exception as error:  # The commit does not claim it, so nothing is lost.
             _log.warning("seen_not_saved", partition=self._partition, reason=str(error))
 
@@ -93,4 +101,15 @@ class SeenSaving:
             time=self._workplace.clock.now(),
         )
         appended = await self._log.append(self._partition, [record])
-        seen.saved(count, claims, appended.base_offset)
+        base = appended.base_offset
+        if base is not None:
+            if base < seen.records_end:
+                raise LogLostRecords(
+                    f"The seen ids of partition {self._partition} reached offset "
+                    f"{seen.records_end} and a record was put at {base}."
+                )
+            self._know(base, record.value, record.headers)
+        seen.saved(count, claims, base)
+
+    def _know(self, offset: int, value: bytes | None, headers: Headers) -> None:
+        self.last_record = LastRecord(offset, digest_of(value, headers))

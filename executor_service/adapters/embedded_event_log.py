@@ -1,6 +1,6 @@
 """The events topic, and the executor's own ones, in the file of embedded mode."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from executor_service.adapters.embedded_file import READ_RECORDS, EmbeddedFile
 from executor_service.event_log import MAX_RECORD_BYTES, Appended, LoggedRecord
@@ -39,6 +39,10 @@ class EmbeddedEventLog:
         """Return the offset the next append will get."""
         _check(partition)
         return self._file.end(self._topic)
+
+    async def ends(self, partitions: Iterable[int]) -> Mapping[int, int]:
+        """Return the offset the next append to each partition will get."""
+        return {partition: await self.end_offset(partition) for partition in partitions}
 
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[LoggedRecord]:
         """Yield the records in [start, end)."""

@@ -32,6 +32,7 @@ ROWS_PER_STATEMENT = 100
 READ_RECORDS = 1_000
 
 ResultT = TypeVar("ResultT")
+_POINT_COLUMNS = 5
 _COMMIT_POINT = """
 INSERT INTO log_committed (id, command_offset, mark, epoch, ids_through, ids_from)
 VALUES (1, ?, ?, ?, ?, ?)
@@ -183,7 +184,8 @@ class EmbeddedFile:
                 for statement, values in statements:
                     self._writer.execute(statement, values)
                 if point is not None:
-                    self._writer.execute(_COMMIT_POINT, astuple(point))
+                    # The file is whole or away: it needs no records to be known by.
+                    self._writer.execute(_COMMIT_POINT, astuple(point)[:_POINT_COLUMNS])
                 self._writer.execute("COMMIT")
             except BaseException:
                 if self._writer.in_transaction:

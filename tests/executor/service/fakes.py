@@ -1,7 +1,7 @@
 """A log in memory whose deliveries the test decides, and a clock it moves by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -41,6 +41,10 @@ class SharedLog:
         for index, record in enumerate(records):
             log.append(LoggedRecord(base + index, record.value, record.headers))
         return base
+
+    def lose_tail(self, length: int, partition: int = 0) -> None:
+        """Do what a power cut of all replicas does: only so many records are left."""
+        del self.partitions[partition][length:]
 
     def deliver(self, flight: Flight) -> None:
         """Let an append arrive, and its acknowledgement if anybody still waits for it."""
@@ -82,6 +86,10 @@ class FakeEventLog:
         start = max(start, self.shared.removed_until)
         for logged in self.shared.partitions.get(partition, [])[start:end]:
             yield logged
+
+    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the next offsets."""
+        return {partition: await self.end_offset(partition) for partition in partitions}
 
     async def end_offset(self, partition: int) -> int:
         """Return the next offset."""
