@@ -7,6 +7,8 @@ from executor_service.engine import decide
 from executor_service.engine.state import State, Visit
 from executor_service.engine.values import plain
 from executor_service.errors import CommandNotApplicable, ResultNotJson
+from executor_service.json_schemas import answer_problems
+from steplog_contracts.answer_form import answer_refusal, assigned_to, may_answer
 from steplog_contracts.payload import JsonValue
 
 
@@ -17,6 +19,7 @@ class Answer:
     human_input: JsonValue
     responded_by: str | None
     cause: str | None
+    for_anyone: bool = False  # May be given though the question is for others.
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Answers:
 
         Raises:
             CommandNotApplicable: `not_waiting`, `step_required`, `already_answered`,
-                `wait_expired` or `answer_refused`.
+                `wait_expired`, `not_assigned` or `answer_refused`.
         """
         visit = self._waiting(state, step_id)
         waited_for = visit.step.id
@@ -56,13 +59,8 @@ class Answers:
             plain_input = plain(answer.human_input)
         except ResultNotJson as error:
             raise CommandNotApplicable("answer_refused", str(error)) from error
-        check = visit.step.check_output
-        problem = check(decide.merged_answer(visit, plain_input)) if check else None
-        if problem is not None:
-            raise CommandNotApplicable(
-                "answer_refused",
-                f"The answer breaks the output_schema of step '{waited_for}': {problem}",
-            )
+        _refuse_unless_assigned(visit, answer)
+        _refuse_unless_fitting(visit, plain_input)
         self._accepted[waited_for] = Answer(plain_input, answer.responded_by, answer.cause)
         return visit.interaction_id or ""
 
@@ -98,3 +96,30 @@ class Answers:
 
     def _is_answered(self, visit: Visit) -> bool:
         return visit.status == "answered" or visit.step.id in self._accepted
+
+
+def _refuse_unless_assigned(visit: Visit, answer: Answer) -> None:
+    """Hold whoever has a name to whom the question is for."""
+    assigned_users = visit.asked.get("assigned_users")
+    if not answer.for_anyone and not may_answer(answer.responded_by, assigned_users):
+        names = ", ".join(assigned_to(assigned_users))
+        raise CommandNotApplicable(
+            "not_assigned",
+            f"The question of step '{visit.step.id}' is for {names}, not for "
+            f"{answer.responded_by}; one of them or an admin can answer it.",
+        )
+
+
+def _refuse_unless_fitting(visit: Visit, human_input: JsonValue) -> None:
+    """Hold an answer to the form it was asked for by, then to the step's `output_schema`."""
+    waited_for = visit.step.id
+    problems = answer_problems(visit.asked.get("ui_schema"), human_input)
+    if problems:
+        raise CommandNotApplicable("answer_refused", answer_refusal(waited_for, problems))
+    check = visit.step.check_output
+    problem = check(decide.merged_answer(visit, human_input)) if check else None
+    if problem is not None:
+        raise CommandNotApplicable(
+            "answer_refused",
+            f"The answer breaks the output_schema of step '{waited_for}': {problem}",
+        )

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from executor_service.blueprint import Blueprint
 from executor_service.calling import called, is_async
@@ -21,11 +21,11 @@ from executor_service.engine.templates import render, render_inputs
 from executor_service.engine.values import ABSENT, copy_json, plain
 from executor_service.errors import (
     InputMismatch,
-    ResultNotJson,
     SchemaMismatch,
 )
 from executor_service.failure_report import error_info
 from executor_service.ports import Clock, Randomness
+from executor_service.question import checked_question
 from executor_service.registry import ServiceRegistry
 from executor_service.step import Step, StepContext, StepData
 from steplog_contracts import events as ev
@@ -133,7 +133,7 @@ class Attempts:
         else:
             output = plain(await called(run, step, data))
         if decide.asks_a_person(output):
-            _check_question(output)
+            output = checked_question(output)
         elif step.check_output is not None:
             _check_output(step, output)
         return output
@@ -222,20 +222,6 @@ def _check_output(step: StepPlan, output: JsonValue) -> None:
     problem = step.check_output(output) if step.check_output else None
     if problem is not None:
         raise SchemaMismatch(f"The result of step '{step.id}' breaks its output_schema: {problem}")
-
-
-def _check_question(output: JsonObject) -> None:
-    timeout = output.get("timeout_seconds")
-    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if timeout is not None and not (is_number and 0 < timeout <= MAX_WAIT_SECONDS):
-        raise ResultNotJson(
-            f"timeout_seconds of a question to a person is {timeout!r}; give a number of seconds "
-            f"above 0 and up to {MAX_WAIT_SECONDS}."
-        )
-
-
-# A hundred years; beyond that a wait without timeout is meant.
-MAX_WAIT_SECONDS: Final = 100 * 365 * 24 * 3600
 
 
 def _resolved_config(state: State, visit: Visit) -> JsonObject | None:

@@ -188,8 +188,9 @@ class CommandDesk:
         else:
             live = self._running(command.execution_id)
             live.execution.resume(
-                command.step_id, command.human_input, command.requested_by, sent.command_id
-            )
+                command.step_id, command.human_input, command.requested_by, sent.command_id,
+                for_anyone=command.any_assignee,
+            )  # fmt: skip
         self._memory.carry_out(sent.command_id, self._writer.next_offset)
         live.recorder.expect(sent.command_id, offset)
         self._executions.go_on(live)

@@ -65,7 +65,7 @@ class CommandNotApplicable(ExecutorError):
     """A command that the execution's state does not allow; `code` is for programs.
 
     Codes: `already_ended`, `already_cancelled`, `not_waiting`, `step_required`,
-    `already_answered`, `wait_expired`.
+    `already_answered`, `wait_expired`, `not_assigned`, `answer_refused`.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -124,15 +124,17 @@ class Execution:
         human_input: JsonValue,
         responded_by: str | None = None,
         cause: str | None = None,
+        *,
+        for_anyone: bool = False,
     ) -> str:
         """Answer a waiting step and return its interaction id; where the execution is not running,
-        `go_on` takes it from there.
+        `go_on` takes it from there. With `for_anyone` it may be a question to others.
 
         Raises:
             CommandNotApplicable: see `Answers.accept`; `already_ended`.
         """
         self._refuse_if_ended()
-        answer = Answer(human_input, responded_by, cause)
+        answer = Answer(human_input, responded_by, cause, for_anyone)
         interaction_id = self._answers.accept(self.state, step_id, answer, self._clock.now())
         self._wakeup.wake()
         return interaction_id

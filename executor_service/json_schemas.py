@@ -1,16 +1,22 @@
-"""JSON Schema checks, compiled once per definition."""
+"""JSON Schema checks: a definition's, compiled once, and those of questions to people."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import jsonschema_rs
 
 from executor_service.engine.plan import SchemaCheck
 from executor_service.engine.values import copy_json
+from steplog_contracts import answer_form
 from steplog_contracts.payload import JsonObject, JsonValue
 
 # Of a schema and of a value, in what people are shown.
 MAX_SHOWN_CHARS = 300
+
+_NO_SCHEMA: Final = (
+    jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, RecursionError,
+)  # fmt: skip
 
 Report = Callable[[str, str, str], None]
 
@@ -23,7 +29,7 @@ def compile_schema(
         return None
     try:
         validator = jsonschema_rs.validator_for(copy_json(schema), retriever=_nothing_remote)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+    except _NO_SCHEMA as error:
         first_line = str(error).partition("\n")[0]
         problem(where, f"This is no JSON Schema: {first_line}", "see https://json-schema.org")
         return None
@@ -47,8 +53,37 @@ def _nothing_remote(uri: str) -> JsonValue:
     raise ValueError(f"{uri} is outside the definition; put the schema under $defs instead")
 
 
+def form_problem(ui_schema: JsonValue) -> str | None:
+    """Return why a `ui_schema` that means to be a form's JSON Schema is none."""
+    schema = answer_form.answer_schema(ui_schema) if answer_form.is_form(ui_schema) else None
+    if schema is None:
+        return None
+    try:
+        jsonschema_rs.validator_for(schema, retriever=_nothing_remote)
+    except _NO_SCHEMA as error:
+        return _shortened(str(error).partition("\n")[0])
+    return None
+
+
+def answer_problems(ui_schema: JsonValue, answer: JsonValue) -> tuple[str, ...]:
+    """Return why an answer does not fit the form it was asked for by, a field each."""
+    try:
+        return answer_form.answer_problems(ui_schema, answer, _FOR_ANSWERS)
+    except _NO_SCHEMA:
+        return ()  # Another language's form, or asked before forms were checked.
+
+
 def _step_of(part: str | int) -> str:
     return f"[{part}]" if isinstance(part, int) else f".{part}"
+
+
+# Answers may hold secrets, so what is wrong is said without them.
+_FOR_ANSWERS: Final = partial(
+    jsonschema_rs.validator_for,
+    retriever=_nothing_remote,
+    validate_formats=True,
+    mask="the value",
+)
 
 
 def _shortened(message: str) -> str:

@@ -76,6 +76,9 @@ class ResumeExecution(Command):
 
     step_id: str | None = None
     human_input: JsonValue = Field(default_factory=dict)
+    # Also a question to others, for a sender whose rights cover it (`requested_by` is held to
+    # `assigned_users` otherwise).
+    any_assignee: bool = Field(default=False, exclude_if=lambda any_assignee: not any_assignee)
 
 
 class RetryExecution(Command):

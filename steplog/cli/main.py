@@ -22,6 +22,10 @@ EXIT_REFUSED = 1
 EXIT_EXECUTION_FAILED = 2
 EXIT_USAGE = 64
 EXIT_INTERRUPTED = 130
+NOT_AGREED = (
+    "Nothing was done: the question was declined, or nobody was there to answer it; give the "
+    "answer as an option (see --help)."
+)
 # Set it to see where a fault came from.
 TRACEBACK_VARIABLE = "STEPLOG_TRACEBACK"
 
@@ -81,6 +85,9 @@ def _exit_code() -> int | str | None:
         return EXIT_EXECUTION_FAILED
     except SteplogError as error:
         print_error(str(error))
+        return EXIT_REFUSED
+    except typer.Abort:
+        print_error(NOT_AGREED)
         return EXIT_REFUSED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -14,6 +14,7 @@ from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, setting
 from steplog.cli.sources import open_read
 from steplog.read_api import Parameter, path_of
 from steplog.settings import SteplogSettings
+from steplog_contracts.answer_form import assigned_to
 from steplog_contracts.records import InteractionRecord
 
 MAX_QUESTIONS: Final = 500
@@ -93,8 +94,9 @@ def print_question(question: Mapping[str, Any]) -> None:
 def _facts(question: Mapping[str, Any]) -> list[tuple[str, str]]:
     asked = f"{_moment(question['created_at'])}, until {_moment(question['expires_at'])}"
     facts = [("asked", asked)]
-    if question.get("assigned_users"):
-        facts.append(("of", ", ".join(map(str, question["assigned_users"]))))
+    names = assigned_to(question.get("assigned_users"))
+    if names:
+        facts.append(("of", ", ".join(names)))
     if question["status"] != "pending":
         facts.append((question["status"], _moment(question["completed_at"])))
         facts.append(("answer", short_json(question["human_input"])))

@@ -16,6 +16,7 @@ from tracker_service.http_api import requests, shapes, submitting
 from tracker_service.http_api.answers import freshness_headers, record
 from tracker_service.http_api.asking import Asked, Question
 from tracker_service.http_api.filters import PLAIN_TEXT, Text
+from tracker_service.http_api.human_answers import answers_for_anyone, check_answer_to
 from tracker_service.http_api.parts import ExecutionIdInPath
 from tracker_service.http_api.problems import NotFound, Refused
 from tracker_service.http_api.requests import CommandedId, RunRequest
@@ -150,12 +151,15 @@ async def respond(
     question = await _question(asked, interaction_id)
     if question["status"] != "pending":
         raise Refused("already_answered", f"Interaction {interaction_id} is {question['status']}.")
+    caller = submission.caller
+    check_answer_to(question, caller, given.human_input)
     command = submission.made(
         ResumeExecution,
         execution_id=question["execution_id"],
         step_id=question["step_id"],
         human_input=given.human_input,
-        requested_by=submission.caller.name or given.responded_by,
+        requested_by=caller.name or given.responded_by,
+        any_assignee=answers_for_anyone(caller),
     )
     accepted = await submission.answered(command, submission.command_id(f"answer {interaction_id}"))
     return _with_body(accepted, {"interaction_id": interaction_id, "status": "accepted"})

@@ -18,6 +18,7 @@ from steplog_contracts.payload import JsonObject, JsonValue
 from tracker_service.command_sink import execution_id_beside, execution_id_for
 from tracker_service.http_api import shapes, submitting
 from tracker_service.http_api.filters import Moment
+from tracker_service.http_api.human_answers import answers_for_anyone, check_answer
 from tracker_service.http_api.submitting import Submission, Submitted, Submitting
 
 MAX_NAME_CHARS: Final = 500
@@ -67,7 +68,7 @@ class CancelRequest(submitting.Body):
 class ResumeRequest(submitting.Body):
     """An answer to a step that waits; the step may be left out if only one waits."""
 
-    human_input: JsonValue = Field(default_factory=dict)
+    human_input: JsonValue
     step_id: Name | None = None
 
 
@@ -105,9 +106,16 @@ async def cancel_execution(
 async def resume_execution(
     submission: Submitting, execution_id: CommandedId, given: ResumeRequest
 ) -> Response:
-    """Answer a step that waits for a person."""
+    """Answer a step that waits for a person; the answer is held to the question's form."""
+    model, caller = submission.parts.model, submission.caller
+    await check_answer(model, caller, execution_id, given.step_id, given.human_input)
     command_id = submission.command_id(f"resume {execution_id}")
-    command = submission.made(ResumeExecution, execution_id=execution_id, **given.model_dump())
+    command = submission.made(
+        ResumeExecution,
+        execution_id=execution_id,
+        any_assignee=answers_for_anyone(caller),
+        **given.model_dump(),
+    )
     return await submission.answered(command, command_id)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from steplog_contracts.answer_form import answer_schema
+
 MAX_FIELDS: Final = 50
 MAX_CHOICES: Final = 200
 LONG_TEXT_CHARS: Final = 200
@@ -25,13 +27,26 @@ class Field:
     least: float | None = None
     most: float | None = None
 
+    @property
+    def bounds(self) -> str:
+        """Between which numbers the answer lies, in words; empty where it is not said."""
+        match self.least, self.most:
+            case None, None:
+                return ""
+            case least, None:
+                return f"{least} or more."
+            case None, most:
+                return f"Up to {most}."
+        return f"From {self.least} to {self.most}."
+
 
 def fields(ui_schema: Any) -> tuple[Field, ...]:
     """Return the inputs; none where the schema has no properties: the answer is then free JSON."""
-    properties = ui_schema.get("properties") if isinstance(ui_schema, Mapping) else None
+    schema = answer_schema(ui_schema) or {}
+    properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         return ()
-    required = ui_schema.get("required")
+    required = schema.get("required")
     names = required if isinstance(required, list) else []
     shown = list(properties.items())[:MAX_FIELDS]
     return tuple(_field(str(name), schema, required=name in names) for name, schema in shown)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from steplog_contracts.answer_form import assigned_to
 from steplog_contracts.failure_summary import failure_summary
 
 SIGNS: Final[Mapping[str, str]] = {
@@ -108,4 +109,5 @@ FILTERS: Final = {
     "members": items,
     "literal": literal,
     "shortened": shortened,
+    "names": assigned_to,
 }

@@ -75,3 +75,15 @@ class FailsOnce(Step):
         if type(self).runs == 1:
             raise ValueError("the first time")
         return {"runs": type(self).runs}
+
+
+class AskAnn(Step):
+    """Asks Ann for a verdict."""
+
+    async def run(self, data: Any) -> Any:
+        """Ask for one of two."""
+        return {
+            "status": "human_input_required",
+            "ui_schema": {"properties": {"ok": {"type": "boolean"}}, "required": ["ok"]},
+            "assigned_users": "ann",
+        }

@@ -41,6 +41,21 @@ class Ask(Step):
         return {"status": "human_input_required", "prompt": "Bake it?"}
 
 
+class AskFor(Step):
+    """Asks a person for what its configuration says."""
+
+    def run(self, data: Any) -> Any:
+        """Ask."""
+        return {"status": "human_input_required", **self.config["question"]}
+
+
+def asking(**question: Any) -> dict[str, Any]:
+    """Return a definition of one step that asks so."""
+    step = {"id": "ask", "module": __name__, "step_class": "AskFor",
+            "config": {"question": question}}  # fmt: skip
+    return {"name": "asking", "steps": [step], "flow": {"start_at": "ask", "paths": []}}
+
+
 def chain(*classes: str) -> dict[str, Any]:
     """Return a definition whose steps, named as their classes in lower case, follow each other."""
     ids = [name.lower() for name in classes]

@@ -1,32 +1,67 @@
 // Forms that send commands: their fields as JSON, once, and the answer or the problem to the person.
-function valueOf(field) {
-  const text = field.value;
+// Fields become JSON text and are sent as such: JavaScript's own numbers would round long ones.
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+function jsonOf(field) {
+  const text = field.value.trim();
+  if (field.validity?.badInput) throw new Error("is not a number");
   switch (field.dataset.kind) {
-    case "boolean": return field.checked;
-    case "number": return text === "" ? undefined : Number(text);
-    case "json": return text.trim() === "" ? undefined : JSON.parse(text);
-    default: return text === "" ? undefined : text;
+    case "boolean": return String(field.checked);
+    case "number": return text === "" ? undefined : numberIn(text);
+    case "json": return text === "" ? undefined : checked(text);
+    default: return field.value === "" ? undefined : JSON.stringify(field.value);
   }
 }
 
+function numberIn(text) {
+  // What people write and JSON does not have: +5, 007, .5, 5.
+  const plain = text.replace(/^\+/, "").replace(/^(-?)0+(?=\d)/, "$1")
+    .replace(/^(-?)\./, "$10.").replace(/\.(?=$|[eE])/, "");
+  if (!NUMBER.test(plain)) throw new Error("is not a number");
+  return checked(plain);
+}
+
+function checked(text) {
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`is not JSON: ${error.message}`);
+  }
+  refuseInfinite(value);
+  return text;
+}
+
+function refuseInfinite(value) {
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw new Error("holds a number beyond what numbers can be (about 1.8e308); write it as text");
+  }
+  if (value !== null && typeof value === "object") Object.values(value).forEach(refuseInfinite);
+}
+
+function objectOf(members) {
+  return `{${members.map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(",")}}`;
+}
+
 function bodyOf(form) {
-  const body = {};
-  const under = form.dataset.under;
-  let nested = {};
+  const { under } = form.dataset;
+  const body = [];
+  const nested = [];
+  let whole;
   for (const field of form.querySelectorAll("[data-kind]")) {
-    let value;
+    let json;
     try {
-      value = valueOf(field);
+      json = jsonOf(field);
     } catch (error) {
       field.focus();
-      throw new Error(`${field.labels?.[0]?.textContent.trim() || field.name} is not JSON: ${error.message}`);
+      const label = field.labels?.[0]?.firstChild?.textContent.trim() || field.name;
+      throw new Error(`${label} ${error.message}.`);
     }
-    if (value === undefined) continue;
-    if (field.dataset.whole !== undefined) nested = value;
-    else if (under && field.dataset.top === undefined) nested[field.name] = value;
-    else body[field.name] = value;
+    if (json === undefined) continue;
+    if (field.dataset.whole !== undefined) whole = json;
+    else (under && field.dataset.top === undefined ? nested : body).push([field.name, json]);
   }
-  return under ? { ...body, [under]: nested } : body;
+  return objectOf(under ? [...body, [under, whole ?? objectOf(nested)]] : body);
 }
 
 async function send(form) {
@@ -36,7 +71,7 @@ async function send(form) {
   const response = await fetch(form.dataset.command, {
     method: "POST",
     headers: { "Content-Type": "application/json", "Idempotency-Key": form.dataset.key },
-    body: JSON.stringify(body),
+    body,
   });
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
