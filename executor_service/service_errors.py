@@ -16,7 +16,13 @@ class UnknownPipeline(ExecutorError):
     """A command names a pipeline that can't be run; the known names are in the message."""
 
     def __init__(self, name: str, known: Sequence[str], reason: str | None = None) -> None:
-        choice = f"known are {', '.join(known)}" if known else "no pipelines folder has any"
+        choice = (
+            f"known are {', '.join(known)}"
+            if known
+            else (
+                "the executor knows no pipelines by name; set STEPLOG_PIPELINES_DIR, or run a FILE"
+            )
+        )
         super().__init__(f"Pipeline {name!r} can't be run: {reason or choice}.")
 
 

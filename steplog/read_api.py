@@ -233,5 +233,5 @@ def _refusal(response: httpx.Response) -> NotAnswered:
     if response.status_code == httpx.codes.NOT_FOUND:
         return NotFound(detail)
     if response.status_code == httpx.codes.UNAUTHORIZED:
-        return NotAnswered(f"{detail.rstrip('.')}; STEPLOG_API_TOKEN is what is sent.")
+        return NotAnswered(f"{detail.rstrip('.')}; set STEPLOG_API_TOKEN to a token of yours.")
     return NotAnswered(detail)

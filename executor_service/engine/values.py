@@ -139,8 +139,30 @@ def _converted(value: Any, where: str) -> Any:
     kind = type(value)
     raise ResultNotJson(
         f"The value under {_shortened(where)} is of type {kind.__module__}.{kind.__qualname__}, "
-        "which is not JSON; return dicts, lists, text, numbers, booleans or null."
+        f"which is not JSON; {_remedy(kind)}."
     )
+
+
+# What people return most that is not JSON, and what they can return instead.
+_REMEDIES: Final = {
+    "numpy.ndarray": "return its .tolist()",
+    "numpy": "return its .item()",
+    "pandas.DataFrame": 'return its .to_dict("records"), or write a file and return its path',
+    "pandas.Series": "return its .tolist()",
+    "pandas.Timestamp": "return its .isoformat()",
+    "polars.DataFrame": "return its .to_dicts(), or write a file and return its path",
+    "pyarrow.Table": "return its .to_pylist(), or write a file and return its path",
+    "builtins.set": "return a sorted list",
+    "builtins.frozenset": "return a sorted list",
+    "builtins.bytes": "return text, such as base64, or write a file and return its path",
+    "pathlib": "return str(path)",
+}
+
+
+def _remedy(kind: type) -> str:
+    package = kind.__module__.partition(".")[0]
+    named = _REMEDIES.get(f"{package}.{kind.__qualname__}") or _REMEDIES.get(package)
+    return named or "return dicts, lists, text, numbers, booleans or null"
 
 
 def _finite_text(value: UUID | Decimal, where: str) -> str:

@@ -76,4 +76,7 @@ def _tell(done: Imported, namespace: str) -> None:
     out.print(
         f"{done.written} events of {done.executions} executions imported into {namespace}{before}."
     )
-    out.print("A tracker makes the rows from them; an executor goes on with what had not ended.")
+    out.print(
+        "Start an executor and a tracker on that namespace: the tracker fills the rows (see "
+        "steplog lag), the executor continues what had not ended."
+    )

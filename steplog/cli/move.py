@@ -61,7 +61,10 @@ def move(
         f"commands moved; the file is kept as {moved.kept_as}.",
         soft_wrap=True,
     )
-    out.print("A tracker makes the rows from them; an executor goes on with what had not ended.")
+    out.print(
+        "Start an executor and a tracker on that namespace: the tracker fills the rows (see "
+        "steplog lag), the executor continues what had not ended."
+    )
 
 
 def _addresses(settings: SteplogSettings, into_namespace: str | None) -> Addresses:

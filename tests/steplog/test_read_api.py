@@ -99,7 +99,7 @@ async def test_a_record_of_another_form_is_told() -> None:
 async def test_a_token_that_is_not_taken_is_named() -> None:
     read, _ = _read(401, {"detail": "The token has expired; ask for a new one."})
 
-    with pytest.raises(NotAnswered, match="ask for a new one; STEPLOG_API_TOKEN is what is sent"):
+    with pytest.raises(NotAnswered, match="ask for a new one; set STEPLOG_API_TOKEN"):
         await read.execution("e-1")
 
 

@@ -113,12 +113,17 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        response = problem(error.status_code, str(error.detail))
-        response.headers.update(error.headers or {})
-        if error.status_code == 405:
-            named = _methods(request) or [response.headers.get("Allow", "")]
-            response.headers["Allow"] = ", ".join(named)
-        return response
+        return of_http(request, error)
+
+
+def of_http(request: Request, error: HTTPException) -> Response:
+    """Return the problem document of what the framework answered: no such path or method."""
+    response = problem(error.status_code, str(error.detail))
+    response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        named = _methods(request) or [response.headers.get("Allow", "")]
+        response.headers["Allow"] = ", ".join(named)
+    return response
 
 
 def _methods(request: Request) -> list[str]:

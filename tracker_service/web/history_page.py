@@ -33,7 +33,7 @@ async def history_page(request: Request, api: Api, execution_id: str) -> dict[st
         "graph": told["graph"],
         "waits": told["waits"],
         "layout": lay_out(told["graph"]),
-        "timeline": timeline(told["timeline"], _until(told)),
+        "timeline": timeline(told["timeline"], _until(told, stood)),
         "may_act": stood is None and await api.may_act(),
         "relatives": await api.get(f"{base}/relatives"),
     }
@@ -97,11 +97,14 @@ async def _definition(api: Api, base: str) -> Any:
         return None  # Recorded without one: the visited steps alone are drawn.
 
 
-def _until(told: dict[str, Any]) -> datetime:
-    """Return where bars of what has not ended reach to."""
+def _until(told: dict[str, Any], stood: dict[str, Any] | None) -> datetime:
+    """Return where bars of what has not ended reach to: now, or the moment asked about."""
     times = [visit["completed_at"] or visit["started_at"] for visit in told["timeline"]["visits"]]
     newest = max((datetime.fromisoformat(time) for time in times if time), default=None)
     ended = told["timeline"]["completed_at"]
     if ended is not None and newest is not None:
         return max(newest, datetime.fromisoformat(ended))
-    return datetime.now(UTC)
+    if stood is None:
+        return datetime.now(UTC)
+    as_of = stood["past"]["as_of"]
+    return newest or datetime.now(UTC) if as_of is None else datetime.fromisoformat(as_of)

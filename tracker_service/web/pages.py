@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
 
+from tracker_service.http_api import problems
 from tracker_service.http_api.statistics import MAX_WINDOW_S
 from tracker_service.web.asking import Api, ApiProblem
 from tracker_service.web.charts import pipeline_charts
@@ -22,35 +24,38 @@ PAGE_EVENTS: Final = 200
 # A page of ours, never another host's: one slash, then no second one.
 _OWN_PAGE: Final = re.compile(r"/(?![/\\]).{0,2000}|/")
 
+# Link checkers and uptime probes ask for the head alone.
+METHODS: Final = ["GET", "HEAD"]
+
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
+@router.api_route("/", methods=METHODS)
 async def executions(request: Request) -> Response:
     """The list of executions."""
     return page(request, "list.html", await list_page(request, Api(request)))
 
 
-@router.get("/executions/{execution_id}")
+@router.api_route("/executions/{execution_id}", methods=METHODS)
 async def execution(request: Request, execution_id: str) -> Response:
     """One execution."""
     return page(request, "history.html", await history_page(request, Api(request), execution_id))
 
 
-@router.get("/executions/{execution_id}/values")
+@router.api_route("/executions/{execution_id}/values", methods=METHODS)
 async def values(request: Request, execution_id: str) -> Response:
     """The input and output of one execution, opened when asked for."""
     told = await Api(request).get(address_of(execution_id), **moment_in(request))
     return page(request, "values.html", {"execution": told["execution"]})
 
 
-@router.get("/executions/{execution_id}/steps/{seq}")
+@router.api_route("/executions/{execution_id}/steps/{seq}", methods=METHODS)
 async def step(request: Request, execution_id: str, seq: int) -> Response:
     """The values of one visit to a step, opened when asked for."""
     return page(request, "step.html", await step_values(request, execution_id, seq))
 
 
-@router.get("/executions/{execution_id}/recorded")
+@router.api_route("/executions/{execution_id}/recorded", methods=METHODS)
 async def events(request: Request, execution_id: str, cursor: str | None = None) -> Response:
     """A page of recorded events, opened when asked for."""
     path = f"{address_of(execution_id)}/events"
@@ -58,14 +63,14 @@ async def events(request: Request, execution_id: str, cursor: str | None = None)
     return page(request, "events.html", {"execution_id": execution_id, **told})
 
 
-@router.get("/executions/{execution_id}/definition")
+@router.api_route("/executions/{execution_id}/definition", methods=METHODS)
 async def definition(request: Request, execution_id: str) -> Response:
     """The definition, opened when asked for."""
     told = await Api(request).get(f"{address_of(execution_id)}/definition")
     return page(request, "definition.html", {"definition": told["definition"]})
 
 
-@router.get("/pipelines")
+@router.api_route("/pipelines", methods=METHODS)
 async def pipelines(request: Request) -> Response:
     """Every pipeline's figures over a window, and the steps of one."""
     api, chosen = Api(request), request.query_params.get("window", DEFAULT_WINDOW)
@@ -91,7 +96,7 @@ async def pipelines(request: Request) -> Response:
     return page(request, "pipelines.html", found)
 
 
-@router.get("/health")
+@router.api_route("/health", methods=METHODS)
 async def health(request: Request) -> Response:
     """Lag by partition, dead letters, drift, rebuilds."""
     api = Api(request)
@@ -110,14 +115,14 @@ async def health(request: Request) -> Response:
     return page(request, "health.html", found)
 
 
-@router.get("/sign-in")
+@router.api_route("/sign-in", methods=METHODS)
 async def sign_in(request: Request, next: str = "/") -> Response:  # noqa: A002 - in the address
     """Where a token is given, if access asks for one."""
     own = next if _OWN_PAGE.fullmatch(next) else "/"
     return page(request, "sign_in.html", {"title": "Sign in", "next": own})
 
 
-@router.get("/executions")
+@router.api_route("/executions", methods=METHODS)
 async def list_by_another_name() -> Response:
     """The list lives at the root."""
     return RedirectResponse("/")
@@ -134,3 +139,14 @@ async def show_problem(request: Request, problem: Exception) -> Response:
     title = "Not found" if missing else "This can't be shown"
     found = {"title": title, "problem": problem, "freshness": None}
     return page(request, "problem.html", found, problem.status)
+
+
+async def show_missing(request: Request, error: Exception) -> Response:
+    """Show a person who typed an address that is no page's what there is instead."""
+    assert isinstance(error, HTTPException)
+    is_page = not request.url.path.startswith("/api") and error.status_code == HTTPStatus.NOT_FOUND
+    if not is_page or "text/html" not in request.headers.get("accept", ""):
+        return problems.of_http(request, error)
+    detail = f"There is no page {request.url.path}; the list of executions leads everywhere."
+    found = {"title": "Not found", "problem": ApiProblem(404, detail), "freshness": None}
+    return page(request, "problem.html", found, HTTPStatus.NOT_FOUND)

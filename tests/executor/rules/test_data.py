@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,8 @@ import pytest
 from pydantic import BaseModel
 
 from executor_service import InputRefused, RunFailed
+from executor_service.engine.values import plain
+from executor_service.errors import ResultNotJson
 from tests.executor.flows import (
     BEGINNING,
     Recorded,
@@ -350,3 +353,19 @@ async def test_a_runs_steps_are_told_in_the_documented_shape() -> None:
         {"step_name": "a", "step_index": 0, "result": {"x": 1}, "status": "completed"}
     ]
     assert results(result) == {"a": {"x": 1}}
+
+
+@pytest.mark.parametrize(
+    ("value", "remedy"),
+    [
+        ({1, 2}, "return a sorted list"),
+        (b"x", "base64"),
+        (Path("a"), r"return str\(path\)"),
+        (object(), "return dicts, lists, text"),
+    ],
+)
+def test_a_value_that_is_no_json_is_refused_with_what_to_return_instead(
+    value: Any, remedy: str
+) -> None:
+    with pytest.raises(ResultNotJson, match=remedy):
+        plain(value)

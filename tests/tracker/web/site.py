@@ -45,9 +45,10 @@ class Site:
         definition = chain("Greet", "Fail")
         return self.until(self.run(definition, {"name": "Ada"}), "failed")
 
-    def completed(self) -> str:
-        """Return an execution that completed."""
-        return self.until(self.run(chain("Greet"), {"name": "Ada"}), "completed")
+    def completed(self, **changes: Any) -> str:
+        """Return an execution that completed; `changes` are laid over its definition."""
+        definition = {**chain("Greet"), **changes}
+        return self.until(self.run(definition, {"name": "Ada"}), "completed")
 
     def _applied(self, command_id: str) -> None:
         address = f"{self.url}/api/commands/{command_id}?timeout_ms=5000"
