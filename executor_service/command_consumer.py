@@ -58,6 +58,7 @@ class CommandConsumer:
         self._handover_grace_s = handover_grace_s
         self._ready_file = ready_file
         self._assigned: set[int] = set()
+        self._member = False
         self._owners: dict[int, PartitionOwner] = {}
         self._takings: dict[int, asyncio.Task[None]] = {}
         self._committed: dict[int, ResumePoint] = {}
@@ -109,6 +110,7 @@ class CommandConsumer:
     async def assigned(self, partitions: Iterable[int]) -> None:
         """Release what went elsewhere, keep what stayed, take over what is new."""
         self._assigned = set(partitions)
+        self._member = True
         self._decided.set()
         _log.info("partitions_assigned", partitions=sorted(self._assigned))
         for partition in (self._owners.keys() | self._takings.keys()) - self._assigned:
@@ -229,5 +231,7 @@ class CommandConsumer:
             self._committed.update(points)
 
     def _show_ready(self) -> None:
-        if self._ready_file is not None and self._owners and not self._standing_still:
+        # A member that the group gives nothing is ready too: it stands by for one that dies.
+        ready = self._owners or (self._member and not self._assigned)
+        if self._ready_file is not None and ready and not self._standing_still:
             self._ready_file.touch()

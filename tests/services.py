@@ -61,9 +61,9 @@ class Services:
         own = {"STEPLOG_READY_FILE": str(ready), "STEPLOG_EXECUTOR_INSTANCE": name}
         return self._start(name, ("-m", "executor_service"), own)
 
-    def start_tracker(self, name: str = "tracker") -> Child:
+    def start_tracker(self, name: str = "tracker", **environment: str) -> Child:
         """Start a tracker worker."""
-        return self._start(name, ("-m", "tracker_service", "worker"), {})
+        return self._start(name, ("-m", "tracker_service", "worker"), environment)
 
     def start_api(self, port: int, name: str = "api", **environment: str) -> Child:
         """Start the tracker's API."""

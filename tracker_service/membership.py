@@ -56,6 +56,13 @@ class KeepingListener(aiokafka.abc.ConsumerRebalanceListener):  # type: ignore[m
         self._thread = thread
         self._known: Owned | None = None
 
+    @property
+    def in_group(self) -> bool:
+        """Whether the group has given this worker partitions, or none, and is still coordinated."""
+        if self._known is None:
+            return False
+        return self._thread._ensure_consumer()._coordinator.coordinator_id is not None
+
     def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         """Do nothing: which partitions go is known with the next assignment."""
 

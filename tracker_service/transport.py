@@ -110,6 +110,12 @@ class Consumer(driver.Consumer):
         if self._handed_over[tp] > 0:
             self._handed_over[tp] -= 1
 
+    @property
+    def in_group(self) -> bool:
+        """Whether this worker is a member of its group; a member may have no partitions."""
+        listener: KeepingListener = self._thread._rebalance_listener
+        return self._thread.started and listener.in_group
+
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 

@@ -20,6 +20,7 @@ class Watchdog:
     ends: dict[int, int] = field(default_factory=dict)
     positions: dict[int, int] = field(default_factory=dict)
     _alive_s: float = 0.0
+    _in_group_s: float | None = None
     _moved_s: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -43,6 +44,19 @@ class Watchdog:
         for partition in self.positions:
             if store_away or self.gap(partition) == 0:
                 self._moved_s[partition] = now_s
+
+    def in_group(self, now_s: float) -> None:
+        """Note that the worker is a member of its group, which Kafka still coordinates."""
+        self._in_group_s = now_s
+
+    def alone(self, longest_s: float, now_s: float) -> str | None:
+        """Return a sentence if the worker is in no group, or was not for so long, else None."""
+        if self._in_group_s is None:
+            return "The worker has not joined its group yet."
+        if now_s - self._in_group_s > longest_s:
+            since_s = now_s - self._in_group_s
+            return f"Kafka's coordinator of the group has not answered for {since_s:.0f} s."
+        return None
 
     def gap(self, partition: int) -> int:
         """Return how many events of the partition are not applied, as far as is known."""

@@ -173,7 +173,10 @@ class LiveTracker:
         """Return why rows do not get fresher at the moment, None while they do."""
         if trouble := self._pacing.trouble:
             return f"The read model is away: {trouble}"
-        return self.watchdog.still(UNREADY_AFTER_S, time.monotonic())
+        now_s = time.monotonic()
+        return self.watchdog.still(UNREADY_AFTER_S, now_s) or self.watchdog.alone(
+            UNREADY_AFTER_S, now_s
+        )
 
     def _declare(self) -> None:
         app = self._app
@@ -217,6 +220,8 @@ class LiveTracker:
     async def _heartbeat(self) -> None:
         while not self._app.should_stop:
             ends = await self._ends()
+            if self._app.consumer.in_group:
+                self.watchdog.in_group(time.monotonic())
             self.watchdog.beat(ends, store_away=self._pacing.waiting, now_s=time.monotonic())
             if ends:
                 await self._tell(ends)

@@ -19,7 +19,7 @@ from executor_service.settings import ExecutorSettings
 from steplog import health
 from steplog.local.kafka_jars import KAFKA_VERSION
 from steplog.local.kafka_properties import broker_settings
-from steplog.local.postgres import POSTGRES_MAJOR_VERSION
+from steplog.local.postgres_programs import POSTGRES_MAJOR_VERSION
 from steplog.settings import SteplogSettings
 from steplog.topics_file import read_topics_file
 from steplog_contracts.topics import topics_for
@@ -44,13 +44,12 @@ from tracker_service.store.postgres.reading import PostgresReadModel
 
 SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "executor": (ExecutorSettings,),
-    # The health check of a worker asks the API.
-    "tracker": (TrackerSettings, SteplogSettings),
+    "tracker": (TrackerSettings,),
     "api": (TrackerSettings,),
     "migrate": (TrackerSettings,),
     "topics": (SteplogSettings,),
 }
-# A worker listens on no port, and only the API's is reached from other containers.
+# The executor listens on no port, and only the API is published.
 LISTENS = {"api"}
 
 
@@ -232,15 +231,28 @@ def test_a_container_runs_what_is_there(command: list[str]) -> None:
 
 
 def test_health_checks_ask_what_processes_answer() -> None:
-    asked = re.findall(r"\{url\}(/\w+)", inspect.getsource(health))
+    asked = re.findall(r"GET (/\w+) HTTP", inspect.getsource(health))
     app = make_app(PostgresReadModel("postgresql://nowhere/rows"), "t.events")
 
     assert asked
     assert set(asked) <= set(app.openapi()["paths"])
     assert all(check[:3] == ["python", "-m", "steplog.health"] for check in health_checks())
     assert [check[3:] for check in health_checks()] == [[], ["executor"], ["worker"], ["api"]]
-    # What the executor touches and its health check reads.
+
+
+def test_health_checks_find_their_own_process() -> None:
+    """What the executor touches, and the ports that worker and API answer on."""
     assert "STEPLOG_READY_FILE" in image_variables()
+    assert image_variables()["STEPLOG_TRACKER_METRICS_PORT"] != "0"
+    assert "STEPLOG_API_URL" not in service("tracker")["environment"]
+    assert service("tracker")["environment"]["STEPLOG_TRACKER_METRICS_PORT"] != "0"
+
+
+def test_no_health_check_starts_a_virtual_machine() -> None:
+    """It comes every few seconds, and a JVM takes seconds of CPU."""
+    check = " ".join(service("kafka")["healthcheck"]["test"])
+
+    assert not re.search(r"\.sh|java", check)
 
 
 def test_no_secret_stands_in_a_file() -> None:

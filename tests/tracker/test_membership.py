@@ -81,7 +81,9 @@ class Thread:
     def __init__(self) -> None:
         self.told: list[Any] = []
         coordinator = SimpleNamespace(
-            generation=5, _start_heartbeat_task=lambda: self.told.append("heartbeat")
+            coordinator_id=0,
+            generation=5,
+            _start_heartbeat_task=lambda: self.told.append("heartbeat"),
         )
         self.consumer = SimpleNamespace(_coordinator=coordinator)
         self.app = SimpleNamespace(
@@ -114,6 +116,19 @@ async def test_faust_hears_of_a_change_and_of_nothing_else() -> None:
         ("revoked", [0, 1]),
         ("assigned", [0], 5),
     ]
+
+
+async def test_a_member_without_partitions_is_in_the_group_while_somebody_coordinates_it() -> None:
+    thread = Thread()
+    listener = KeepingListener(thread)
+    assert not listener.in_group
+
+    await listener.on_partitions_assigned([])
+    joined = listener.in_group
+    thread.consumer._coordinator.coordinator_id = None
+
+    assert joined
+    assert not listener.in_group
 
 
 async def test_a_subscription_goes_on_through_a_rebalance_that_changes_nothing() -> None:

@@ -61,3 +61,13 @@ def test_partitions_given_up_are_no_longer_watched() -> None:
     watchdog.beat({0: 99, 1: 20}, store_away=False, now_s=100.0)
 
     assert watchdog.stalled(101.0) is None
+
+
+def test_a_worker_outside_its_group_says_so() -> None:
+    watchdog = watching()
+    assert "has not joined" in str(watchdog.alone(10.0, now_s=1.0))
+
+    watchdog.in_group(now_s=2.0)
+
+    assert watchdog.alone(10.0, now_s=11.0) is None
+    assert "has not answered for 11 s" in str(watchdog.alone(10.0, now_s=13.0))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.executor.service.fakes import FakeEventLog, SharedLog, settle
 from tests.executor.service.owning import PARTITION, Owning
 
 A_MOMENT_S = 0.02
+READY_FILE = "ready"
 
 
 class FakeSource:
@@ -56,7 +58,7 @@ def source() -> FakeSource:
 
 
 @pytest.fixture
-def consumer(source: FakeSource) -> CommandConsumer:
+def consumer(source: FakeSource, tmp_path: Path) -> CommandConsumer:
     """Return a member that commits as often as it can."""
     return CommandConsumer(
         source,
@@ -65,6 +67,7 @@ def consumer(source: FakeSource) -> CommandConsumer:
         FakeEventLog(SharedLog()),
         Owning().workplace,
         commit_interval_s=1e-6,
+        ready_file=tmp_path / READY_FILE,
     )
 
 
@@ -99,3 +102,24 @@ async def test_a_partition_given_before_a_new_decision_is_claimed_after_it(
 
     assert undecided == 0
     assert source.commits == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "ready"),
+    [(None, False), ([], True), ([PARTITION], True)],
+    ids=["no member yet", "nothing to own", "an owner"],
+)
+async def test_a_member_is_ready_also_when_the_group_gives_it_nothing(
+    consumer: CommandConsumer, tmp_path: Path, given: list[int] | None, ready: bool
+) -> None:
+    """More executors than partitions: the rest stand by, and a rollout waits for all of them."""
+    stopping = asyncio.Event()
+    if given is not None:
+        await consumer.assigned(given)
+        await settle()
+    running = asyncio.create_task(consumer.run(stopping))
+    await asyncio.sleep(A_MOMENT_S)
+    stopping.set()
+    await running
+
+    assert (tmp_path / READY_FILE).exists() == ready
