@@ -24,6 +24,7 @@ from executor_service.settings import ExecutorSettings
 from executor_service.slots import ExecutionSlots
 from executor_service.workplace import Workplace
 from steplog_contracts.partitioning import partition_of
+from steplog_kafka.settings import kafka_settings
 
 _log = structlog.get_logger(__name__)
 
@@ -31,9 +32,10 @@ _log = structlog.get_logger(__name__)
 async def serve(settings: ExecutorSettings) -> None:
     """Run the executor until SIGTERM or SIGINT, then hand over and return."""
     topics = settings.topics
-    await check_topics(settings.kafka_bootstrap_servers, tuple(topics))
+    kafka = kafka_settings(settings.kafka_bootstrap_servers)
+    await check_topics(kafka, tuple(topics))
     source = KafkaCommandSource(
-        settings.kafka_bootstrap_servers,
+        kafka,
         topic=topics.commands.name,
         dead_topic=topics.dead_commands.name,
         group_id=settings.group_id,
@@ -42,12 +44,11 @@ async def serve(settings: ExecutorSettings) -> None:
     workplace = _workplace(settings, source)
     stopping = _stop_signal()
     stop = BoundedStop(settings.shutdown_grace_s + STOP_TIMEOUT_S)
-    servers = settings.kafka_bootstrap_servers
     async with (
-        KafkaEventLog(servers, topics.events.name) as events,
-        KafkaEventLog(servers, topics.parked.name) as parked,
-        KafkaEventLog(servers, topics.seen.name) as seen,
-        KafkaEventLog(servers, topics.commands.name) as commands,
+        KafkaEventLog(kafka, topics.events.name) as events,
+        KafkaEventLog(kafka, topics.parked.name) as parked,
+        KafkaEventLog(kafka, topics.seen.name) as seen,
+        KafkaEventLog(kafka, topics.commands.name) as commands,
     ):
         consumer = CommandConsumer(
             source,

@@ -16,49 +16,40 @@ from steplog.sending import Submitted
 from steplog_contracts.commands import Command
 from steplog_contracts.envelope import SentCommand
 from steplog_contracts.topics import Topic
+from steplog_kafka.clients import make_producer
+from steplog_kafka.connection import start
+from steplog_kafka.errors import KafkaProblem
+from steplog_kafka.settings import Kafka, kafka_settings
 
 SOURCE = "steplog-client"
-SEND_TIMEOUT_MS = 10_000
 MAX_COMMAND_BYTES = 1_000_000
 
 
-async def start_producer(producer: AIOKafkaProducer, bootstrap_servers: str) -> None:
+async def start_producer(producer: AIOKafkaProducer, kafka: Kafka) -> None:
     """Connect a producer; one that can't is stopped.
 
     Raises:
-        ServiceUnreachable: no broker answers.
+        ServiceUnreachable: no broker answers, or it does not let this client in.
     """
     try:
-        await producer.start()
-    except (KafkaError, OSError) as error:
-        await producer.stop()
-        raise ServiceUnreachable(
-            f"Kafka does not answer at {bootstrap_servers}; "
-            "start it there or correct KAFKA_BOOTSTRAP_SERVERS."
-        ) from error
+        await start(producer, kafka)
+    except KafkaProblem as error:
+        raise ServiceUnreachable(str(error)) from error
 
 
 class CommandSender:
     """A producer for one commands topic; an async context manager."""
 
-    def __init__(
-        self, bootstrap_servers: str, topic: Topic, payloads: Payloads | None = None
-    ) -> None:
+    def __init__(self, kafka: Kafka, topic: Topic, payloads: Payloads | None = None) -> None:
         """Without `payloads` a command that is too large for the log is refused."""
         self._payloads = payloads or Payloads()
-        self._bootstrap_servers = bootstrap_servers
+        self._kafka = kafka_settings(kafka)
         self._topic = topic
         self._producer: AIOKafkaProducer
 
     async def __aenter__(self) -> "CommandSender":
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
-            acks="all",
-            enable_idempotence=True,
-            request_timeout_ms=SEND_TIMEOUT_MS,
-            max_request_size=MAX_COMMAND_BYTES,
-        )
-        await start_producer(self._producer, self._bootstrap_servers)
+        self._producer = make_producer(self._kafka, max_request_size=MAX_COMMAND_BYTES)
+        await start_producer(self._producer, self._kafka)
         return self
 
     async def __aexit__(
@@ -87,8 +78,8 @@ class CommandSender:
             raise self._no_topic() from error
         except KafkaError as error:
             raise ServiceUnreachable(
-                f"Kafka at {self._bootstrap_servers} did not take the command ({error}); send it "
-                f"again with the command id {sent.command_id}."
+                f"Kafka at {self._kafka.bootstrap_servers} did not take the command ({error}); "
+                f"send it again with the command id {sent.command_id}."
             ) from error
         return Submitted(command.execution_id, sent.command_id)
 

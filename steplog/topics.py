@@ -15,6 +15,10 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from steplog.errors import ServiceUnreachable, WrongTopic
 from steplog_contracts.topics import Topic
+from steplog_kafka.clients import make_admin
+from steplog_kafka.connection import problem_of, start
+from steplog_kafka.errors import KafkaProblem
+from steplog_kafka.settings import Kafka, kafka_settings
 
 VISIBLE_TIMEOUT_S = 15.0
 VISIBLE_INTERVAL_S = 0.05
@@ -40,25 +44,24 @@ class AppliedTopic:
 
 
 async def apply_topics(
-    bootstrap_servers: str, topics: Sequence[Topic], replication_factor: int = 1
+    kafka: Kafka, topics: Sequence[Topic], replication_factor: int = 1
 ) -> list[AppliedTopic]:
     """Create missing topics and set declared settings; settings not declared are left alone.
 
     Raises:
-        ServiceUnreachable: no broker answers.
+        ServiceUnreachable: no broker answers, or it does not let this client in.
         WrongTopic: a topic exists with another partition count, or the broker refuses one.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    settings = kafka_settings(kafka)
+    admin = make_admin(settings)
     try:
-        await admin.start()
-        return await _apply(admin, topics, replication_factor)
-    except (KafkaError, OSError) as error:
-        raise ServiceUnreachable(
-            f"Kafka does not answer at {bootstrap_servers}; "
-            "start it there or correct KAFKA_BOOTSTRAP_SERVERS."
-        ) from error
-    finally:
-        await admin.close()
+        await start(admin, settings)
+        try:
+            return await _apply(admin, topics, replication_factor)
+        finally:
+            await admin.close()
+    except (KafkaError, OSError, KafkaProblem) as error:
+        raise ServiceUnreachable(str(await problem_of(error, settings))) from error
 
 
 async def _apply(

@@ -7,17 +7,20 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from steplog_contracts.commands import Command
+from steplog_kafka.clients import make_producer
+from steplog_kafka.connection import start
+from steplog_kafka.errors import KafkaProblem
+from steplog_kafka.settings import Kafka, kafka_settings
 from tracker_service.command_sink import CommandNotSent, record_of
 
-SEND_TIMEOUT_MS: Final = 10_000
 MAX_RECORD_BYTES: Final = 1_000_000
 
 
 class KafkaCommands:
     """`tracker_service.command_sink.CommandSink` over a producer of its own."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, kafka: Kafka, topic: str) -> None:
+        self._kafka = kafka_settings(kafka)
         self._topic = topic
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
@@ -63,21 +66,11 @@ class KafkaCommands:
             return self._producer
 
     async def _connect(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
-            acks="all",
-            enable_idempotence=True,
-            request_timeout_ms=SEND_TIMEOUT_MS,
-            max_request_size=MAX_RECORD_BYTES,
-        )
         try:
-            await producer.start()
-        except (KafkaError, OSError) as error:
-            await producer.stop()
-            raise CommandNotSent(
-                f"Kafka does not answer at {self._bootstrap_servers}; start it there or correct "
-                "KAFKA_BOOTSTRAP_SERVERS."
-            ) from error
+            producer = make_producer(self._kafka, max_request_size=MAX_RECORD_BYTES)
+            await start(producer, self._kafka)
+        except KafkaProblem as error:
+            raise CommandNotSent(str(error)) from error
         return producer
 
     def _no_topic(self) -> CommandNotSent:

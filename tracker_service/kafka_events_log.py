@@ -8,6 +8,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from steplog_kafka.settings import Kafka, kafka_settings
 from tracker_service.events_log import LogBounds, LogRemoved, LogUnreachable
 from tracker_service.log_reader import LogRefused, log_consumer, read_bounds
 from tracker_service.projections.headings import LogRecord
@@ -23,16 +24,16 @@ CONCURRENT_READINGS: Final = 4
 class KafkaEventsLog:
     """The events topic of one namespace."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+    def __init__(self, kafka: Kafka, topic: str) -> None:
         self.topic = topic
-        self._servers = bootstrap_servers
+        self._kafka = kafka_settings(kafka)
         self._readings = asyncio.Semaphore(CONCURRENT_READINGS)
 
     async def bounds(self) -> LogBounds:
         """Return where each partition begins and ends now."""
         try:
             async with self._readings:
-                return await read_bounds(self._servers, self.topic)
+                return await read_bounds(self._kafka, self.topic)
         except (LogRefused, KafkaError) as error:
             raise LogUnreachable(str(error)) from error
 
@@ -42,7 +43,7 @@ class KafkaEventsLog:
         stamp_ms = int(time.timestamp() * 1000)
         asked = {TopicPartition(self.topic, partition): stamp_ms for partition in ends}
         try:
-            async with self._readings, log_consumer(self._servers) as consumer:
+            async with self._readings, log_consumer(self._kafka) as consumer:
                 found = await consumer.offsets_for_times(asked)
         except (LogRefused, KafkaError) as error:
             raise LogUnreachable(f"The log can't be read: {error}") from error
@@ -57,7 +58,7 @@ class KafkaEventsLog:
             return
         place = TopicPartition(self.topic, partition)
         try:
-            async with self._readings, log_consumer(self._servers) as consumer:
+            async with self._readings, log_consumer(self._kafka) as consumer:
                 consumer.assign([place])
                 consumer.seek(place, start)
                 async for records in self._runs(consumer, place, end):

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
+from steplog_kafka.clients import make_consumer
+from steplog_kafka.connection import start
+from steplog_kafka.errors import KafkaProblem
+from steplog_kafka.settings import Kafka, kafka_settings
 from tracker_service.events_log import LogBounds
 from tracker_service.projections.errors import TrackerError
 
-CONNECT_TIMEOUT_S = 10.0
 DEFAULT_FETCH_BYTES = 1024 * 1024
 DEFAULT_FETCH_WAIT_MS = 500
 # A topic made a moment ago may not be in the metadata of the broker asked.
@@ -24,7 +26,7 @@ class LogRefused(TrackerError):
 
 @asynccontextmanager
 async def log_consumer(
-    bootstrap_servers: str,
+    kafka: Kafka,
     fetch_bytes: int = DEFAULT_FETCH_BYTES,
     fetch_wait_ms: int = DEFAULT_FETCH_WAIT_MS,
 ) -> AsyncIterator[AIOKafkaConsumer]:
@@ -34,24 +36,20 @@ async def log_consumer(
     that is held keeps the next from being sent, so whoever goes from place to place wants it short.
 
     Raises:
-        LogRefused: no broker answers.
+        LogRefused: no broker answers, or it does not let this client in.
     """
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
-        enable_auto_commit=False,
+    settings = kafka_settings(kafka)
+    consumer = make_consumer(
+        settings,
         auto_offset_reset="none",
-        request_timeout_ms=int(CONNECT_TIMEOUT_S * 1000),
         max_partition_fetch_bytes=fetch_bytes,
         fetch_max_wait_ms=fetch_wait_ms,
     )
     try:
         try:
-            await consumer.start()
-        except (KafkaError, OSError, ValueError) as error:
-            raise LogRefused(
-                f"Kafka can't be reached at {bootstrap_servers}: {error}. Start it or correct "
-                "KAFKA_BOOTSTRAP_SERVERS."
-            ) from error
+            await start(consumer, settings)
+        except KafkaProblem as error:
+            raise LogRefused(str(error)) from error
         # Stopped before its tasks ever ran, aiokafka lets their CancelledError out.
         await asyncio.sleep(0)
         yield consumer
@@ -59,26 +57,26 @@ async def log_consumer(
         await consumer.stop()
 
 
-async def read_bounds(bootstrap_servers: str, topic: str) -> LogBounds:
+async def read_bounds(kafka: Kafka, topic: str) -> LogBounds:
     """Return where the topic's partitions begin and end.
 
     Raises:
         LogRefused: no broker answers, or the topic does not exist.
     """
     for _ in range(METADATA_ATTEMPTS):
-        bounds = await _known_bounds(bootstrap_servers, topic)
+        bounds = await _known_bounds(kafka, topic)
         if bounds is not None:
             return bounds
         await asyncio.sleep(METADATA_DELAY_S)
+    servers = kafka_settings(kafka).bootstrap_servers
     raise LogRefused(
-        f"The topic {topic} does not exist at {bootstrap_servers}; create it with "
-        "`steplog topics apply`."
+        f"The topic {topic} does not exist at {servers}; create it with `steplog topics apply`."
     )
 
 
-async def _known_bounds(bootstrap_servers: str, topic: str) -> LogBounds | None:
+async def _known_bounds(kafka: Kafka, topic: str) -> LogBounds | None:
     """Return the bounds, or None while the broker's metadata does not have the topic."""
-    async with log_consumer(bootstrap_servers) as consumer:
+    async with log_consumer(kafka) as consumer:
         # The consumer knows only topics it reads; the broker is asked for all of them.
         cluster = await consumer._client.fetch_all_metadata()
         numbers = cluster.partitions_for_topic(topic)

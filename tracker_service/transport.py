@@ -3,8 +3,8 @@
 Faust spends about 100 us on handing over one message, whatever it is; so one message here is a run
 of consecutive records of one partition. It also begins where the read model says, not where Kafka's
 committed offsets say. The hooks are underscore methods of faust-streaming 0.15 (pyproject.toml pins
-it, tests/tracker/test_transport.py and the broker tests hold them): `_getmany`, `_to_message`,
-`_add_gap`, `_new_offset`, `_commit`, `_create_worker_consumer`. Consequences: values are `Batch`es,
+it, tests/tracker/test_transport.py and the broker tests hold them): `_create_worker_consumer`,
+`_getmany`, `_to_message`, `_add_gap`, `_new_offset`, `_commit`. Consequences: values are `Batch`es,
 so models, codecs, tables and per-event sensors don't apply, and `concurrency` must stay 1 so that
 acks come in order.
 """
@@ -22,6 +22,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from steplog_kafka.clients import make_consumer
+from steplog_kafka.settings import KafkaSettings
 from tracker_service.fetch_pace import FetchPace
 from tracker_service.fetched_records import read_batches
 from tracker_service.membership import KeepingListener, KeepingSubscription, StickyAssignor
@@ -34,6 +36,9 @@ _logger = logging.getLogger("faust.transport.drivers.aiokafka")
 # Batches of one partition on their way: one being written, one to go on with.
 MAX_HANDED_OVER = 2
 BUSY_POLL_S = 0.005
+FETCH_MAX_WAIT_MS = 1_500
+# Beyond the time that joining the group may take.
+JOIN_MARGIN_S = 5.0
 
 StartPositions = Callable[[Sequence[int]], Awaitable[Mapping[int, int]]]
 
@@ -73,11 +78,37 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     logger = _logger
 
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
+    def _create_worker_consumer(self, transport: Any) -> Any:  # noqa: ARG002 - the hook's own
+        """Return the member of the group: Faust's, with the connection of `steplog_kafka`."""
+        conf, kafka = self.app.conf, cast(Consumer, self.consumer).kafka
+        self._assignor = RoundRobinPartitionAssignor
+        # Joining waits for the other members, so these requests may take as long as that.
+        request_timeout_s = max(
+            kafka.request_timeout_ms / 1000.0,
+            conf.broker_rebalance_timeout + JOIN_MARGIN_S,
+            conf.broker_session_timeout + JOIN_MARGIN_S,
+        )
+        consumer = make_consumer(
+            kafka,
+            group_id=conf.id,
+            group_instance_id=conf.consumer_group_instance_id,
+            partition_assignment_strategy=[self._assignor],
+            auto_offset_reset=conf.consumer_auto_offset_reset,
+            max_poll_records=conf.broker_max_poll_records,
+            max_poll_interval_ms=int((conf.broker_max_poll_interval or 0) * 1000.0),
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+            request_timeout_ms=int(request_timeout_s * 1000.0),
+            check_crcs=conf.broker_check_crcs,
+            session_timeout_ms=int(conf.broker_session_timeout * 1000.0),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000.0),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000.0),
+            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+            connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
+        )
         consumer._subscription = KeepingSubscription(loop=self.thread_loop)
         # The second is for the time in which workers of an earlier release are in the group.
-        consumer._partition_assignment_strategy = [StickyAssignor(), RoundRobinPartitionAssignor]
+        consumer._partition_assignment_strategy = [StickyAssignor(), self._assignor]
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
@@ -100,6 +131,7 @@ class Consumer(driver.Consumer):
     start_positions: StartPositions
     max_records: int
     pace: FetchPace
+    kafka: KafkaSettings
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -199,8 +231,11 @@ class Consumer(driver.Consumer):
 class Transport(driver.Transport):
     """Faust's aiokafka transport with the consumer above."""
 
-    def __init__(self, app: Any, start_positions: StartPositions, max_records: int) -> None:
+    def __init__(
+        self, app: Any, kafka: KafkaSettings, start_positions: StartPositions, max_records: int
+    ) -> None:
         super().__init__(app.conf.broker_consumer, app)
+        self._kafka = kafka
         read_batches()  # A worker has no other consumer.
         self._start_positions = start_positions
         self._max_records = max_records
@@ -208,6 +243,7 @@ class Transport(driver.Transport):
     def create_consumer(self, callback: Any, **options: Any) -> Consumer:
         """Return a consumer that knows where to start."""
         consumer = Consumer(self, callback=callback, loop=self.loop, **options)
+        consumer.kafka = self._kafka
         consumer.start_positions = self._start_positions
         consumer.max_records = self._max_records
         consumer.pace = FetchPace(time.monotonic, self._max_records)

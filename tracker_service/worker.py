@@ -21,6 +21,7 @@ from faust.types import TP
 from faust.worker import Worker
 
 from steplog_contracts.private_files import NotPrivate, private_folder
+from steplog_kafka.settings import kafka_settings
 from tracker_service.bootstrap import drift_check
 from tracker_service.drift import DriftCheck
 from tracker_service.pacing import Pacing, StoppedWaiting
@@ -102,10 +103,11 @@ def make_app(settings: Settings, loop: Any) -> Any:
             f"The folder {settings.tracker_data_folder} can't be made: {error.strerror}; set "
             "STEPLOG_TRACKER_DATA_FOLDER to one that can be written."
         ) from error
-    servers = settings.kafka_bootstrap_servers.split(",")
-    return faust.App(
+    servers = kafka_settings(settings.kafka_bootstrap_servers).servers
+    app = faust.App(
         settings.consumer_group,
-        broker=[f"kafka://{server.strip()}" for server in servers],
+        # Shown only: the one client is made by `transport.ConsumerThread`.
+        broker=[f"kafka://{server}" for server in servers],
         loop=loop,
         datadir=str(settings.tracker_data_folder),
         key_serializer="raw",
@@ -128,6 +130,9 @@ def make_app(settings: Settings, loop: Any) -> Any:
         broker_request_timeout=max(90.0, settings.tracker_session_timeout_s + 1.0),
         worker_redirect_stdouts=False,
     )
+    # Nothing is ever sent, so a tracker needs no right to write.
+    app.boot_strategy.enable_kafka_producer = False
+    return app
 
 
 class LiveTracker:
@@ -143,7 +148,10 @@ class LiveTracker:
         self.projector.on_progress = self._progressed
         self._app = make_app(settings, loop)
         self._app.transport = Transport(
-            self._app, self._start_positions, settings.tracker_batch_max_records
+            self._app,
+            kafka_settings(settings.kafka_bootstrap_servers),
+            self._start_positions,
+            settings.tracker_batch_max_records,
         )
         self._worker = TrackerWorker(
             self._app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
@@ -15,6 +14,9 @@ from executor_service.command_source import (
     dead_letter_headers,
 )
 from executor_service.low_water_mark import ResumePoint, resume_point
+from steplog_kafka.clients import make_admin, make_consumer, make_producer
+from steplog_kafka.connection import start
+from steplog_kafka.settings import Kafka, kafka_settings
 
 # Polling goes on while partitions are paused, so long steps never cost the membership.
 MAX_POLL_INTERVAL_MS = 60_000
@@ -22,6 +24,8 @@ MAX_POLL_RECORDS = 500
 # A broker that has just started may not know its topics yet. Who leads the group then hands out
 # nothing, and looks again only when its view of the topics is this old (the client's own: 5 min).
 METADATA_MAX_AGE_MS = 5_000
+# Beyond the time that joining the group may take.
+JOIN_MARGIN_MS = 5_000
 _NO_OFFSET = -1
 
 _log = structlog.get_logger(__name__)
@@ -46,7 +50,7 @@ class KafkaCommandSource:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        kafka: Kafka,
         *,
         topic: str,
         dead_topic: str,
@@ -57,29 +61,31 @@ class KafkaCommandSource:
         self._dead_topic = dead_topic
         self._group_id = group_id
         self._turn = 0
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers,
+        self._kafka = kafka_settings(kafka)
+        self._consumer = make_consumer(
+            self._kafka,
             group_id=group_id,
-            enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=session_timeout_ms,
+            # Joining waits for the other members, so these requests may take as long as that.
+            request_timeout_ms=max(
+                self._kafka.request_timeout_ms, session_timeout_ms + JOIN_MARGIN_MS
+            ),
             heartbeat_interval_ms=session_timeout_ms // 4,
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
             # Keeps partitions where they are when members come and go: a moved one reruns steps.
             partition_assignment_strategy=(StickyPartitionAssignor,),
         )
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers, acks="all", enable_idempotence=True
-        )
+        self._admin = make_admin(self._kafka)
+        self._producer = make_producer(self._kafka)
 
     async def start(self, listener: AssignmentListener) -> None:
         """Connect and join the group; the listener hears of partitions from then on."""
-        await self._admin.start()
-        await self._producer.start()
+        await start(self._admin, self._kafka)
+        await start(self._producer, self._kafka)
         self._consumer.subscribe([self._topic], listener=_Listener(self, listener))
-        await self._consumer.start()
+        await start(self._consumer, self._kafka)
 
     async def stop(self) -> None:
         """Leave the group and close the connections."""

@@ -14,6 +14,9 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from executor_service.event_log import MAX_RECORD_BYTES, Appended, LoggedRecord
 from steplog_contracts.envelope import Record
 from steplog_contracts.errors import UnwritablePayload
+from steplog_kafka.clients import make_consumer, make_producer
+from steplog_kafka.connection import start
+from steplog_kafka.settings import Kafka, KafkaSettings, kafka_settings
 
 MAX_BATCH_BYTES = MAX_RECORD_BYTES
 MAX_REQUEST_BYTES = 1_048_576
@@ -29,8 +32,8 @@ _UNKNOWN_OFFSET = -1
 class KafkaEventLog:
     """The events topic; satisfies `event_log.EventLog`. Use as an async context manager."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, kafka: Kafka, topic: str) -> None:
+        self._kafka = kafka_settings(kafka)
         self.topic = topic
         self._reads = asyncio.Semaphore(CONCURRENT_READS)
         self._producer = self._new_producer()
@@ -39,7 +42,7 @@ class KafkaEventLog:
         self._looker: _Reader | None = None
 
     async def __aenter__(self) -> "KafkaEventLog":
-        await self._producer.start()
+        await start(self._producer, self._kafka)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -128,10 +131,8 @@ class KafkaEventLog:
                     yield LoggedRecord(message.offset, message.value, list(message.headers))
 
     def _new_producer(self) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
-            acks="all",
-            enable_idempotence=True,
+        return make_producer(
+            self._kafka,
             linger_ms=0,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
@@ -143,29 +144,29 @@ class KafkaEventLog:
         async with self._renewing:
             if self._producer is failed:
                 fresh = self._new_producer()
-                await fresh.start()
+                await start(fresh, self._kafka)
                 self._producer = fresh
                 retired = asyncio.create_task(failed.stop())
                 self._retired.add(retired)
                 retired.add_done_callback(self._retired.discard)
 
     def _reader(self) -> "_Reader":
-        return _Reader(self._bootstrap_servers)
+        return _Reader(self._kafka)
 
 
 class _Reader:
     """A consumer without a group, started and stopped around one read."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self.consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers,
-            enable_auto_commit=False,
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self.consumer = make_consumer(
+            kafka,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=MAX_REQUEST_BYTES,
         )
 
     async def __aenter__(self) -> AIOKafkaConsumer:
-        await self.consumer.start()
+        await start(self.consumer, self._kafka)
         return self.consumer
 
     async def __aexit__(self, *_: object) -> None:

@@ -4,23 +4,27 @@ import asyncio
 from collections.abc import Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
 from executor_service.service_errors import LogUnreachable, WrongTopic
 from steplog_contracts.topics import Topic
+from steplog_kafka.clients import make_admin
+from steplog_kafka.connection import start
+from steplog_kafka.errors import KafkaUnreachable
+from steplog_kafka.settings import Kafka
 
 CONNECT_ATTEMPTS = 30
 CONNECT_DELAY_S = 1.0
 
 
-async def check_topics(bootstrap_servers: str, topics: Sequence[Topic]) -> None:
+async def check_topics(kafka: Kafka, topics: Sequence[Topic]) -> None:
     """Return when every topic exists with its partition count.
 
     Raises:
+        KafkaRefused: a broker does not let this client in.
         LogUnreachable: no broker answered in `CONNECT_ATTEMPTS` tries.
         WrongTopic: a topic is missing or has another partition count.
     """
-    admin = await _connected(bootstrap_servers)
+    admin = await _connected(kafka)
     try:
         described = await admin.describe_topics([topic.name for topic in topics])
     finally:
@@ -40,18 +44,14 @@ async def check_topics(bootstrap_servers: str, topics: Sequence[Topic]) -> None:
             )
 
 
-async def _connected(bootstrap_servers: str) -> AIOKafkaAdminClient:
+async def _connected(kafka: Kafka) -> AIOKafkaAdminClient:
     for attempt in range(1, CONNECT_ATTEMPTS + 1):
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+        admin = make_admin(kafka)
         try:
-            await admin.start()
-        except (KafkaError, OSError) as error:
-            await admin.close()
+            await start(admin, kafka)
+        except KafkaUnreachable as error:
             if attempt == CONNECT_ATTEMPTS:
-                raise LogUnreachable(
-                    f"Kafka does not answer at {bootstrap_servers}; start it or correct "
-                    "KAFKA_BOOTSTRAP_SERVERS."
-                ) from error
+                raise LogUnreachable(str(error)) from error
             await asyncio.sleep(CONNECT_DELAY_S)
         else:
             return admin

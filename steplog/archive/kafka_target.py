@@ -18,6 +18,8 @@ from steplog.topics import apply_topics
 from steplog_contracts.envelope import Record
 from steplog_contracts.events import PartitionClaimed
 from steplog_contracts.topics import Topics
+from steplog_kafka.clients import make_producer
+from steplog_kafka.settings import Kafka, kafka_settings
 from tracker_service.kafka_events_log import KafkaEventsLog
 from tracker_service.projections.headings import LogRecord
 
@@ -31,23 +33,21 @@ _UNKNOWN_OFFSET: Final = -1
 class KafkaImportTarget:
     """The topics of one namespace; an async context manager."""
 
-    def __init__(self, bootstrap_servers: str, topics: Topics) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, kafka: Kafka, topics: Topics) -> None:
+        self._kafka = kafka_settings(kafka)
         self._topics = topics
-        self._log = KafkaEventsLog(bootstrap_servers, topics.events.name)
+        self._log = KafkaEventsLog(self._kafka, topics.events.name)
         self._next: dict[int, int] = {}
         self._producer: AIOKafkaProducer
 
     async def __aenter__(self) -> "KafkaImportTarget":
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._servers,
-            acks="all",
-            enable_idempotence=True,
+        self._producer = make_producer(
+            self._kafka,
             linger_ms=0,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
         )
-        await start_producer(self._producer, self._servers)
+        await start_producer(self._producer, self._kafka)
         return self
 
     async def __aexit__(
@@ -61,9 +61,9 @@ class KafkaImportTarget:
     async def prepare(self, partitions: int) -> None:
         """Make missing topics; refuse those with another count, and any that others wrote to."""
         assert partitions == self._topics.events.partitions
-        await apply_topics(self._servers, tuple(self._topics))
+        await apply_topics(self._kafka, tuple(self._topics))
         for topic in (self._topics.commands, self._topics.parked, self._topics.seen):
-            bounds = await KafkaEventsLog(self._servers, topic.name).bounds()
+            bounds = await KafkaEventsLog(self._kafka, topic.name).bounds()
             if any(bounds.ends.values()):
                 raise LogNotEmpty(
                     f"The topic {topic.name} is not empty: this cluster has been at work. Import "
@@ -125,8 +125,8 @@ class KafkaImportTarget:
                 )
         except (KafkaError, OSError) as error:
             raise ServiceUnreachable(
-                f"Kafka at {self._servers} did not take a command ({error}); fill other topics, "
-                "with --into-namespace: these have some of the commands already."
+                f"Kafka at {self._kafka.bootstrap_servers} did not take a command ({error}); "
+                "fill other topics, with --into-namespace: these have some of the commands already."
             ) from error
 
     async def _send(self, partition: int, builder: object, count: int) -> None:
@@ -137,8 +137,8 @@ class KafkaImportTarget:
             offset = (await sent).offset
         except (KafkaError, OSError) as error:
             raise ServiceUnreachable(
-                f"Kafka at {self._servers} did not take the events ({error}); run the same import "
-                "again, it goes on where it stopped."
+                f"Kafka at {self._kafka.bootstrap_servers} did not take the events ({error}); "
+                "run the same import again, it goes on where it stopped."
             ) from error
         if offset not in (self._next[partition], _UNKNOWN_OFFSET):
             raise LogNotEmpty(

@@ -19,6 +19,7 @@ from steplog.local.kafka_properties import broker_settings
 from steplog.local.ports import LOOPBACK, free_ports
 from steplog.local.postgres_programs import POSTGRES_MAJOR_VERSION
 from steplog.local.readiness import kafka_answers, postgres_answers
+from steplog_kafka.settings import local_kafka
 
 ENGINE_TIMEOUT_S = 2.0
 STOP_TIMEOUT_S = 15
@@ -120,7 +121,7 @@ class KafkaContainer:
 
     def is_ready(self) -> bool:
         """Whether a metadata request is answered."""
-        return kafka_answers(self.address)
+        return kafka_answers(local_kafka(self.address))
 
 
 class PostgresContainer:

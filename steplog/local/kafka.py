@@ -17,6 +17,7 @@ from steplog.local.kafka_jars import OnBytes, ignore_bytes, java, kafka_jars
 from steplog.local.kafka_properties import LOGGING_PROPERTIES, server_properties
 from steplog.local.ports import LOOPBACK, free_ports
 from steplog.local.readiness import kafka_answers
+from steplog_kafka.settings import local_kafka
 
 NAME = "kafka"
 FORMAT_TIMEOUT_S = 60.0
@@ -70,7 +71,7 @@ class KafkaServer:
 
     def is_ready(self) -> bool:
         """Whether a metadata request is answered."""
-        return kafka_answers(self.address)
+        return kafka_answers(local_kafka(self.address))
 
     def _format(self, properties: Path) -> None:
         argv = ("format", "--cluster-id", _new_cluster_id(), "--config", str(properties))

@@ -5,8 +5,10 @@ import logging
 import socket
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
+
+from steplog_kafka.clients import make_client
+from steplog_kafka.settings import Kafka
 
 KAFKA_REQUEST_TIMEOUT_MS = 3000
 POSTGRES_TIMEOUT_S = 3.0
@@ -16,17 +18,15 @@ POSTGRES_PORT = 5432
 _SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 
 
-def kafka_answers(bootstrap_servers: str) -> bool:
+def kafka_answers(kafka: Kafka) -> bool:
     """Whether a broker answers a metadata request within its time."""
-    return asyncio.run(_metadata_arrives(bootstrap_servers))
+    return asyncio.run(_metadata_arrives(kafka))
 
 
-async def _metadata_arrives(bootstrap_servers: str) -> bool:
+async def _metadata_arrives(kafka: Kafka) -> bool:
     # The caller says what a refused connection means; the client library need not.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    client = AIOKafkaClient(
-        bootstrap_servers=bootstrap_servers, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS
-    )
+    client = make_client(kafka, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
     try:
         await client.bootstrap()
     except (KafkaError, OSError, ValueError):

@@ -9,10 +9,13 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("steplog_contracts", "executor_service", "tracker_service", "steplog")
+PACKAGES = (
+    *("steplog_contracts", "steplog_kafka"),
+    *("executor_service", "tracker_service", "steplog"),
+)
 # Where packages lie: in the root, but for the one whose folder has what is published beside it.
 PACKAGE_ROOTS = (ROOT, ROOT / "contracts")
-PRODUCT = ("contracts", "executor_service", "tracker_service", "steplog")
+PRODUCT = ("contracts", "steplog_kafka", "executor_service", "tracker_service", "steplog")
 MAX_FILE_LINES, MAX_TEST_FILE_LINES = 300, 400
 MAX_MEDIAN_FILE_LINES, MAX_MEDIAN_FUNCTION_LINES = 110, 9
 MAX_FUNCTION_LINES = 60
@@ -21,6 +24,7 @@ BANNED_NAMES = frozenset({"utils", "common", "helpers", "manager", "base"})
 # Who may import what; nobody else does. Paths are patterns from the root.
 DOORS: dict[str, tuple[str, ...]] = {
     "aiokafka": (
+        "steplog_kafka/*",
         "executor_service/adapters/*",
         "tracker_service/transport.py",
         "tracker_service/membership.py",
@@ -56,6 +60,10 @@ DOORS: dict[str, tuple[str, ...]] = {
     "testcontainers": ("steplog/local/docker.py",),
     "unittest.mock": (),
 }
+# What opens a connection to Kafka.
+KAFKA_CLIENTS = frozenset(
+    {"AIOKafkaProducer", "AIOKafkaConsumer", "AIOKafkaAdminClient", "AIOKafkaClient", "create_conn"}
+)
 # What linters read at the end of a line is no part of what people read.
 _FOR_THE_LINTER = re.compile(r"\s+# (noqa|type: ignore).*$")
 _PUT_OFF = re.compile(r"\b(TO" + r"DO|FIX" + r"ME)\b|#\s*XX" + "X")
@@ -173,6 +181,17 @@ def wrong_doors(source: Source) -> list[str]:
     return sorted(set(found))
 
 
+def clients_made_elsewhere(source: Source) -> list[str]:
+    """Return clients of Kafka that are not made from the one class of settings; tests may."""
+    if source.is_test or source.path.startswith("steplog_kafka/"):
+        return []
+    return [
+        f"{source.path}:{node.lineno} makes a client; let steplog_kafka.clients make it"
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in KAFKA_CLIENTS
+    ]
+
+
 def skipped_tests(source: Source) -> list[str]:
     """Return ways out: a test that can't run fails."""
     marks = ("skip", "skipif", "skipIf", "skipTest", "xfail", "importorskip")
@@ -205,6 +224,7 @@ RULES: tuple[Rule, ...] = (
     bare_excepts,
     banned_names,
     wrong_doors,
+    clients_made_elsewhere,
     skipped_tests,
     left_for_later,
 )

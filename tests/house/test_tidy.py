@@ -77,6 +77,8 @@ def test_no_file_names_one_machine_or_its_package_registry() -> None:
         ("tracker_service/worker.py", "def f():\n    from asyncpg import x", "wrong_doors"),
         ("steplog/cli/run.py", "import aiokafka", "wrong_doors"),
         ("tests/a.py", "from unittest import mock", "wrong_doors"),
+        ("steplog/topics.py", "aiokafka.AIOKafkaProducer(acks=1)", "clients_made_elsewhere"),
+        ("tracker_service/transport.py", "AIOKafkaConsumer('t')", "clients_made_elsewhere"),
         ("tests/a.py", "import pytest\n@pytest.mark.skip\ndef f(): ...", "skipped_tests"),
         ("tests/a.py", "from pytest import xfail", "skipped_tests"),
         ("contracts/a.py", "from msgspec import json", "wrong_doors"),

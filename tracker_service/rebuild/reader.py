@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from steplog_kafka.settings import Kafka
 from tracker_service.events_log import LogRemoved, LogUnreachable
 from tracker_service.kafka_events_log import KafkaEventsLog
 from tracker_service.log_reader import log_consumer
@@ -118,8 +119,8 @@ class TailReader:
 class SpanLog(KafkaEventsLog):
     """The log over one reader, for many short looks in turn."""
 
-    def __init__(self, reader: SpanReader, bootstrap_servers: str, topic: str) -> None:
-        super().__init__(bootstrap_servers, topic)
+    def __init__(self, reader: SpanReader, kafka: Kafka, topic: str) -> None:
+        super().__init__(kafka, topic)
         self._reader = reader
 
     async def read(
@@ -136,9 +137,9 @@ class SpanLog(KafkaEventsLog):
 
 
 @asynccontextmanager
-async def span_reader(bootstrap_servers: str) -> AsyncIterator[SpanReader]:
+async def span_reader(kafka: Kafka) -> AsyncIterator[SpanReader]:
     """Yield a reader; raises `LogRefused` if no broker answers."""
-    async with log_consumer(bootstrap_servers, FETCH_BYTES, BROKER_WAIT_MS) as consumer:
+    async with log_consumer(kafka, FETCH_BYTES, BROKER_WAIT_MS) as consumer:
         yield SpanReader(consumer)
 
 

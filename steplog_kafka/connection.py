@@ -1,0 +1,64 @@
+"""Start a client, or say in one sentence why it can't be: within bounds of time, secrets left out.
+
+aiokafka tries each address and in the end only says that none would do, so after a failure the
+first address is asked again, step by step: `diagnosis`.
+"""
+
+from typing import Protocol
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from steplog_kafka.diagnosis import diagnose, unreachable
+from steplog_kafka.errors import KafkaProblem
+from steplog_kafka.rights import missing_right
+from steplog_kafka.settings import Kafka, kafka_settings
+
+
+class Startable(Protocol):
+    """A producer or a consumer."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def stop(self) -> None:
+        """Close what was opened."""
+
+
+async def start(client: Startable | AIOKafkaAdminClient | AIOKafkaClient, kafka: Kafka) -> None:
+    """Connect a client; one that can't be connected is closed.
+
+    Raises:
+        KafkaUnreachable: no broker answers.
+        KafkaRefused: a broker refuses the secret, the certificate, or a right is missing.
+    """
+    try:
+        if isinstance(client, AIOKafkaClient):
+            await client.bootstrap()
+        else:
+            await client.start()
+    except (KafkaError, OSError, ValueError, KafkaProblem) as error:
+        await close(client)
+        raise await problem_of(error, kafka) from error
+    except BaseException:
+        await close(client)
+        raise
+
+
+async def close(client: Startable | AIOKafkaAdminClient | AIOKafkaClient) -> None:
+    """Close a client of any kind."""
+    if isinstance(client, AIOKafkaAdminClient | AIOKafkaClient):
+        await client.close()
+    else:
+        await client.stop()
+
+
+async def problem_of(error: Exception, kafka: Kafka) -> KafkaProblem:
+    """Return why a client failed as an error of ours, asking the broker where that is not clear."""
+    if isinstance(error, KafkaProblem):
+        return error
+    if found := missing_right(error, kafka):
+        return found
+    settings = kafka_settings(kafka)
+    return await diagnose(settings) or unreachable(settings, str(error) or type(error).__name__)
