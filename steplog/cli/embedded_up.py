@@ -6,6 +6,7 @@ import uvloop
 
 from steplog.cli.console import out
 from steplog.cli.embedded_process import prepare
+from steplog.cli.stack_display import print_step_modules
 from steplog.embedded.serving import serve
 from steplog.embedded.settings import settings_of_environment
 from steplog.local.ports import is_free
@@ -21,6 +22,7 @@ def up_embedded(file: Path, settings: SteplogSettings) -> None:
             f"steplog runs on [bold]{file}[/]; API at [bold]{url}[/]. Ctrl-C stops it.",
             soft_wrap=True,
         )
+        print_step_modules(settings.step_modules)
 
     uvloop.run(serve(settings_of_environment(file), settings.api_host, _port(settings), tell_ready))
     out.print("Stopped; what was running goes on at the next start.")

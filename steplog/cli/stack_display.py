@@ -113,3 +113,15 @@ def print_where(state: StackState, data_dir: Path) -> None:
         ("Data, logs", str(data_dir)),
     ):
         out.print(f"[dim]{name:<10}[/]  {escape(value or 'not known yet')}", soft_wrap=True)
+
+
+def print_step_modules(step_modules: str) -> None:
+    """Tell which modules step code may come from; with none, nothing can be run yet."""
+    if step_modules.strip():
+        out.print(f"[dim]Step code may come from {escape(step_modules)}.[/]", soft_wrap=True)
+        return
+    out.print(
+        "[yellow]No module may give step code yet, so every run will be refused:[/] stop it and "
+        "start it with [bold]steplog up --steps 'my_steps.*'[/].",
+        soft_wrap=True,
+    )

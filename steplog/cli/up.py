@@ -10,7 +10,7 @@ import typer
 
 from steplog.cli.console import out
 from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
-from steplog.cli.stack_display import StackDisplay, print_addresses
+from steplog.cli.stack_display import StackDisplay, print_addresses, print_step_modules
 from steplog.errors import BadInput, ServerNotStarted
 from steplog.local.data_folder import DataFolder
 from steplog.local.interrupts import interrupt_on_stop_signals
@@ -20,6 +20,7 @@ from steplog.settings import SteplogSettings
 DETACHED_TIMEOUT_S = 300.0
 DETACHED_POLL_S = 0.1
 SUPERVISOR_LOG = "supervisor"
+STEP_MODULES_VARIABLE = "STEPLOG_STEP_MODULES"
 
 
 def up(
@@ -31,6 +32,13 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return once it runs; `steplog down` stops it.")
     ] = False,
+    steps: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULES",
+            help="Modules that step code may come from (or STEPLOG_STEP_MODULES): 'shop.*,tools'.",
+        ),
+    ] = None,
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
@@ -42,8 +50,12 @@ def up(
     With --embedded there is no broker and no database server: one process serves one SQLite file.
 
     $ steplog up --detach
+    $ steplog up --steps 'shop.*'
     $ steplog up --embedded
     """
+    if steps is not None:
+        # The processes that are started here find it in the environment they inherit.
+        os.environ[STEP_MODULES_VARIABLE] = steps
     settings = settings_with(data_dir, api_port, embedded=embedded, data=data)
     if settings.data_file is not None:
         from steplog.cli.embedded_up import up_embedded  # noqa: PLC0415 - slow to import
@@ -67,6 +79,7 @@ def _run_here(settings: SteplogSettings) -> None:
     def tell_ready(state: StackState) -> None:
         display.close()
         print_addresses(state, settings.data_dir, "Ctrl-C stops everything.")
+        print_step_modules(settings.step_modules)
 
     try:
         Stack(settings, display.show).run(tell_ready)
@@ -107,6 +120,7 @@ def _run_detached(settings: SteplogSettings) -> None:
     finally:
         display.close()
     print_addresses(state, settings.data_dir, "`steplog down` stops everything.")
+    print_step_modules(settings.step_modules)
 
 
 def _wait_ready(

@@ -35,7 +35,6 @@ def run(folder: DataFolder) -> Iterator[Run]:
         (pipelines / f"{name.lower()}.json").write_text(json.dumps(definition(name)))
     env = {
         "STEPLOG_DATA_DIR": str(folder.root),
-        "STEPLOG_STEP_MODULES": "tests.steplog.cli.plain_steps",
         "STEPLOG_PIPELINES_DIR": str(pipelines),
         "STEPLOG_API_PORT": str(free_ports(1)[0]),
     }
@@ -43,8 +42,9 @@ def run(folder: DataFolder) -> Iterator[Run]:
     def command(*arguments: str) -> Ended:
         return steplog(*arguments, env=env)
 
-    up = command("up", "--detach")
+    up = command("up", "--detach", "--steps", "tests.steplog.cli.plain_steps")
     assert up.exit_code == 0, up.err
+    assert "Step code may come from tests.steplog.cli.plain_steps." in up.out
     yield command
     if folder.is_held():
         command("down")
