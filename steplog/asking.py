@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from steplog.definition_source import PipelineSource, definition_or_name
 from steplog.errors import BadInput
 from steplog_contracts.commands import (
     CancelExecution,
@@ -22,10 +23,11 @@ CommandT = TypeVar("CommandT", bound=Command)
 
 
 def run_pipeline(
-    pipeline: str | Mapping[str, Any], input_data: JsonValue, given: Mapping[str, Any]
+    pipeline: PipelineSource, input_data: JsonValue, given: Mapping[str, Any]
 ) -> RunPipeline:
     """Return the command that runs a definition, or one the executor knows by name."""
-    what = {"pipeline": pipeline} if isinstance(pipeline, str) else {"definition": pipeline}
+    source = definition_or_name(pipeline)
+    what = {"pipeline": source} if isinstance(source, str) else {"definition": source}
     named = {name: value for name, value in given.items() if value is not None}
     return _checked(
         RunPipeline,

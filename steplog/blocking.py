@@ -6,12 +6,13 @@ with BlockingSteplog.connect() as steplog:
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Self, TypeVar
 
 from steplog.addresses import Addresses
 from steplog.client import DEFAULT_RESULT_TIMEOUT_S, Steplog
+from steplog.definition_source import PipelineSource
 from steplog.read_api import ExecutionPage, Parameter
 from steplog.sending import Submitted
 from steplog.watching import Glimpse
@@ -55,7 +56,7 @@ class BlockingSteplog:
 
     def run(
         self,
-        pipeline: str | Mapping[str, Any],
+        pipeline: PipelineSource,
         input: JsonValue = None,  # noqa: A002
         **given: Any,
     ) -> Submitted:

@@ -16,6 +16,7 @@ from typing import Any
 from steplog import asking
 from steplog.addresses import Addresses, find_addresses
 from steplog.command_sender import CommandSender, payloads_of
+from steplog.definition_source import PipelineSource
 from steplog.errors import CommandWasRefused, NotAnswered, NotFound
 from steplog.read_api import ExecutionPage, Parameter, ReadApi
 from steplog.sending import Sender, Submitted
@@ -59,7 +60,7 @@ class Steplog:
 
     async def run(  # noqa: PLR0913 - what a command can say
         self,
-        pipeline: str | Mapping[str, Any],
+        pipeline: PipelineSource,
         input: JsonValue = None,  # noqa: A002 - the word of the definition and of the command
         *,
         execution_id: str | None = None,
@@ -70,7 +71,8 @@ class Steplog:
         priority: int | None = None,
         concurrency_key: str | None = None,
     ) -> Submitted:
-        """Ask for an execution of a definition, or of one the executor knows by name.
+        """Ask for an execution of a definition, given as it is, as the path of its JSON file, as a
+        `Pipeline`, or as a name that the executor knows.
 
         It is in the log when this returns, and will be run; `result` waits for its end. An id of
         your own must lie in the partition of the concurrency key, if you give both.

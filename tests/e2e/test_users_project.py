@@ -27,17 +27,14 @@ DEFINITION = """{
 """
 PROGRAM = """
 import asyncio
-import json
-from pathlib import Path
 
 from contracts.signing import SIGNED
 from steplog import Embedded
 
 
 async def main():
-    definition = json.loads(Path("signing.json").read_text())
     async with Embedded.open("app.db", step_modules=["examples.*"]) as steplog:
-        submitted = await steplog.run(definition, {"text": "a"})
+        submitted = await steplog.run("signing.json", {"text": "a"})
         execution = await steplog.result(submitted)
         print(execution.output_data["text"])
 
