@@ -31,9 +31,12 @@ class Question:
     freshness: Freshness
     satisfied: bool | None = None
 
-    def answer(self, body: dict[str, Any], *, tag: str | None = None) -> Response:
-        """Return the answer."""
-        return answer(body, self.freshness, satisfied=self.satisfied, tag=tag)
+    async def answer(
+        self, body: dict[str, Any], *, execution: Row | None = None, tag: str | None = None
+    ) -> Response:
+        """Return the answer, its secrets masked; `execution` is what all of it is about."""
+        shown = await self.parts.masks.shown(body, execution)
+        return answer(shown, self.freshness, satisfied=self.satisfied, tag=tag)
 
 
 async def _asked(parts: PartsOfApp, first: AwaitedFirst) -> Question:
@@ -62,13 +65,13 @@ class OfExecution:
         execution_id: str = self.row["execution_id"]
         return execution_id
 
-    def answer(self, body: dict[str, Any]) -> Response:
+    async def answer(self, body: dict[str, Any]) -> Response:
         """Return an answer that holds until the execution's next event."""
-        return self.asked.answer(body, tag=tag_of(self.row))
+        return await self.asked.answer(body, execution=self.row, tag=tag_of(self.row))
 
-    def fleeting_answer(self, body: dict[str, Any]) -> Response:
+    async def fleeting_answer(self, body: dict[str, Any]) -> Response:
         """Return an answer that may change without an event of this execution."""
-        return self.asked.answer(body)
+        return await self.asked.answer(body, execution=self.row)
 
 
 async def _of_execution(asked: Asked, execution_id: ExecutionIdInPath) -> OfExecution:

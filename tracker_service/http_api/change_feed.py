@@ -81,7 +81,7 @@ class ChangeFeed:
         if since == now:
             return
         changed = await self._model.changed(since, now)
-        rows = [record(row) for row in await self._masks.rows(changed.rows)]
+        rows = await self._masks.shown([record(row) for row in changed.rows])
         listener.told(rows, _text(now), complete=changed.complete)
 
     async def close(self) -> None:
@@ -129,7 +129,7 @@ class ChangeFeed:
         listeners = self._of_kind(ListListener)
         if listeners:
             changed = await self._model.changed(self._lists_at, positions)
-            rows = [record(row) for row in await self._masks.rows(changed.rows)]
+            rows = await self._masks.shown([record(row) for row in changed.rows])
             for listener in listeners:
                 listener.told(rows, _text(positions), complete=changed.complete)
         self._lists_at, self._lists_told_s = positions, time.monotonic()
@@ -149,9 +149,9 @@ class ChangeFeed:
 
     async def _tell(self, row: Row, listeners: list[OneListener]) -> None:
         steps = [record(bar) for bar in await self._model.bars(row["execution_id"])]
-        execution = record(await self._masks.row(row))
+        shown = await self._masks.shown({"execution": record(row), "steps": steps}, row)
         for listener in listeners:
-            listener.told(execution, steps)
+            listener.told(**shown)
 
     def _of_kind(self, kind: type[Any]) -> list[Any]:
         """Return listeners of a kind; those dropped meanwhile are let go."""

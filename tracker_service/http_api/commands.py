@@ -45,4 +45,4 @@ async def get_command(
         "code": outcome.code,
         "message": outcome.message,
     }
-    return answer(body, freshness, satisfied=satisfied)
+    return answer(await parts.masks.shown(body), freshness, satisfied=satisfied)

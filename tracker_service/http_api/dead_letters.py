@@ -63,7 +63,7 @@ async def list_dead_letters(
 ) -> Response:
     """List records set aside, oldest first, without their bytes."""
     letters = await asked.parts.model.dead_letters(unresolved=unresolved, limit=limit)
-    return asked.answer({"items": [_told(letter) for letter in letters]})
+    return await asked.answer({"items": [_told(letter) for letter in letters]})
 
 
 @router.get("/{letter_id}", responses=shapes.answers(OneLetter, 404))
@@ -80,7 +80,7 @@ async def get_dead_letter(
         "value": _base64(record.value),
         "headers": [(name, _base64(value)) for name, value in record.headers],
     }
-    return asked.answer({"dead_letter": told})
+    return await asked.answer({"dead_letter": told})
 
 
 def _told(letter: Letter) -> dict[str, Any]:

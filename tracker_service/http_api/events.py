@@ -25,6 +25,7 @@ from tracker_service.http_api.asking import Asked
 from tracker_service.http_api.parts import ExecutionIdInPath, Parts
 from tracker_service.http_api.problems import BadQuestion, NotFound
 from tracker_service.masking import EVERYTHING, MASKED, Mask, mask_of
+from tracker_service.masking.shown import masked_body
 from tracker_service.recorded import MAX_LOOKED_AT
 from tracker_service.store.questions import Row
 
@@ -96,14 +97,14 @@ async def get_events(
             f"There is no execution {execution_id}, neither in the rows nor in partition "
             f"{page.stretch.partition} of the log."
         )
-    mask = await _mask(asked.parts, log, execution_id, row)
-    return asked.answer(_body(page, mask, in_rows=row is not None))
+    mask = _with_those_of(page, await _mask(asked.parts, log, execution_id, row))
+    return await asked.answer(_body(page, mask, in_rows=row is not None))
 
 
 async def _mask(parts: Parts, log: EventsLog, execution_id: str, row: Row | None) -> Mask:
     """Return what to mask; an execution without a row tells it in its first event."""
     if row is not None:
-        return await parts.masks.of(row["definition_hash"])
+        return await parts.masks.of_execution(row)
     beginning = EventQuestion(execution_id, 0, 1, None, False)
     page = await page_of_events(log, None, beginning, max_records=MAX_SEARCHED)
     started = from_json(bytes(page.events[0]["data"] or b"null")) if page.events else None
@@ -114,10 +115,17 @@ async def _mask(parts: Parts, log: EventsLog, execution_id: str, row: Row | None
     return await parts.masks.of(started.get("definition_hash"))
 
 
+def _with_those_of(page: EventPage, mask: Mask) -> Mask:
+    """Add the values of the events themselves, which may be newer than the rows."""
+    if not mask:
+        return mask
+    data = [event["data"] for event in page.events if isinstance(event.get("data"), Raw)]
+    found = (text for one in data for text in mask.secrets_in(from_json(bytes(one))))
+    return mask.with_values(mask.values | frozenset(found))
+
+
 def _masked(event: Row, mask: Mask) -> Row:
-    told = record(event)
-    if mask and isinstance(told.get("data"), Raw):
-        told["data"] = mask.text(told["data"])
+    told: Row = masked_body(record(event), {}, mask)
     if mask and "raw" in told:
         # Nobody can tell what stands where in bytes that are no JSON.
         told["raw"] = MASKED

@@ -44,8 +44,8 @@ async def list_executions(
     following = page.following and write_cursor(
         page.following, wanted.sort, descending=wanted.descending
     )
-    items = [record(row) for row in await parts.masks.rows(page.rows)]
-    return asked.answer({"items": items, "next_cursor": following})
+    items = [record(row) for row in page.rows]
+    return await asked.answer({"items": items, "next_cursor": following})
 
 
 @router.get("/counts", responses=shapes.answers(shapes.CountsAnswer))
@@ -67,7 +67,7 @@ async def count_executions(asked: Asked, wanted: Narrowed, as_of: AsOf = None) -
         "at_least": counted.at_least,
         "counted_at": counted.counted_at and format_time(counted.counted_at),
     }
-    return asked.answer(body)
+    return await asked.answer(body)
 
 
 @router.get("/executions/{execution_id}", responses=shapes.answers(shapes.OneExecution, 404))
@@ -78,7 +78,7 @@ async def get_execution(one: AskedIfChanged, as_of: AsOf = None, at_seq: AtSeq =
     """
     if as_of is not None or at_seq is not None:
         return await one.parts.past.one(one.row, as_of, at_seq)
-    return one.answer({"execution": record(await one.parts.masks.row(one.row))})
+    return await one.answer({"execution": record(one.row)})
 
 
 @router.get("/executions/{execution_id}/steps", responses=shapes.answers(shapes.StepPage, 404))
@@ -93,5 +93,4 @@ async def get_steps(
     if as_of is not None or at_seq is not None:
         return await one.parts.past.steps(one.row, as_of, at_seq)
     steps = await one.parts.model.steps(one.execution_id, after_seq=after_seq, limit=limit)
-    mask = await one.parts.masks.of(one.row["definition_hash"])
-    return one.answer({"items": [record(mask.row(step)) for step in steps]})
+    return await one.answer({"items": [record(step) for step in steps]})

@@ -1,6 +1,7 @@
 """What a list of executions can be narrowed by, read from the query and held to bounds."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,8 +11,11 @@ from fastapi import Depends, Query, Request
 from pydantic import AwareDatetime, BeforeValidator
 
 from steplog_contracts.records import ExecutionStatus
+from tracker_service.access.roles import Caller, NotAllowed, Role
+from tracker_service.http_api.caller import CallerOfRequest
 from tracker_service.http_api.cursors import read_cursor
 from tracker_service.http_api.problems import BadQuestion
+from tracker_service.masking import Mask, Masks
 from tracker_service.store.questions import (
     DEFAULT_PAGE_ROWS,
     MAX_PAGE_ROWS,
@@ -63,8 +67,9 @@ def ranges(
     )
 
 
-def narrowed(
+async def narrowed(
     request: Request,
+    caller: CallerOfRequest,
     within: Annotated[ExecutionFilter, Depends(ranges)],
     status: Annotated[
         list[ExecutionStatus], Query(max_length=len(ExecutionStatus), description="Any of these.")
@@ -74,12 +79,16 @@ def narrowed(
     waiting: Annotated[bool | None, Query(description="For a person's answer.")] = None,
 ) -> ExecutionFilter:
     """Return the filter of a list or a count; `metadata.<key>=<text>` narrows it further."""
+    metadata = _metadata(request)
+    secrets = await _hidden_from(caller, request, asked=bool(metadata or error))
+    _refuse_secret(metadata, secrets)
     return replace(
         within,
         statuses=tuple(dict.fromkeys(one.value for one in status)),
         pipeline_id=pipeline_id,
         error_text=error or None,
-        metadata=_metadata(request),
+        error_not_of=tuple(sorted(secrets)) if error else (),
+        metadata=metadata,
         waiting=waiting,
     )
 
@@ -135,6 +144,24 @@ def beyond_the_past(wanted: ExecutionFilter) -> dict[str, object]:
 
 
 Paged = Annotated[ExecutionFilter, Depends(paged)]
+
+
+async def _hidden_from(caller: Caller, request: Request, *, asked: bool) -> Mapping[str, Mask]:
+    """Return the masks of definitions a filter must not look behind, which for admins is none."""
+    if not asked or caller.role >= Role.ADMIN:
+        return {}
+    masks: Masks = request.app.state.parts.masks
+    return await masks.definitions_with_secrets()
+
+
+def _refuse_secret(metadata: Sequence[tuple[str, str]], secrets: Mapping[str, Mask]) -> None:
+    """Refuse to search what is masked: whether a guess is found would tell it."""
+    for key, _text in metadata:
+        if any(mask.may_begin_at(key) for mask in secrets.values()):
+            raise NotAllowed(
+                f"metadata.{key} is secret in some pipeline, so only an admin may search by it; "
+                "use another key, or ask for a token of that role."
+            )
 
 
 def _metadata(request: Request) -> tuple[tuple[str, str], ...]:

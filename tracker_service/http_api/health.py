@@ -87,14 +87,14 @@ async def get_freshness(asked: Asked) -> Response:
         }
         for one in freshness.partitions
     ]
-    return asked.answer({"partitions": partitions})
+    return await asked.answer({"partitions": partitions})
 
 
 @router.get("/api/drift", responses=shapes.answers(DriftAnswer))
 async def get_drift(asked: Asked) -> Response:
     """Return what the tracker's own check of rows against the log has found."""
     found = await asked.parts.model.drift(asked.parts.topic)
-    return asked.answer({"drift": record(asdict(found))})
+    return await asked.answer({"drift": record(asdict(found))})
 
 
 class RebuildShape(BaseModel):
@@ -116,7 +116,7 @@ class RebuildAnswer(shapes.Answer):
 @router.get("/api/rebuild", responses=shapes.answers(RebuildAnswer))
 async def get_rebuild(asked: Asked) -> Response:
     """Return how far a rebuild has come, if one is under way or was broken off."""
-    return asked.answer({"rebuild": await asked.parts.model.rebuild()})
+    return await asked.answer({"rebuild": await asked.parts.model.rebuild()})
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

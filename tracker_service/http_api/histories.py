@@ -27,8 +27,11 @@ router = APIRouter(prefix="/api/executions/{execution_id}", tags=["histories"])
 async def get_graph(one: AskedIfChanged) -> Response:
     """Return the flow with the state of each step; `taken` is null where rows can't tell."""
     visits = [record(visit) for visit in await one.parts.model.bars(one.execution_id)]
-    drawn = _graph(await _definition(one), visits)
-    return one.answer({"execution_id": one.execution_id, "status": one.row["status"], **drawn})
+    mask = await one.parts.masks.of_execution(one.row)
+    drawn = _graph(mask.value(await _definition(one)), visits)
+    return await one.answer(
+        {"execution_id": one.execution_id, "status": one.row["status"], **drawn}
+    )
 
 
 @router.get("/timeline", responses=shapes.answers(shapes.TimelineAnswer, 404))
@@ -50,20 +53,20 @@ async def get_timeline(one: AskedIfChanged) -> Response:
             record(_picked(row, undone)) for row in await model.compensations(execution_id)
         ],
     }
-    return one.answer(body)
+    return await one.answer(body)
 
 
 @router.get("/attempts", responses=shapes.answers(shapes.AttemptPage, 404))
 async def get_attempts(one: AskedIfChanged) -> Response:
     """Return failed attempts that were followed by another, with their errors."""
     items = [record(attempt) for attempt in await one.parts.model.attempts(one.execution_id)]
-    return one.answer({"items": items})
+    return await one.answer({"items": items})
 
 
 @router.get("/waits", responses=shapes.answers(shapes.InteractionPage, 404))
 async def get_waits(one: AskedIfChanged) -> Response:
     """Return the questions an execution asked people, answered ones too."""
-    return one.answer({"items": await _waits(one)})
+    return await one.answer({"items": await _waits(one)})
 
 
 @router.get("/definition", responses=shapes.answers(shapes.DefinitionAnswer, 404))
@@ -72,9 +75,8 @@ async def get_definition(one: AskedIfChanged) -> Response:
     definition = await _definition(one)
     if definition is None:
         raise NotFound(f"Execution {one.execution_id} was recorded without its definition.")
-    mask = await one.parts.masks.of(one.row["definition_hash"])
-    return one.answer(
-        {"definition_hash": one.row["definition_hash"], "definition": mask.value(definition)}
+    return await one.answer(
+        {"definition_hash": one.row["definition_hash"], "definition": definition}
     )
 
 
@@ -94,7 +96,7 @@ async def get_relatives(one: AskedOfExecution) -> Response:
             _told(other) for other in after if other["parent_execution_id"] == one.execution_id
         ],
     }
-    return one.fleeting_answer(body)
+    return await one.fleeting_answer(body)
 
 
 async def _definition(one: OfExecution) -> Any:
@@ -117,11 +119,10 @@ def _graph(definition: Any, visits: list[Row]) -> dict[str, Any]:
 
 
 async def _waits(one: OfExecution) -> list[Row]:
-    mask = await one.parts.masks.of(one.row["definition_hash"])
     waits = await one.parts.model.interactions(
         execution_id=one.execution_id, pending_only=False, limit=MAX_WAITS
     )
-    return [record(mask.row(wait)) for wait in waits]
+    return [record(wait) for wait in waits]
 
 
 async def _relative(model: ReadModel, execution_id: str | None) -> Row | None:

@@ -27,8 +27,8 @@ async def list_interactions(
     rows = await asked.parts.model.interactions(
         execution_id=execution_id, pending_only=pending_only, limit=limit
     )
-    items = [record(row) for row in await asked.parts.masked_interactions(list(rows))]
-    return asked.answer({"items": items})
+    items = [record(row) for row in rows]
+    return await asked.answer({"items": items})
 
 
 @router.get("/interactions/{interaction_id}", responses=shapes.answers(shapes.OneInteraction, 404))
@@ -37,5 +37,4 @@ async def get_interaction(asked: Asked, interaction_id: ExecutionIdInPath) -> Re
     row = await asked.parts.model.interaction(interaction_id)
     if row is None:
         raise NotFound(f"There is no interaction {interaction_id} in the rows.")
-    (masked,) = await asked.parts.masked_interactions([row])
-    return asked.answer({"interaction": record(masked)})
+    return await asked.answer({"interaction": record(row)})

@@ -30,6 +30,7 @@ def _fixed(wanted: ExecutionFilter, row: Row) -> bool:
         (wanted.pipeline_id is None or row["pipeline_id"] == wanted.pipeline_id)
         and (wanted.started_from is None or begun >= format_time(wanted.started_from))
         and (wanted.started_before is None or begun < format_time(wanted.started_before))
+        and (wanted.error_text is None or row["definition_hash"] not in wanted.error_not_of)
         and all(_metadata(row, key) == text for key, text in wanted.metadata)
     )
 

@@ -80,17 +80,16 @@ async def list_jobs(
     """List the newest executions, without steps."""
     statuses = () if status is None else (status.value,)
     wanted = ExecutionFilter(limit=limit, pipeline_id=pipeline_id, statuses=statuses)
-    rows = await asked.parts.masks.rows(await asked.parts.model.executions(wanted))
-    return _plain(asked, [_job(row) for row in rows])
+    rows = await asked.parts.model.executions(wanted)
+    return await _plain(asked, [_job(row) for row in rows])
 
 
 @router.get("/execute/{job_id}", responses={200: {"model": JobWithSteps}, **shapes.problems(404)})
 async def get_job(asked: Asked, job_id: ExecutionIdInPath) -> Response:
     """Return one execution with its steps in the order they started."""
     row = await asked.parts.execution(job_id)
-    mask = await asked.parts.masks.of(row["definition_hash"])
-    steps = [record(mask.row(step)) for step in await asked.parts.model.steps(job_id)]
-    return _plain(asked, {**_job(mask.row(row)), "steps": steps})
+    steps = [record(step) for step in await asked.parts.model.steps(job_id)]
+    return await _plain(asked, {**_job(row), "steps": steps})
 
 
 @router.post("/execute/{job_id}", status_code=202, responses=_ACCEPTED)
@@ -122,8 +121,7 @@ async def cancel_job(submission: Submitting, job_id: CommandedId) -> Response:
 async def list_pending(asked: Asked) -> Response:
     """List the questions that wait for a person, oldest first."""
     rows = await asked.parts.model.interactions(limit=MAX_PENDING)
-    masked = await asked.parts.masked_interactions(list(rows))
-    return _plain(asked, [record(row) for row in masked])
+    return await _plain(asked, [record(row) for row in rows])
 
 
 @router.get(
@@ -132,8 +130,7 @@ async def list_pending(asked: Asked) -> Response:
 )
 async def get_question(asked: Asked, interaction_id: ExecutionIdInPath) -> Response:
     """Return one question to a person."""
-    (masked,) = await asked.parts.masked_interactions([await _question(asked, interaction_id)])
-    return _plain(asked, record(masked))
+    return await _plain(asked, record(await _question(asked, interaction_id)))
 
 
 @router.post(
@@ -183,9 +180,9 @@ def _job(row: Row) -> Row:
     }
 
 
-def _plain(asked: Question, body: Any) -> Response:
+async def _plain(asked: Question, body: Any) -> Response:
     return Response(
-        msgspec.json.encode(body),
+        msgspec.json.encode(await asked.parts.masks.shown(body)),
         media_type="application/json",
         headers={**freshness_headers(asked.freshness), "Cache-Control": "no-store"},
     )

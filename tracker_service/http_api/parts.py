@@ -14,7 +14,7 @@ from tracker_service.http_api.door import DEFAULT_RATE_PER_S
 from tracker_service.http_api.past import Past
 from tracker_service.http_api.problems import NotFound
 from tracker_service.http_api.tallies import Tallies
-from tracker_service.masking import NOTHING, Masks
+from tracker_service.masking import Masks
 from tracker_service.payload_reader import PayloadReader
 from tracker_service.store.questions import Row
 from tracker_service.store.reading import ReadModel
@@ -52,7 +52,7 @@ class Parts:
         self.topic = topic
         self.log = log
         self.commands = commands
-        self.masks = Masks(model)
+        self.masks = Masks(model, reader)
         self.past = Past(model, topic, log, self.masks)
         self.tallies = Tallies(model)
         protection = protection or Protection()
@@ -79,12 +79,3 @@ class Parts:
             f"that ended before {format_time(pruned_before)} were; `steplog rebuild` brings them "
             "back from the log."
         )
-
-    async def masked_interactions(self, rows: list[Row]) -> list[Row]:
-        """Return questions with the secrets of their executions' definitions masked."""
-        ids = sorted({row["execution_id"] for row in rows})
-        executions = await self.model.executions_by_id(ids) if ids else ()
-        masks = {
-            one["execution_id"]: await self.masks.of(one["definition_hash"]) for one in executions
-        }
-        return [masks.get(row["execution_id"], NOTHING).row(row) for row in rows]

@@ -56,11 +56,11 @@ class Past:
         after = None if cursor is None else _read_cursor(cursor)
         page = await self._model.past.page(PastFilter(at, limit, status, pipeline_id, after))
         body = {
-            "items": [_known(record(row)) for row in await self._masks.rows(page.rows)],
+            "items": [_known(record(row)) for row in page.rows],
             "next_cursor": None if page.following is None else _cursor(*page.following),
             "past": await self._told(at, freshness),
         }
-        return answer(body, freshness)
+        return answer(await self._masks.shown(body), freshness)
 
     async def counted(self, as_of: str) -> Response:
         """Answer with how many executions stood how; all are counted, so it may take a while."""
@@ -79,21 +79,19 @@ class Past:
     async def one(self, row: Row, as_of: str | None, at_seq: int | None) -> Response:
         """Answer with one execution, its steps and questions, as they stood."""
         freshness, then, told = await self._stood(row, as_of, at_seq)
-        mask = await self._masks.of(row["definition_hash"])
         body = {
-            "execution": _known(record(mask.row(then.execution))),
-            "steps": [record(mask.row(step)) for step in then.steps],
-            "interactions": [record(mask.row(question)) for question in then.interactions],
+            "execution": _known(record(then.execution)),
+            "steps": [record(step) for step in then.steps],
+            "interactions": [record(question) for question in then.interactions],
             "past": told,
         }
-        return answer(body, freshness)
+        return answer(await self._masks.shown(body, row), freshness)
 
     async def steps(self, row: Row, as_of: str | None, at_seq: int | None) -> Response:
         """Answer with an execution's steps as they stood."""
         freshness, then, told = await self._stood(row, as_of, at_seq)
-        mask = await self._masks.of(row["definition_hash"])
-        body = {"items": [record(mask.row(step)) for step in then.steps], "past": told}
-        return answer(body, freshness)
+        body = {"items": [record(step) for step in then.steps], "past": told}
+        return answer(await self._masks.shown(body, row), freshness)
 
     async def _stood(
         self, row: Row, as_of: str | None, at_seq: int | None

@@ -34,7 +34,7 @@ async def get_payload(one: AskedOfExecution, sha256: Sha256InPath) -> Response:
     if found is None:
         raise NotFound(f"No record of execution {one.execution_id} refers to {sha256}.")
     data = await one.parts.reader.read(found.reference)
-    mask = await one.parts.masks.of(one.row["definition_hash"])
+    mask = await one.parts.masks.of_execution(one.row)
     return Response(_masked(data, found, mask) if mask else data, media_type=_JSON)
 
 

@@ -124,7 +124,9 @@ async def get_pipeline_statistics(question: Asked, asked: WindowAsked) -> Respon
     """Return rate, failures and durations by pipeline and bucket of time."""
     told = await question.parts.model.pipeline_statistics(asked)
     items = [_pipeline(row, asked) for row in told.rows]
-    return question.answer({**_window(asked, told), "bucket_s": asked.bucket_s, "items": items})
+    return await question.answer(
+        {**_window(asked, told), "bucket_s": asked.bucket_s, "items": items}
+    )
 
 
 @router.get("/statistics/steps", responses=shapes.answers(StepStatistics))
@@ -132,13 +134,15 @@ async def get_step_statistics(question: Asked, asked: WindowAsked) -> Response:
     """Return visits, failures, retries and durations by step."""
     told = await question.parts.model.step_statistics(asked)
     items = [{**row, "failure_share": _share(row["failed"], row["visits"])} for row in told.rows]
-    return question.answer({**_window(asked, told), "items": items})
+    return await question.answer({**_window(asked, told), "items": items})
 
 
 @router.get("/pipelines", responses=shapes.answers(PipelinePage))
 async def list_pipelines(asked: Asked) -> Response:
     """List pipelines whose definitions are known."""
-    return asked.answer({"items": [record(row) for row in await asked.parts.model.pipelines()]})
+    return await asked.answer(
+        {"items": [record(row) for row in await asked.parts.model.pipelines()]}
+    )
 
 
 def _pipeline(row: Row, asked: Window) -> Row:

@@ -88,7 +88,8 @@ async def stream_execution(one: AskedOfExecution, last_event_id: LastEventId = N
     # Read after joining: what commits from here on is told by the feed.
     row = await parts.execution(one.execution_id)
     steps = [record(bar) for bar in await parts.model.bars(one.execution_id)]
-    listener.told(record(await parts.masks.row(row)), steps)
+    shown = await parts.masks.shown({"execution": record(row), "steps": steps}, row)
+    listener.told(**shown)
     return _stream(parts, listener)
 
 

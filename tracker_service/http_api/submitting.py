@@ -128,7 +128,11 @@ class Submission:
         await wait(parts.model, parts.topic, first)
         outcome = await parts.model.command(command_id)
         if outcome.status == "refused":
-            raise Refused(outcome.code or "refused", outcome.message or "The command was refused.")
+            shown = await parts.masks.shown(
+                {"execution_id": outcome.execution_id, "message": outcome.message}
+            )
+            message = shown["message"] or "The command was refused."
+            raise Refused(outcome.code or "refused", message)
         return outcome.status
 
 

@@ -62,7 +62,7 @@ class Listing:
         """Return the statement for status, rows looked at and rows found, per status."""
         values = Arguments()
         checks = " AND ".join(self._checks(values))
-        needed = "status, execution_id, execution_time_ms, error_message, metadata"
+        needed = "status, execution_id, execution_time_ms, error_message, metadata, definition_hash"
         counted = f"sum(CASE WHEN {checks} THEN 1 ELSE 0 END)" if checks else "count(*)"
         parts = []
         for status in self._wanted.statuses or STATUSES:
@@ -128,6 +128,10 @@ class Listing:
         if wanted.error_text is not None:
             part = f"lower({values.add(wanted.error_text)})"
             yield f"{self._dialect.place_in('lower(error_message)', part)} > 0"
+            if wanted.error_not_of:
+                hidden = values.add(self._dialect.listed(wanted.error_not_of))
+                among = self._dialect.among("definition_hash", hidden)
+                yield f"(definition_hash IS NULL OR NOT ({among}))"
         for key, text in wanted.metadata:
             found = self._dialect.metadata_text(
                 "metadata", values.add(self._dialect.metadata_key(key))

@@ -37,6 +37,7 @@ class ExecutionFilter:
 
     Times are from `started_from` up to but not `started_before`; durations are milliseconds, both
     ends included. `statuses` none: all. `metadata` names keys and the text each must have.
+    `error_not_of` are hashes of definitions.
     """
 
     limit: int = DEFAULT_PAGE_ROWS
@@ -48,6 +49,8 @@ class ExecutionFilter:
     min_duration_ms: float | None = None
     max_duration_ms: float | None = None
     error_text: str | None = None
+    # Whose errors are not looked through: what such a search finds would tell what is masked.
+    error_not_of: tuple[str, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
     waiting: bool | None = None
     sort: Sort = Sort.STARTED_AT

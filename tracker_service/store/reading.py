@@ -101,6 +101,9 @@ class ReadModel(Protocol):
     async def definition(self, definition_hash: str) -> bytes | None:
         """Return the JSON text of a pipeline definition."""
 
+    async def definition_hashes(self) -> Sequence[str]:
+        """Return the hashes of all definitions in the rows."""
+
     async def pipelines(self) -> Sequence[Row]:
         """Return pipelines whose definitions are known, by name."""
 

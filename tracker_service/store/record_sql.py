@@ -76,3 +76,10 @@ JSON_COLUMNS: Final = frozenset(
 def names(columns: str) -> list[str]:
     """Return the names of a select list's columns."""
     return [column.rpartition(" ")[2] for column in columns.split(", ")]
+
+
+PIPELINES = """
+SELECT pipeline_id, max(pipeline_name) AS pipeline_name, count(*) AS definitions,
+    max(first_seen_at) AS newest_definition_at
+FROM pipeline_definitions GROUP BY pipeline_id ORDER BY pipeline_id LIMIT 1000
+"""

@@ -52,11 +52,6 @@ _STATISTICS = """
 SELECT status, count(*) AS executions, avg(execution_time_ms) AS mean_ms
 FROM pipeline_executions GROUP BY status
 """
-_PIPELINES = """
-SELECT pipeline_id, max(pipeline_name) AS pipeline_name, count(*) AS definitions,
-    max(first_seen_at) AS newest_definition_at
-FROM pipeline_definitions GROUP BY pipeline_id ORDER BY pipeline_id LIMIT 1000
-"""
 
 
 class SqlReadModel(ABC):
@@ -180,9 +175,14 @@ class SqlReadModel(ABC):
         )
         return None if row is None else bytes(row["definition"])
 
+    async def definition_hashes(self) -> Sequence[str]:
+        """Return the hashes of all definitions in the rows."""
+        rows = await self._fetch("SELECT definition_hash FROM pipeline_definitions")
+        return [row["definition_hash"] for row in rows]
+
     async def pipelines(self) -> Sequence[Row]:
         """Return pipelines whose definitions are known, by name."""
-        return await self._fetch(_PIPELINES)
+        return await self._fetch(record_sql.PIPELINES)
 
     async def interactions(
         self, *, execution_id: str | None = None, pending_only: bool = True, limit: int = 100
