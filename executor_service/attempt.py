@@ -4,26 +4,27 @@ Nothing is recorded here. What comes out says what the engine is to decide on: a
 later, or a failure for good.
 """
 
-import asyncio
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from executor_service.blueprint import Blueprint
-from executor_service.calling import called, is_async
+from executor_service.calling import StepCall, StepStopped, Suspended, is_async
 from executor_service.claim_check import ClaimCheck
 from executor_service.engine import decide
 from executor_service.engine.plan import StepPlan
 from executor_service.engine.state import State, Visit
 from executor_service.engine.templates import render, render_inputs
+from executor_service.engine.user_code import Raised, call, call_for
 from executor_service.engine.values import ABSENT, copy_json, plain
 from executor_service.errors import (
     InputMismatch,
     SchemaMismatch,
 )
 from executor_service.failure_report import error_info
+from executor_service.guarded_loop import itself
 from executor_service.ports import Clock, Randomness
 from executor_service.question import checked_question
 from executor_service.registry import ServiceRegistry
@@ -59,6 +60,13 @@ class GaveUp:
     raised: BaseException
 
 
+class Called(NamedTuple):
+    """A step's method, to be called in a thread or within a limit, with its data."""
+
+    method: Callable[..., Any]
+    data: StepData
+
+
 AttemptResult = Returned | TryAgain | GaveUp
 Heartbeat = Callable[[str, JsonValue], None]
 
@@ -91,52 +99,87 @@ class Attempts:
         self._claim_check = claim_check
         self._objects: dict[str, tuple[int, Step]] = {}
 
-    async def run(self, state: State, visit: Visit) -> AttemptResult:
-        """Run the step once; raises only CancelledError, when this task is told to stop."""
+    async def run(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
+        """Run the step once.
+
+        Raises:
+            StepStopped: `calling.stop` was called; nothing follows from the attempt.
+            CancelledError: this task was cancelled by whoever began it.
+        """
         began_s = self._monotonic_s()
         try:
-            output = await self._output(state, visit)
+            output = self._at_once(state, visit, calling)
+            if type(output) is Suspended or type(output) is Called:
+                output = await self._in_time(visit, output, calling)
+            elif calling.task.cancelled_from_inside:
+                await calling.settle()
+            if output is not None or visit.step.check_output is not None:
+                output = _checked(visit.step, output)
             duration_ms = (self._monotonic_s() - began_s) * 1000
             if self._claim_check is not None and not self._claim_check.fits(output):
                 # Now, while the step can still fail for it; this is not its own time.
-                await self._claim_check.take_in(output)
+                await calling.hold(self._claim_check.take_in(output))
             return Returned(output, duration_ms)
-        except asyncio.CancelledError as error:
-            if _told_to_stop():
-                raise
-            raised: BaseException = error  # The step cancelled something of its own.
-        except (Exception, SystemExit) as error:
+        except StepStopped:
+            raise
+        except Raised as error:
+            raised: BaseException = error.error
+        except Exception as error:
             raised = error
-        return await self._failed(state, visit, raised, began_s)
+        await calling.settle()
+        return await self._failed(state, visit, itself(raised), began_s, calling)
 
-    async def expired(self, state: State, visit: Visit) -> AttemptResult:
+    async def expired(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
         """Return what answers for a wait that expired: the fallback, or a failure."""
         began_s = self._monotonic_s()
-        return await self._without_retry(state, visit, decide.expiry(visit), began_s)
+        return await self._without_retry(state, visit, decide.expiry(visit), began_s, calling)
 
     def forget(self, step_id: str) -> None:
         """Drop the object of a step that ended and can't come round again."""
         if step_id not in self._blueprint.plan.steps_on_cycles:
             self._objects.pop(step_id, None)
 
-    async def _output(self, state: State, visit: Visit) -> JsonValue:
+    def _at_once(self, state: State, visit: Visit, calling: StepCall) -> Any:
+        """Return the plain result where it comes without waiting, else what is to be waited for."""
         step = visit.step
         if step.condition is not None:
             return step.condition(state.reading(visit.scope))
         if step.inputs or step.check_input:
             _check_input(state, visit)
+        calling.task.running = calling
+        try:
+            return call_for(calling, self._begin, state, visit)
+        finally:
+            calling.task.running = None
+
+    def _begin(self, state: State, visit: Visit) -> Any:
+        """Begin the step's code; what needs a thread, or has a limit, is begun elsewhere."""
         run = self._object(state, visit).run
         data = StepData(copy_json(visit.input))
         data._results = visit.scope
-        if step.timeout_seconds is None and is_async(run):
-            output = plain(await run(data))
+        if visit.step.timeout_seconds is not None or not is_async(run):
+            return Called(run, data)
+        code = run(data)
+        try:
+            waits_for = code.send(None)
+        except StopIteration as ended:
+            returned = ended.value
         else:
-            output = plain(await called(run, step, data))
-        if decide.asks_a_person(output):
-            output = checked_question(output)
-        elif step.check_output is not None:
-            _check_output(step, output)
-        return output
+            return Suspended(code, waits_for)
+        return None if returned is None else plain(returned)
+
+    async def _in_time(
+        self, visit: Visit, begun: Suspended | Called, calling: StepCall
+    ) -> JsonValue:
+        if isinstance(begun, Suspended):
+            returned = await calling.hold(*begun)
+        else:
+            returned = await calling.run(begun.method, visit.step, begun.data)
+        return None if returned is None else call(plain, returned)
+
+    def _method(self, name: str, state: State, visit: Visit) -> Callable[..., Any] | None:
+        """Return a method of the visit's step object, which is made where there is none yet."""
+        return getattr(self._object(state, visit), name, None)
 
     def _object(self, state: State, visit: Visit) -> Step:
         step = visit.step
@@ -155,7 +198,7 @@ class Attempts:
         return made
 
     async def _failed(
-        self, state: State, visit: Visit, raised: BaseException, began_s: float
+        self, state: State, visit: Visit, raised: BaseException, began_s: float, calling: StepCall
     ) -> AttemptResult:
         policy = visit.step.retry
         failures = visit.failures + 1
@@ -165,21 +208,21 @@ class Attempts:
                 policy.delay(failures, self._randomness()),
                 (self._monotonic_s() - began_s) * 1000,
             )
-        return await self._without_retry(state, visit, raised, began_s)
+        return await self._without_retry(state, visit, raised, began_s, calling)
 
     async def _without_retry(
-        self, state: State, visit: Visit, raised: BaseException, began_s: float
+        self, state: State, visit: Visit, raised: BaseException, began_s: float, calling: StepCall
     ) -> AttemptResult:
         step, attempt = visit.step, max(visit.attempt, 1)
         fallback_error: BaseException | None = None
         if step.enable_fallback:
             try:
-                output = await self._fallback(state, visit, raised)
-            except asyncio.CancelledError as error:
-                if _told_to_stop():
-                    raise
-                fallback_error = error
-            except (Exception, SystemExit) as error:
+                output = await self._fallback(state, visit, raised, calling)
+            except StepStopped:
+                raise
+            except Raised as error:
+                fallback_error = itself(error.error)
+            except Exception as error:
                 fallback_error = error
             else:
                 if output is not ABSENT:
@@ -188,24 +231,24 @@ class Attempts:
         info = error_info(raised, step.id, attempt, fallback_error=fallback_error)
         return GaveUp(info, (self._monotonic_s() - began_s) * 1000, raised)
 
-    async def _fallback(self, state: State, visit: Visit, raised: BaseException) -> Any:
+    async def _fallback(
+        self, state: State, visit: Visit, raised: BaseException, calling: StepCall
+    ) -> Any:
         """Return the fallback's result made plain, or ABSENT where the step defines none."""
-        step_object = self._object(state, visit)
-        fallback = getattr(step_object, "fallback", None)
+        fallback = call(self._method, "fallback", state, visit)
         if fallback is None:
             return ABSENT
-        data = StepData(copy_json(visit.input))
-        data._results = visit.scope
-        output = plain(await called(fallback, visit.step, data, raised))
+        output = call(plain, await calling.run(fallback, visit.step, _data(visit), raised))
         _check_output(visit.step, output)
         if self._claim_check is not None and not self._claim_check.fits(output):
-            await self._claim_check.take_in(output)
+            await calling.hold(self._claim_check.take_in(output))
         return output
 
 
-def _told_to_stop() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+def _data(visit: Visit) -> StepData:
+    data = StepData(copy_json(visit.input))
+    data._results = visit.scope
+    return data
 
 
 def _check_input(state: State, visit: Visit) -> None:
@@ -216,6 +259,13 @@ def _check_input(state: State, visit: Visit) -> None:
     problem = step.check_input(visit.input) if step.check_input else None
     if problem is not None:
         raise InputMismatch(f"What step '{step.id}' was given breaks its input_schema: {problem}")
+
+
+def _checked(step: StepPlan, output: JsonValue) -> JsonValue:
+    if decide.asks_a_person(output):
+        return checked_question(output)
+    _check_output(step, output)
+    return output
 
 
 def _check_output(step: StepPlan, output: JsonValue) -> None:

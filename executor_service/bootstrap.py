@@ -16,6 +16,7 @@ from executor_service.adapters.system_clock import SystemClock
 from executor_service.bounded_stop import STOP_TIMEOUT_S, BoundedStop
 from executor_service.command_consumer import HANDOVER_GRACE_S, CommandConsumer
 from executor_service.definition_catalogue import DefinitionCatalogue
+from executor_service.guarded_loop import guard_loop
 from executor_service.loading import Allowlist
 from executor_service.loop_watch import LoopWatch
 from executor_service.payloads import Payloads
@@ -31,6 +32,7 @@ _log = structlog.get_logger(__name__)
 
 async def serve(settings: ExecutorSettings) -> None:
     """Run the executor until SIGTERM or SIGINT, then hand over and return."""
+    guard_loop()
     topics = settings.topics
     kafka = kafka_settings(settings.kafka_bootstrap_servers)
     await check_topics(kafka, tuple(topics))

@@ -20,10 +20,12 @@ from typing import Final
 from executor_service.answers import Answer, Answers, CancelRequest
 from executor_service.attempt import AttemptResult, Attempts, Heartbeat
 from executor_service.blueprint import Blueprint
+from executor_service.calling import StepCall, StepStopped
 from executor_service.claim_check import ClaimCheck
 from executor_service.engine import decide, ending
 from executor_service.engine.state import State, Visit, initial
 from executor_service.errors import CommandNotApplicable
+from executor_service.guarded_loop import Guarded, guard_loop, run_guarded
 from executor_service.outbox import Outbox
 from executor_service.outcome import Outcome, outcome_of
 from executor_service.ports import Clock, Randomness, Recorder
@@ -73,8 +75,8 @@ class Execution:
         self._tasks = StepTasks(self._attempts, self._wakeup.wake)
         self._answers = Answers()
         self._cancel: CancelRequest | None = None
-        self._inline: asyncio.Task[object] | None = None
-        self._inline_cancelled = False
+        self._calling: StepCall | None = None  # Of steps in the execution's own task.
+        self._inline = False  # Whether one runs there.
 
     async def start(
         self,
@@ -113,9 +115,8 @@ class Execution:
         if self._cancel is not None:
             raise CommandNotApplicable("already_cancelled", f"{self.execution_id} is being ended.")
         self._cancel = CancelRequest(reason, requested_by, cause)
-        if self._inline is not None and not self._inline_cancelled:
-            self._inline_cancelled = True
-            self._inline.cancel()
+        if self._calling is not None and self._inline:
+            self._calling.stop()
         self._wakeup.wake()
 
     def resume(
@@ -152,7 +153,7 @@ class Execution:
     @property
     def runs_steps(self) -> bool:
         """Whether the code of a step runs just now."""
-        return self._inline is not None or bool(self._tasks)
+        return self._inline or bool(self._tasks)
 
     @property
     def settled(self) -> bool:
@@ -183,9 +184,13 @@ class Execution:
             await self._outbox.flush()
 
     async def _drive(self, cause: str | None) -> Outcome:
-        task = asyncio.current_task()
-        assert task is not None, "an execution runs in a task"
+        """Run on in a task that is guarded against the steps in it."""
+        guard_loop()
+        return await run_guarded(lambda task: self._run_steps(task, cause))
+
+    async def _run_steps(self, task: Guarded, cause: str | None) -> Outcome:
         state, turns = self.state, 0
+        calling = self._calling = StepCall(task)
         try:
             while state.end is None:
                 if not self._advance(cause):
@@ -197,7 +202,7 @@ class Execution:
                     continue
                 alone = self._only_launch()
                 if alone is not None:
-                    await self._run_inline(alone, task)
+                    await self._run_inline(alone, calling)
                     turns += 1
                     if turns % STEPS_PER_TURN == 0:
                         await asyncio.sleep(0)
@@ -217,7 +222,12 @@ class Execution:
         progress = self._progress
         if self._answers:
             progress.take_answers(self._answers, now)
-        if self._cancel is not None or ending.must_end(progress.state, now):
+        if self._cancel is not None:
+            return False
+        if progress.timers:
+            progress.end_waits(now)
+        # Asked where every way to a step's begin has come together.
+        if ending.must_end(progress.state, now):
             return False
         progress.begin_steps(now, cause)
         return True
@@ -247,31 +257,16 @@ class Execution:
         step_id, expired = launches[0]
         return None if expired else visits[step_id]
 
-    async def _run_inline(self, visit: Visit, task: "asyncio.Task[object]") -> None:
+    async def _run_inline(self, visit: Visit, calling: StepCall) -> None:
         self._progress.launches.clear()
-        self._inline = task
-        result: AttemptResult | None = None
+        self._inline = True
         try:
-            result = await self._attempts.run(self.state, visit)
-        except asyncio.CancelledError:
-            if not self._inline_cancelled or task.cancelling() > 1:
-                raise  # Whoever owns this task abandons the execution.
+            result = await self._attempts.run(self.state, visit, calling)
+        except StepStopped:
+            return  # By `cancel`; its end follows.
         finally:
-            self._inline = None
-        if self._inline_cancelled:
-            await self._absorb_cancellation(task)
-        elif result is not None:
-            self._take(visit.step.id, result)
-
-    async def _absorb_cancellation(self, task: asyncio.Task[object]) -> None:
-        """Take back the cancellation that `cancel()` sent into this task to stop its step."""
-        self._inline_cancelled = False
-        try:
-            await asyncio.sleep(0)  # It may still be on its way, if the step never waited.
-        except asyncio.CancelledError:
-            if task.cancelling() > 1:
-                raise
-        task.uncancel()
+            self._inline = False
+        self._take(visit.step.id, result)
 
     def _launch_all(self) -> None:
         launches, self._progress.launches = self._progress.launches, []

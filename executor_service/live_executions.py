@@ -13,6 +13,7 @@ from executor_service.arrivals import Arrivals, WhenSettled, refers
 from executor_service.blueprint import Blueprint
 from executor_service.claim_check import ClaimCheck
 from executor_service.errors import RecordingLost
+from executor_service.guarded_loop import GuardedTask
 from executor_service.limits import LimitsHeld
 from executor_service.live_execution import (
     LiveExecution,
@@ -228,7 +229,7 @@ class LiveExecutions:
 
     def _run(self, live: LiveExecution, work: Work) -> None:
         self._workplace.slots.take()
-        live.task = asyncio.create_task(self._see_through(live, work))
+        live.task = GuardedTask(self._see_through(live, work), loop=asyncio.get_running_loop())
         # Not at the end of the task: one cancelled before its first step never gets there.
         live.task.add_done_callback(lambda _: self._workplace.slots.release())
 

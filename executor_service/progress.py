@@ -20,6 +20,7 @@ class Progress:
         self.state = state
         self._clock = clock
         self.timers = Timers()
+        self._due: list[str] = []  # Scheduled starts and next attempts whose time has come.
         self.launches: list[tuple[str, bool]] = []  # Step, and whether for an expired wait.
         self.raised: BaseException | None = None  # The exception of the step that failed it.
         self._outbox = outbox
@@ -64,14 +65,27 @@ class Progress:
             events = decide.gave_up(
                 self.state, step_id, result.error, duration_ms=result.duration_ms
             )
-            self.raised = self.raised or result.raised
+            if self.raised is None:
+                self.raised = result.raised
         self.fold(events)
+
+    def end_waits(self, now: datetime) -> None:
+        """End the waits that have expired; where that leads to is not begun yet."""
+        state = self.state
+        for step_id in self.timers.take_due(state, now):
+            if state.visits[step_id].status != "waiting":
+                self._due.append(step_id)
+                continue
+            self.fold(decide.due(state, step_id, now), now)
+            self._end_wait(step_id, now)
 
     def begin_steps(self, now: datetime, cause: str | None) -> None:
         """Begin what may begin; where no branch is left, complete the execution."""
         state = self.state
-        if self.timers:
-            self._fire_timers(now)
+        if self._due:
+            due, self._due = self._due, []
+            for step_id in due:
+                self.fold(decide.due(state, step_id, now), now)
         begun = decide.starts(state, now)
         if begun:
             self.fold(begun, now, cause)
@@ -101,13 +115,6 @@ class Progress:
             self.launches.append((step_id, True))
         else:
             self.fold(events, now, cause)
-
-    def _fire_timers(self, now: datetime) -> None:
-        for step_id in self.timers.take_due(self.state, now):
-            events = decide.due(self.state, step_id, now)
-            self.fold(events, now)
-            if any(isinstance(event, ev.StepResumed) for event in events):
-                self._end_wait(step_id, now)
 
 
 _TIMED = frozenset({ev.StepScheduled, ev.StepAttemptFailed, ev.StepWaiting})

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Final
 
 from executor_service.attempt import AttemptResult, Attempts
+from executor_service.calling import STOP_GRACE_SECONDS, StepCall, StepStopped
 from executor_service.engine.state import State, Visit
+from executor_service.guarded_loop import GuardedTask
 
-# How long a cancelled step may take to clean up before it is left behind.
-STOP_GRACE_SECONDS: Final = 5.0
+# Beyond the grace of the steps themselves: what it takes to leave the last of them.
+_LEAVING_SECONDS: Final = 1.0
 
 
 class StepTasks:
@@ -18,7 +20,7 @@ class StepTasks:
     def __init__(self, attempts: Attempts, wake: Callable[[], None]) -> None:
         self._attempts = attempts
         self._wake = wake
-        self._running: dict[asyncio.Task[None], str] = {}
+        self._running: dict[asyncio.Task[None], StepCall] = {}
         self._results: deque[tuple[str, AttemptResult]] = deque()
         self._fault: Exception | None = None
 
@@ -32,8 +34,10 @@ class StepTasks:
 
     def launch(self, state: State, visit: Visit, *, expired: bool) -> None:
         """Run an attempt, or what answers for an expired wait, in a task."""
-        task = asyncio.create_task(self._run(state, visit, expired=expired))
-        self._running[task] = visit.step.id
+        task = GuardedTask(
+            self._run(state, visit, expired=expired), loop=asyncio.get_running_loop()
+        )
+        self._running[task] = StepCall(task)
 
     def take(self) -> list[tuple[str, AttemptResult]]:
         """Return what has come out since the last call; raises a fault of our own code."""
@@ -44,23 +48,29 @@ class StepTasks:
         return taken
 
     async def stop(self) -> None:
-        """Cancel what runs and wait for it to clean up, for a bounded time; results are kept."""
-        running, self._running = list(self._running), {}
-        for task in running:
-            task.cancel()
+        """Stop what runs and wait for it to clean up, for a bounded time; results are kept."""
+        running, self._running = self._running, {}
+        for calling in running.values():
+            calling.stop()
         if running:
-            await asyncio.wait(running, timeout=STOP_GRACE_SECONDS)
+            await asyncio.wait(running, timeout=STOP_GRACE_SECONDS + _LEAVING_SECONDS)
 
     async def _run(self, state: State, visit: Visit, *, expired: bool) -> None:
         task = asyncio.current_task()
+        assert task is not None, "launched as one"
         try:
             run = self._attempts.expired if expired else self._attempts.run
-            result = await run(state, visit)
+            calling = self._running.get(task)
+            if calling is None:
+                return  # Stopped before it began.
+            result = await run(state, visit, calling)
             if task in self._running:  # Otherwise it was stopped, and its result is not wanted.
                 self._results.append((visit.step.id, result))
+        except StepStopped:
+            return
         except Exception as fault:
             # Ours: the step's own exceptions are results. The loop must not wait for ever.
             self._fault = fault
         finally:
-            self._running.pop(task, None)  # type: ignore[arg-type]
+            self._running.pop(task, None)
             self._wake()

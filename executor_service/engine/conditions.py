@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from executor_service.engine.exception_facts import class_name, text_of
 from executor_service.engine.operators import (
     NEEDS_NO_VALUE,
     OPERATORS,
@@ -24,6 +25,7 @@ from executor_service.engine.references import (
     split,
 )
 from executor_service.engine.templates import compile_template, is_constant, render_optional
+from executor_service.engine.user_code import Raised, call
 from executor_service.engine.values import ABSENT, copy_json
 from executor_service.errors import ConditionFailed
 from steplog_contracts.payload import JsonObject, JsonValue
@@ -224,12 +226,18 @@ class _Call:
     step_ids: Collection[str]
 
     def __call__(self, reading: Reading) -> bool:
+        context, parameters = self._context(reading), self._parameters(reading)
         try:
-            return bool(self.function(self._context(reading), self._parameters(reading)))
-        except Exception as error:
+            return bool(call(self._asked, context, parameters))
+        except Raised as raised:
+            error = raised.error
             raise ConditionFailed(
-                f"The condition function {self.name} raised {type(error).__name__}: {error}."
+                f"The condition function {self.name} raised {class_name(type(error))}: "
+                f"{text_of(error)}."
             ) from error
+
+    def _asked(self, context: RoutingContext, parameters: JsonValue) -> bool:
+        return bool(self.function(context, parameters))
 
     def _parameters(self, reading: Reading) -> JsonValue:
         found = render_optional(self.parameters, reading)

@@ -18,15 +18,31 @@ def reason_to_fail(state: State, now: datetime) -> ev.ErrorInfo | None:
     """Return why the execution must end as failed, or None: a failed step, or a bound passed."""
     if state.failure is not None:
         return state.failure
-    for step_id in state.frontier.ready():
+    if not state.plan.steps_on_cycles:
+        return None  # No step comes round.
+    ready = state.frontier.ready()
+    if state.plan.loop.iteration_delay_seconds:
+        ready += _scheduled_now(state, now)
+    for step_id in ready:
         problem = _bound_passed(state, step_id, now)
         if problem is not None:
             return ev.ErrorInfo(type=type(problem).__name__, message=str(problem), step_id=step_id)
     return None
 
 
+def _scheduled_now(state: State, now: datetime) -> list[str]:
+    """Return the steps whose delay is over."""
+    return [
+        step_id
+        for step_id, visit in state.visits.items()
+        if visit.status == "scheduled" and visit.due_at is not None and visit.due_at <= now
+    ]
+
+
 def _bound_passed(state: State, step_id: str, now: datetime) -> LoopBoundExceeded | None:
     runs = state.iterations.get(step_id, 0)
+    if runs and step_id in state.visits:
+        runs -= 1  # One that was scheduled is counted already.
     if not runs:
         return None
     loop = state.plan.loop

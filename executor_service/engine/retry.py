@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from executor_service.engine.exception_facts import class_names, inner_errors
 from executor_service.errors import StepProblem, TerminalError
 
 # A step under which the process died this often is taken to be what kills it.
@@ -29,13 +30,20 @@ class RetryPolicy:
     non_retryable: frozenset[str] = frozenset()
 
     def covers(self, error: BaseException) -> bool:
-        """Say whether this exception is one to try again after."""
-        if isinstance(error, TerminalError) or (isinstance(error, StepProblem) and error.terminal):
+        """Say whether this exception is one to try again after.
+
+        Of a group, one exception in it that is terminal or not to be retried decides for all; and
+        where `retryable` is given, the group itself is in it, or each exception that lies in it.
+        """
+        inner = inner_errors(error)
+        if any(map(_terminal, (error, *inner))):
             return False
         names = class_names(error)
-        if names & self.non_retryable:
+        if any(known & self.non_retryable for known in (names, *map(class_names, inner))):
             return False
-        return not self.retryable or bool(names & self.retryable)
+        if not self.retryable or names & self.retryable:
+            return True
+        return all(class_names(one) & self.retryable for one in inner)
 
     def delay(self, failures: int, fraction: float) -> timedelta:
         """Return the wait after the n-th failure; jitter takes up to half of it away.
@@ -51,9 +59,6 @@ class RetryPolicy:
         return timedelta(seconds=seconds * (1 - fraction / 2) if self.jitter else seconds)
 
 
-def class_names(error: BaseException) -> frozenset[str]:
-    """Return every name an exception answers to: bare and dotted, of its class and its bases."""
-    names: set[str] = set()
-    for cls in type(error).__mro__:
-        names |= {cls.__name__, f"{cls.__module__}.{cls.__qualname__}"}
-    return frozenset(names)
+def _terminal(error: BaseException) -> bool:
+    kind = type(error)
+    return issubclass(kind, TerminalError) or (issubclass(kind, StepProblem) and kind.terminal)

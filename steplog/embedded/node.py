@@ -12,6 +12,7 @@ from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.adapters.system_clock import SystemClock
 from executor_service.command_consumer import CommandConsumer
 from executor_service.definition_catalogue import DefinitionCatalogue
+from executor_service.guarded_loop import guard_loop
 from executor_service.loading import Allowlist
 from executor_service.payloads import Payloads
 from executor_service.slots import ExecutionSlots
@@ -57,6 +58,7 @@ class Node:
 
     async def start(self) -> None:
         """Go on with what the file holds, and take commands."""
+        guard_loop()
         await self.model.open()
         await self.tracker.start()
         await self._source.start(self._consumer)

@@ -1,0 +1,183 @@
+"""An event loop that steps share and can't take down: tasks, `stop`, and exits out of tasks.
+
+A step runs on the loop of everything else. What it may reach there is guarded: cancelling a task
+that is not its own, or stopping the loop, raises in the step; SystemExit and KeyboardInterrupt out
+of a task that it began, which would end the loop, become an ordinary exception of that task.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+from weakref import WeakSet
+
+from executor_service.engine.user_code import RUNNING, is_of_operator
+
+# Whose tasks steps may not cancel: ours, and those of what we stand on.
+_OWN_PACKAGES: Final = ("executor_service", "tracker_service", "steplog", "aiokafka", "uvicorn")
+
+ResultT = TypeVar("ResultT")
+_guarded: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+
+
+class NotItsOwn(RuntimeError):
+    """A step reached for something that other executions stand on."""
+
+
+class TaskExited(RuntimeError):
+    """A task that a step began raised what would have ended the event loop; `raised` is that."""
+
+    def __init__(self, raised: BaseException) -> None:
+        super().__init__(f"A task of the step raised {type(raised).__name__}.")
+        self.raised = raised
+
+
+def itself(error: BaseException) -> BaseException:
+    """Return what a task of a step raised, where the loop was kept from it."""
+    return error.raised if type(error) is TaskExited else error
+
+
+class Guarded:
+    """What is known of a task in which steps run: who cancels it, its owner or a step inside."""
+
+    made_under: object | None
+    running: object | None = None  # The call of a step that runs in it now.
+    cancelled_from_outside = False
+    cancelled_from_inside = False
+
+    def heed(self) -> None:
+        """Take note of a cancel; raises NotItsOwn in a step that the task is not of."""
+        by = RUNNING.get()
+        if by is self.made_under:
+            self.cancelled_from_outside = True
+        elif self.running is not None and by is self.running:
+            self.cancelled_from_inside = True
+        else:
+            raise NotItsOwn("A step may cancel only tasks that it began itself.")
+
+
+class GuardedTask(Guarded, asyncio.Task[Any]):
+    """A task of ours, guarded from its beginning."""
+
+    def __init__(self, coro: Coroutine[Any, Any, Any], **given: Any) -> None:
+        self.made_under = RUNNING.get()
+        super().__init__(coro, **given)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Cancel it, if that may be done from here."""
+        self.heed()
+        return super().cancel(msg)
+
+
+class GuardedCancel(Guarded):
+    """Takes the place of `cancel` of a task that users began, where steps run in it."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self.made_under = RUNNING.get()
+        self._cancel = task.cancel
+
+    def __call__(self, msg: Any | None = None) -> bool:
+        self.heed()
+        return self._cancel(msg)
+
+
+async def shed(guarded: Guarded) -> None:
+    """Take back what a step did to the task it ran in.
+
+    Raises:
+        CancelledError: whoever began the task has cancelled it.
+    """
+    task = asyncio.current_task()
+    assert task is not None, "a step runs in a task"
+    guarded.cancelled_from_inside = False
+    while task.cancelling() > guarded.cancelled_from_outside:
+        task.uncancel()
+    try:
+        await asyncio.sleep(0)  # A cancel may still be on its way, if the step never waited.
+    except asyncio.CancelledError:
+        if guarded.cancelled_from_outside:
+            raise
+
+
+async def run_guarded(work: Callable[[Guarded], Coroutine[Any, Any, ResultT]]) -> ResultT:
+    """Run what steps run in: here, where the task is no step's already, else in a task of its own.
+
+    A cancel of the caller's goes to it either way.
+    """
+    task = asyncio.current_task()
+    if RUNNING.get() is None and task is not None:
+        guarded = _guarded_task(task)
+        guarded.cancelled_from_outside = guarded.cancelled_from_inside = False
+        return await work(guarded)
+
+    async def begun() -> ResultT:
+        return await work(own)
+
+    own = GuardedTask(begun(), loop=asyncio.get_running_loop())
+    result: ResultT = await own
+    return result
+
+
+def guard_loop() -> None:
+    """Guard the running loop, and the task that asks for it."""
+    loop = asyncio.get_running_loop()
+    if loop not in _guarded:
+        _guarded.add(loop)
+        _guard_stop(loop)
+        _guard_tasks(loop)
+    task = asyncio.current_task()
+    if task is not None:
+        _guarded_task(task)
+
+
+def _guarded_task(task: asyncio.Task[Any]) -> Guarded:
+    if isinstance(task, GuardedTask):
+        return task
+    cancel = task.cancel
+    if isinstance(cancel, GuardedCancel):
+        return cancel
+    guarded = GuardedCancel(task)
+    task.cancel = guarded  # type: ignore[method-assign]
+    return guarded
+
+
+def _guard_stop(loop: asyncio.AbstractEventLoop) -> None:
+    made_under, stop = RUNNING.get(), loop.stop
+
+    def guarded() -> None:
+        if RUNNING.get() is not made_under:
+            raise NotItsOwn("A step can't stop the event loop: other executions run on it.")
+        stop()
+
+    loop.stop = guarded  # type: ignore[method-assign]
+
+
+def _guard_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    made_under, before = RUNNING.get(), loop.get_task_factory()
+
+    def made(loop: asyncio.AbstractEventLoop, coro: Any, **given: Any) -> asyncio.Future[Any]:
+        in_step = RUNNING.get() is not made_under
+        if in_step:
+            coro = _contained(coro)
+        elif _is_own(coro):
+            return GuardedTask(coro, loop=loop, **given)
+        return before(loop, coro, **given) if before else asyncio.Task(coro, loop=loop, **given)
+
+    loop.set_task_factory(made)
+
+
+async def _contained(coro: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await coro
+    except (SystemExit, KeyboardInterrupt) as error:
+        if is_of_operator(error):
+            raise
+        raise TaskExited(error) from error
+
+
+def _is_own(coro: Any) -> bool:
+    code = getattr(coro, "cr_code", None)
+    frame = getattr(coro, "cr_frame", None)
+    if code is None or frame is None:
+        return False
+    module = frame.f_globals.get("__name__", "")
+    return module.partition(".")[0] in _OWN_PACKAGES
