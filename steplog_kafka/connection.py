@@ -4,11 +4,12 @@ aiokafka tries each address and in the end only says that none would do, so afte
 first address is asked again, step by step: `diagnosis`.
 """
 
-from typing import Protocol
+import asyncio
+from typing import Any, Protocol
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import AuthenticationFailedError, KafkaError
 
 from steplog_kafka.diagnosis import diagnose, unreachable
 from steplog_kafka.errors import KafkaProblem
@@ -38,12 +39,26 @@ async def start(client: Startable | AIOKafkaAdminClient | AIOKafkaClient, kafka:
             await client.bootstrap()
         else:
             await client.start()
+        _check_known(client)
     except (KafkaError, OSError, ValueError, KafkaProblem) as error:
         await close(client)
+        # aiokafka closes what failed in the loop's next turn.
+        await asyncio.sleep(0)
         raise await problem_of(error, kafka) from error
     except BaseException:
         await close(client)
         raise
+
+
+def _check_known(client: Any) -> None:
+    """Refuse a start after which no broker is known.
+
+    A broker answers a bad token with a text; aiokafka takes it for consent, and what the broker
+    answers to the next request for a list of no brokers.
+    """
+    bare = client if isinstance(client, AIOKafkaClient) else client._client
+    if not bare.cluster.brokers():
+        raise AuthenticationFailedError
 
 
 async def close(client: Startable | AIOKafkaAdminClient | AIOKafkaClient) -> None:

@@ -55,18 +55,15 @@ async def _at(settings: KafkaSettings, host: str, port: int) -> KafkaProblem | N
     try:
         connection = await _connected(settings, host, port)
         try:
-            await connection.send(MetadataRequest([]))
+            answer = await connection.send(MetadataRequest([]))
         finally:
-            connection.close()
+            await connection.close()
     except KafkaProblem as error:
         return error
     except ssl.SSLCertVerificationError as error:
         return _untrusted(settings, address, error)
     except SaslAuthenticationFailed:
-        return KafkaRefused(
-            f"Kafka at {address} does not let {principal(settings)} in; correct the user or the "
-            "secret (docs/security.md lists the settings)."
-        )
+        return _not_let_in(settings, address)
     except (UnsupportedSaslMechanismError, IllegalSaslStateError):
         return KafkaRefused(
             f"Kafka at {address} does not take {settings.sasl_mechanism} from clients; correct "
@@ -78,7 +75,14 @@ async def _at(settings: KafkaSettings, host: str, port: int) -> KafkaProblem | N
         return unreachable(settings)
     except (KafkaError, OSError, TimeoutError, ValueError) as error:
         return await _unclear(settings, host, port, error)
-    return None
+    return None if answer.brokers else _not_let_in(settings, address)
+
+
+def _not_let_in(settings: KafkaSettings, address: str) -> KafkaRefused:
+    return KafkaRefused(
+        f"Kafka at {address} does not let {principal(settings)} in; correct the user or the "
+        "secret (docs/security.md lists the settings)."
+    )
 
 
 async def _connected(settings: KafkaSettings, host: str, port: int) -> AIOKafkaConnection:
@@ -167,6 +171,8 @@ async def _listens(host: str, port: int) -> bool:
     except (OSError, TimeoutError):
         return False
     writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
     return True
 
 

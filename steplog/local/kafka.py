@@ -14,7 +14,7 @@ from steplog.errors import ServerNotStarted
 from steplog.local.child import Child, Program
 from steplog.local.foreground import run_in_foreground
 from steplog.local.kafka_jars import OnBytes, ignore_bytes, java, kafka_jars
-from steplog.local.kafka_properties import LOGGING_PROPERTIES, server_properties
+from steplog.local.kafka_properties import LOGGING_PROPERTIES, server_settings
 from steplog.local.ports import LOOPBACK, free_ports
 from steplog.local.readiness import kafka_answers
 from steplog_kafka.settings import local_kafka
@@ -57,8 +57,8 @@ class KafkaServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         log_dir = self.folder / "log"
         properties = self.folder / "server.properties"
-        text = server_properties(log_dir, port=self.port, controller_port=self.controller_port)
-        properties.write_text(text)
+        settings = self.settings(log_dir)
+        properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         (self.folder / "log4j2.properties").write_text(LOGGING_PROPERTIES)
         if not (log_dir / "meta.properties").exists():
             self._format(properties)
@@ -69,12 +69,23 @@ class KafkaServer:
             stop_timeout_s=STOP_TIMEOUT_S,
         )
 
+    def settings(self, log_dir: Path) -> dict[str, str]:
+        """Return the broker's settings by their names."""
+        return server_settings(log_dir, port=self.port, controller_port=self.controller_port)
+
+    def format_options(self) -> tuple[str, ...]:
+        """Return what formatting the storage takes beside the cluster's id."""
+        return ()
+
     def is_ready(self) -> bool:
         """Whether a metadata request is answered."""
         return kafka_answers(local_kafka(self.address))
 
     def _format(self, properties: Path) -> None:
-        argv = ("format", "--cluster-id", _new_cluster_id(), "--config", str(properties))
+        argv = (
+            *("format", "--cluster-id", _new_cluster_id(), "--config", str(properties)),
+            *self.format_options(),
+        )
         done = subprocess.run(  # noqa: S603
             self._java("kafka.tools.StorageTool", *argv),
             capture_output=True,

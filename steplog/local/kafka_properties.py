@@ -8,15 +8,14 @@ NODE_ID = 1
 CLEANER_BUFFER_BYTES = 16 * 1024 * 1024
 
 
-def server_properties(log_dir: Path, *, port: int, controller_port: int) -> str:
-    """Return the text of `server.properties` for a broker of this machine."""
-    settings = broker_settings(
+def server_settings(log_dir: Path, *, port: int, controller_port: int) -> dict[str, str]:
+    """Return the settings of a broker of this machine by their names."""
+    return broker_settings(
         listeners=f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
         advertised=f"PLAINTEXT://{LOOPBACK}:{port}",
         voters=f"{NODE_ID}@{LOOPBACK}:{controller_port}",
         log_dirs=str(log_dir),
     )
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def broker_settings(
