@@ -16,6 +16,7 @@ from executor_service.flow_checks import check_flow
 from executor_service.flow_reading import FlowReader
 from executor_service.json_schemas import compile_schema
 from executor_service.loading import Allowlist, NotLoadable, load_function, load_step_class
+from executor_service.secret_checks import check_secrets
 from executor_service.step import Step
 from steplog_contracts.definition import (
     ErrorHandling,
@@ -97,13 +98,14 @@ class _DefinitionReader:
         shaped, read = self._shaped, self._read
         self._warn_of_unknown_keys()
         self._read_parameters()
+        read.problems.extend(check_secrets(shaped))
         if shaped.on_failure is not None:
             self._problem(
                 "$.on_failure",
                 "Compensation is not carried out by this version.",
                 "remove it, or undo in a step that a path leads to",
             )
-        read.check_input = compile_schema(shaped.input_schema, "$.input_schema", self._problem)
+        read.check_input = self._schema(shaped.input_schema, "$.input_schema")
         flow = FlowReader(shaped, self._conditions, self._problem)
         steps = {step.id: self._step(step, index, flow) for index, step in enumerate(shaped.steps)}
         loop = shaped.loop_config
@@ -115,12 +117,17 @@ class _DefinitionReader:
             start_at=shaped.flow.start_at,
             loop=LoopBounds() if loop is None else LoopBounds(**_declared(loop, LoopBounds)),
             outputs=self._inputs(shaped.outputs, "$.outputs"),
-            check_output=compile_schema(shaped.output_schema, "$.output_schema", self._problem),
+            check_output=self._schema(shaped.output_schema, "$.output_schema"),
             ordered=tuple(steps.values()),
         )
         if shaped.flow.start_at in steps:
             read.plan = flow.with_closing_paths(read.plan)
             read.problems.extend(check_flow(read.plan))
+
+    def _schema(self, schema: JsonObject | bool | None, where: str) -> SchemaCheck | None:
+        # Data passes through steps under many names, so with secrets no message quotes any of it.
+        quoting = not self._shaped.secrets
+        return compile_schema(schema, where, self._problem, quoting=quoting)
 
     def _problem(self, where: str, message: str, hint: str = "") -> None:
         self._read.problems.append(Problem(where, message, hint))
@@ -174,10 +181,8 @@ class _DefinitionReader:
             continue_on_error=handling.continue_on_error,
             enable_fallback=handling.enable_fallback,
             timeout_seconds=handling.timeout_seconds,
-            check_input=compile_schema(step.input_schema, f"{where}.input_schema", self._problem),
-            check_output=compile_schema(
-                step.output_schema, f"{where}.output_schema", self._problem
-            ),
+            check_input=self._schema(step.input_schema, f"{where}.input_schema"),
+            check_output=self._schema(step.output_schema, f"{where}.output_schema"),
             outgoing=flow.outgoing(step.id),
             always=flow.always_taken(step.id),
         )

@@ -18,17 +18,25 @@ _NO_SCHEMA: Final = (
     jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, RecursionError,
 )  # fmt: skip
 
+# What stands for a value that may be secret.
+MASK: Final = "the value"
+
 Report = Callable[[str, str, str], None]
 
 
 def compile_schema(
-    schema: JsonObject | bool | None, where: str, problem: Report
+    schema: JsonObject | bool | None, where: str, problem: Report, *, quoting: bool = True
 ) -> SchemaCheck | None:
-    """Return a check, or None where there is no schema or it is none (then reported)."""
+    """Return a check, or None where there is no schema or it is none (then reported).
+
+    Not `quoting`: what it says of a value does not show it.
+    """
     if schema is None or schema is True:
         return None
     try:
-        validator = jsonschema_rs.validator_for(copy_json(schema), retriever=_nothing_remote)
+        validator = jsonschema_rs.validator_for(
+            copy_json(schema), retriever=_nothing_remote, mask=None if quoting else MASK
+        )
     except _NO_SCHEMA as error:
         first_line = str(error).partition("\n")[0]
         problem(where, f"This is no JSON Schema: {first_line}", "see https://json-schema.org")
@@ -82,7 +90,7 @@ _FOR_ANSWERS: Final = partial(
     jsonschema_rs.validator_for,
     retriever=_nothing_remote,
     validate_formats=True,
-    mask="the value",
+    mask=MASK,
 )
 
 
