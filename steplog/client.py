@@ -8,16 +8,23 @@ async with Steplog.connect() as steplog:
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from steplog import asking
 from steplog.addresses import Addresses, find_addresses
 from steplog.command_sender import CommandSender, payloads_of
 from steplog.definition_source import PipelineSource
-from steplog.errors import CommandWasRefused, NotAnswered, NotFound
+from steplog.errors import (
+    CommandWasRefused,
+    NotAnswered,
+    NotAvailable,
+    NotFound,
+    ServiceUnreachable,
+)
 from steplog.read_api import ExecutionPage, Parameter, ReadApi
 from steplog.sending import Sender, Submitted
 from steplog.settings import load_settings
@@ -35,6 +42,9 @@ FIRST_POLL_S = 0.02
 LONGEST_POLL_S = 0.5
 COMMAND_WAIT_MS = 5_000
 DEFAULT_RESULT_TIMEOUT_S = 3600.0
+# How long an API may be away, for a restart of it or of its database, while a result is waited for.
+OUTAGE_PATIENCE_S = 60.0
+AnswerT = TypeVar("AnswerT")
 
 
 class Steplog:
@@ -43,6 +53,7 @@ class Steplog:
     def __init__(self, commands: Sender, read: ReadApi) -> None:
         self._commands = commands
         self.read = read
+        self._answered = False
 
     @classmethod
     @asynccontextmanager
@@ -167,8 +178,9 @@ class Steplog:
         Raises:
             CommandWasRefused: the executor refused it; the text is the executor's.
         """
+        command_id = submitted.command_id
         while True:
-            outcome = await self.read.command(submitted.command_id, COMMAND_WAIT_MS)
+            outcome = await self._asked(lambda: self.read.command(command_id, COMMAND_WAIT_MS))
             if outcome.status == "refused":
                 raise CommandWasRefused(outcome.message or "The command was refused.")
             if outcome.status == "applied":
@@ -196,8 +208,28 @@ class Steplog:
     async def _until_ended(self, execution_id: str) -> ExecutionRecord:
         pause_s = FIRST_POLL_S
         while True:
-            execution = await self.read.execution(execution_id)
+            execution = await self._asked(lambda: self.read.execution(execution_id))
             if execution.status in FINAL_EXECUTION_STATUSES:
                 return execution
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 1.5, LONGEST_POLL_S)
+
+    async def _asked(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+        """Return an answer, asking again while the API is away for a while after it had answered.
+
+        What is waited for runs on meanwhile; an address where nobody ever answered is an error.
+        """
+        away_since_s: float | None = None
+        while True:
+            try:
+                answer = await ask()
+            except (NotAvailable, ServiceUnreachable) as error:
+                now_s = time.monotonic()
+                away_since_s = away_since_s or now_s
+                known = self._answered or isinstance(error, NotAvailable)
+                if not known or now_s - away_since_s > OUTAGE_PATIENCE_S:
+                    raise
+                await asyncio.sleep(LONGEST_POLL_S)
+            else:
+                self._answered = True
+                return answer

@@ -5,7 +5,8 @@ SteplogError
 ├── WrongTopic               a topic is missing or has another partition count
 ├── ServiceUnreachable       a broker, a database or the API does not answer
 ├── NotAnswered              the API answered with a problem, or not in time
-│   └── NotFound             what was asked for is not in the rows
+│   ├── NotFound             what was asked for is not in the rows
+│   └── NotAvailable         it can't answer now, or is asked too often; later it can
 ├── CommandWasRefused        the executor refused a command
 ├── ExecutionDidNotComplete  the execution that was waited for failed or was cancelled
 └── LocalError               the local stack
@@ -40,6 +41,10 @@ class NotAnswered(SteplogError):
 
 class NotFound(NotAnswered):
     """What was asked for is not in the rows (yet)."""
+
+
+class NotAvailable(NotAnswered):
+    """The API can't answer at the moment, or is asked too often, and said when to come again."""
 
 
 class CommandWasRefused(SteplogError):

@@ -11,7 +11,8 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from steplog.errors import BadInput, NotAnswered, NotFound, ServiceUnreachable
+from steplog.errors import BadInput, NotAnswered, NotAvailable, NotFound, ServiceUnreachable
+from steplog.patience import COME_AGAIN, PATIENCE_S, patiently
 from steplog.server_events import EventTooLong, ServerEvent, server_events
 from steplog_contracts.payload import JsonValue
 from steplog_contracts.records import ExecutionRecord, InteractionRecord, RowRecord, StepRecord
@@ -83,9 +84,11 @@ class ReadApi:
         transport: httpx.AsyncBaseTransport | None = None,
         *,
         token: str | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         host = _host_of(url)
         self._url = url
+        self._patience_s = patience_s
         # The API within this process gives an answer when it is whole.
         self.can_stream = not isinstance(transport, httpx.ASGITransport)
         self._http = httpx.AsyncClient(
@@ -142,7 +145,8 @@ class ReadApi:
 
         Raises:
             NotFound: the API has no such thing.
-            NotAnswered: it refuses the question or can't answer now; the text is its own.
+            NotAnswered: it refuses the question; the text is its own.
+            NotAvailable: it can't answer now, also not within the time a client waits for it.
             ServiceUnreachable: nothing answers at the address, or something else does.
         """
         given = {name: value for name, value in parameters.items() if value is not None}
@@ -160,7 +164,7 @@ class ReadApi:
 
     async def _answer(self, path: str, given: Mapping[str, Any]) -> httpx.Response:
         try:
-            response = await self._http.get(path, params=given)
+            response = await patiently(lambda: self._http.get(path, params=given), self._patience_s)
         except httpx.HTTPError as error:
             raise self._away() from error
         if not response.is_success:
@@ -232,6 +236,8 @@ def _refusal(response: httpx.Response) -> NotAnswered:
     detail = str(told or response.reason_phrase or f"The API answers {response.status_code}.")
     if response.status_code == httpx.codes.NOT_FOUND:
         return NotFound(detail)
+    if response.status_code in COME_AGAIN:
+        return NotAvailable(detail)
     if response.status_code == httpx.codes.UNAUTHORIZED:
         return NotAnswered(f"{detail.rstrip('.')}; set STEPLOG_API_TOKEN to a token of yours.")
     return NotAnswered(detail)

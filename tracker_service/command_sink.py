@@ -16,7 +16,13 @@ _EXECUTION_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.de
 
 
 class CommandNotSent(TrackerError):
-    """The log did not acknowledge the command; it may be in it anyway."""
+    """The log did not acknowledge the command; where `maybe_sent` it may be in it anyway."""
+
+    def __init__(self, cause: str, *, maybe_sent: bool = False) -> None:
+        remedy = " Send it again with the same Idempotency-Key." if maybe_sent else ""
+        super().__init__(f"{cause}{remedy}")
+        self.cause = cause
+        self.maybe_sent = maybe_sent
 
 
 class CommandSink(Protocol):

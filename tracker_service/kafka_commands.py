@@ -47,8 +47,7 @@ class KafkaCommands:
             raise self._no_topic() from error
         except KafkaError as error:
             raise CommandNotSent(
-                f"Kafka did not take the command ({error}); send it again with the same "
-                "Idempotency-Key."
+                f"Kafka did not acknowledge the command in time ({error}).", maybe_sent=True
             ) from error
 
     async def partitions(self) -> int:

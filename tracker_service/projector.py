@@ -74,6 +74,7 @@ class Projector:
         self._partitions: dict[int, Partition] = {}
         self.applied = Applied()
         self.on_progress: Callable[[int, int], None] = lambda _partition, _next_offset: None
+        self.on_changes: Callable[[Changes], None] = lambda _changes: None
 
     async def start_positions(self, partitions: Sequence[int]) -> dict[int, int]:
         """Return the next offset to apply per partition and forget what was remembered of them."""
@@ -206,6 +207,7 @@ class Projector:
         _bound(known)
         self._count(step)
         self.on_progress(step.partition, step.next_offset)
+        self.on_changes(changes)
 
     def _count(self, step: Advance) -> None:
         applied, counts = self.applied, step.changes.counts

@@ -5,13 +5,14 @@ has no counterpart, because there is one log, one partition and one process.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import structlog
 
 from tracker_service.pacing import Pacing, StoppedWaiting
+from tracker_service.projections.changes import Changes
 from tracker_service.projections.headings import LogRecord
 from tracker_service.projector import Projector
 from tracker_service.store.errors import StoreError
@@ -51,8 +52,9 @@ class TailingTracker:
         self._topic = topic
         self._tail = tail
         self._stopping = False
-        self.moved = asyncio.Event()  # Set, and replaced, after each batch that is in the rows.
+        self._waiting: dict[str, set[asyncio.Event]] = {}
         self.projector = Projector(store, topic, Pacing(lambda: self._stopping))
+        self.projector.on_changes = self._wake
         self.next_offset = 0
 
     async def start(self) -> None:
@@ -74,6 +76,28 @@ class TailingTracker:
                 progress(self.next_offset, self._tail.end())
         await self._observe()
 
+    @contextmanager
+    def changes_of(self, execution_id: str) -> Iterator[asyncio.Event]:
+        """Yield an event that is set when rows of the execution changed; clear it before a look."""
+        changed = asyncio.Event()
+        self._waiting.setdefault(execution_id, set()).add(changed)
+        try:
+            yield changed
+        finally:
+            waiting = self._waiting[execution_id]
+            waiting.discard(changed)
+            if not waiting:
+                del self._waiting[execution_id]
+
+    def _wake(self, changes: Changes) -> None:
+        if not self._waiting:
+            return
+        refused = {one.execution_id for one in changes.refused_commands.values()}
+        applied = {one.execution_id for one in changes.applied_commands.values()}
+        for execution_id in self._waiting.keys() & (changes.executions.keys() | refused | applied):
+            for changed in self._waiting[execution_id]:
+                changed.set()
+
     def stop(self) -> None:
         """Wait for nothing any more; what is not applied is applied at the next start."""
         self._stopping = True
@@ -92,8 +116,6 @@ class TailingTracker:
         records = await self._tail.read(self.next_offset, MAX_BATCH_RECORDS)
         await self.projector.apply(_PARTITION, records, self._tail.end())
         self.next_offset = records[-1].offset + 1
-        self.moved.set()
-        self.moved = asyncio.Event()
         return len(records)
 
     async def _heartbeat(self) -> None:

@@ -11,7 +11,7 @@ from rich.progress import track
 from steplog.cli.console import err, out, plain_table, print_json
 from steplog.cli.over import Over, executions_over
 from steplog.cli.sources import open_client
-from steplog.cli.submitting import applied_in_time
+from steplog.cli.submitting import why_not_applied
 from steplog.client import Steplog
 from steplog.errors import CommandWasRefused, ExecutionDidNotComplete
 from steplog.sending import Submitted
@@ -113,7 +113,7 @@ async def _refusals(steplog: Steplog, forked: Sequence[Submitted]) -> list[str]:
     reasons = []
     for one in forked:
         try:
-            await applied_in_time(steplog, one)
+            await why_not_applied(steplog, one)
         except CommandWasRefused as refusal:
             reasons.append(str(refusal))
     return reasons

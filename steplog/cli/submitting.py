@@ -8,6 +8,7 @@ import typer
 
 from steplog.cli.console import out, print_json
 from steplog.cli.sources import open_client
+from steplog.errors import NotAnswered, ServiceUnreachable
 from steplog.settings import SteplogSettings
 
 # What sends commands takes long to load; commands that look take their argument from here too.
@@ -34,7 +35,8 @@ def submit(settings: SteplogSettings, ask: Asking, done: str, *, as_json: bool) 
     Raises:
         CommandWasRefused: the executor refused it.
     """
-    submitted, applied = asyncio.run(_submit(settings, ask))
+    submitted, unknown_because = asyncio.run(_submit(settings, ask))
+    applied = unknown_because is None
     if as_json:
         print_json(
             {
@@ -46,20 +48,25 @@ def submit(settings: SteplogSettings, ask: Asking, done: str, *, as_json: bool) 
     elif applied:
         out.print(done.format(id=f"[bold]{submitted.execution_id}[/]"))
     else:
-        out.print(f"The command is in the log but not in the rows after {OUTCOME_WAIT_S:.0f} s.")
+        out.print(f"The command is in the log and will be carried out. {unknown_because}")
 
 
-async def _submit(settings: SteplogSettings, ask: Asking) -> "tuple[Submitted, bool]":
+async def _submit(settings: SteplogSettings, ask: Asking) -> "tuple[Submitted, str | None]":
     async with open_client(settings) as steplog:
         submitted = await ask(steplog)
-        return submitted, await applied_in_time(steplog, submitted)
+        return submitted, await why_not_applied(steplog, submitted)
 
 
-async def applied_in_time(steplog: "Steplog", submitted: "Submitted") -> bool:
-    """Return whether a command showed in the rows within `OUTCOME_WAIT_S`."""
+async def why_not_applied(steplog: "Steplog", submitted: "Submitted") -> str | None:
+    """Return None once a command shows in the rows, else why that is not known.
+
+    It is in the log, so an API that can't tell is no failure of the command.
+    """
     try:
         async with asyncio.timeout(OUTCOME_WAIT_S):
             await steplog.applied(submitted)
     except TimeoutError:
-        return False
-    return True
+        return f"It does not show in the rows after {OUTCOME_WAIT_S:.0f} s."
+    except (NotAnswered, ServiceUnreachable) as error:
+        return f"What became of it can't be told now: {error}"
+    return None

@@ -1,5 +1,6 @@
 """Commands to a file that a server has open: over its API, since only one process may append."""
 
+import uuid
 from types import TracebackType
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx
 
 from executor_service.adapters.embedded_event_log import PARTITIONS
 from steplog.errors import BadInput, NotAnswered, ServiceUnreachable
+from steplog.patience import patiently
 from steplog.sending import Submitted
 from steplog_contracts.commands import (
     CancelExecution,
@@ -24,12 +26,18 @@ _NOT_IN_BODIES = {"requested_by", "command_type"}
 class ApiSender:
     """Sends commands to one API; satisfies `steplog.sending.Sender`. An async context manager."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._url = url
         # A proxy of the environment can't reach an API on this machine.
         self._http = httpx.AsyncClient(
             base_url=url,
             timeout=REQUEST_TIMEOUT_S,
+            transport=transport,
             trust_env=False,
             headers={"Authorization": f"Bearer {token}"} if token else None,
         )
@@ -53,9 +61,10 @@ class ApiSender:
             NotAnswered: the API refuses; the text is its own.
         """
         path, body = request_of(command)
-        headers = {} if command_id is None else {"Idempotency-Key": command_id}
+        # Always one: what is sent again after a while has the effect of once.
+        headers = {"Idempotency-Key": command_id or str(uuid.uuid4())}
         try:
-            response = await self._http.post(path, json=body, headers=headers)
+            response = await patiently(lambda: self._http.post(path, json=body, headers=headers))
             answer = response.json()
         except (httpx.HTTPError, ValueError) as error:
             raise ServiceUnreachable(

@@ -1,6 +1,5 @@
 """Run pipelines in this process, on one file, with the face of the client for Kafka."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
@@ -21,6 +20,8 @@ from steplog.read_api import ReadApi
 from steplog.sending import Submitted
 from steplog_contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord
 
+# A repaired row changes without an event of its execution: looked for at least so often.
+LOOK_AGAIN_S = 2.0
 ResultT = TypeVar("ResultT")
 
 
@@ -82,24 +83,27 @@ class Embedded(Steplog):
                 raise CommandWasRefused(outcome.message or "The command was refused.")
             return outcome.status == "applied" or None
 
-        await self._until(taken)
+        await self._until(submitted.execution_id, taken)
 
     async def _until_ended(self, execution_id: str) -> ExecutionRecord:
         async def ended() -> ExecutionRecord | None:
             execution = await self.read.execution(execution_id)
             return execution if execution.status in FINAL_EXECUTION_STATUSES else None
 
-        return await self._until(ended)
+        return await self._until(execution_id, ended)
 
-    async def _until(self, look: Callable[[], Awaitable[ResultT | None]]) -> ResultT:
-        """Look again each time that rows have changed, told in this process, not by polling."""
-        while True:
-            # Before the look: what changes meanwhile must not be missed.
-            moved: asyncio.Event = self.node.tracker.moved
-            found = await look()
-            if found is not None:
-                return found
-            await self.node.moved(moved)
+    async def _until(
+        self, execution_id: str, look: Callable[[], Awaitable[ResultT | None]]
+    ) -> ResultT:
+        """Look again each time that the execution's rows changed, told here and not by polling."""
+        with self.node.tracker.changes_of(execution_id) as changed:
+            while True:
+                # Before the look: what changes meanwhile must not be missed.
+                changed.clear()
+                found = await look()
+                if found is not None:
+                    return found
+                await self.node.changed(changed, LOOK_AGAIN_S)
 
 
 def _keep_quiet() -> None:

@@ -73,11 +73,13 @@ class Node:
         for task in done:
             _raise_first(task)
 
-    async def moved(self, moved: asyncio.Event) -> None:
-        """Return after the event of the tracker's next move; raise what keeps it from coming."""
-        waiting = asyncio.create_task(moved.wait())
+    async def changed(self, changed: asyncio.Event, longest_s: float) -> None:
+        """Return when the event is set or time is up; raise what keeps rows from changing."""
+        waiting = asyncio.create_task(changed.wait())
         try:
-            await asyncio.wait([waiting, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                [waiting, *self._tasks], timeout=longest_s, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             waiting.cancel()
         for task in self._tasks:

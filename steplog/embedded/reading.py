@@ -17,6 +17,7 @@ from steplog.embedded.history import EmbeddedHistory
 from steplog.embedded.settings import EmbeddedSettings
 from steplog.embedded.tail import EventTail
 from steplog.read_api import ReadApi
+from tracker_service.http_api import caller as callers
 from tracker_service.http_api.app import make_app
 from tracker_service.payload_reader import make_reader
 from tracker_service.store.sqlite import SqliteReadModel, SqliteStore
@@ -31,7 +32,7 @@ def in_process(
 ) -> ReadApi:
     """Return the API over the rows, the events and the stored values of a file."""
     topic, reader = settings.topics.events.name, make_reader(settings.payload_url)
-    app = make_app(model, topic, history, reader)
+    app = callers.in_process(make_app(model, topic, history, reader))
     return ReadApi(IN_PROCESS_URL, httpx.ASGITransport(app))
 
 

@@ -1,5 +1,6 @@
 """A steplog inside the caller's own process: the client's words, recovery, and clear failures."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from executor_service.embedded_errors import FileFailed, FileHeld
 from steplog.embedded import Embedded
 from steplog.errors import BadInput, CommandWasRefused, NotAnswered
+from steplog.read_api import Answer, Parameter
 from steplog.sending import Submitted
 from steplog_contracts.payload import JsonObject
 from tests.steplog.cli import plain_steps
@@ -174,3 +176,35 @@ def rows_removed(path: Path) -> None:
         connection.execute("DELETE FROM step_executions")
         connection.execute("UPDATE projection_positions SET next_offset = 0, epoch = NULL")
     connection.close()
+
+
+async def test_nobody_is_asked_too_often_within_one_process(steplog: Embedded) -> None:
+    """The API's limit is for callers from a network."""
+    for _ in range(1_000):
+        assert await steplog.get("nowhere") is None
+
+    executions = [await steplog.result(await steplog.run(chain("Greet"), ADA)) for _ in range(100)]
+
+    assert {execution.status for execution in executions} == {"completed"}
+
+
+async def test_a_result_asks_when_its_own_execution_changed(steplog: Embedded) -> None:
+    """Others commit all the time; a look at each of that would cost more than the work itself."""
+    asked: list[str] = []
+    answered = steplog.read.get
+
+    async def counted(path: str, **parameters: Parameter) -> Answer:
+        asked.append(path)
+        return await answered(path, **parameters)
+
+    waiting = await steplog.run(chain("Ask"))
+    await until_waiting(steplog, waiting)
+    steplog.read.get = counted  # type: ignore[method-assign]
+    result = asyncio.create_task(steplog.result(waiting))
+    others = [await steplog.run(chain("Greet"), ADA) for _ in range(50)]
+    await steplog.result(others[-1])
+    looks = len([path for path in asked if path.endswith(waiting.execution_id)])
+    await steplog.resume(waiting.execution_id, {"yes": True})
+
+    assert (await result).status == "completed"
+    assert looks <= 3

@@ -73,12 +73,13 @@ async def test_what_is_appended_shows_without_anybody_asking(
     tracker = TailingTracker(store, TOPIC, tail)
     await tracker.start()
     running = asyncio.create_task(tracker.run())
-    moved = tracker.moved
 
-    await tail.append(History("e-1"))
-    await moved.wait()
+    with tracker.changes_of("e-1") as changed, tracker.changes_of("e-2") as other:
+        await tail.append(History("e-1"))
+        await changed.wait()
 
     assert await completed(model) == 1
+    assert not other.is_set()
     running.cancel()
 
 

@@ -37,6 +37,18 @@ def answer(
     return response
 
 
+def accepted(body: Mapping[str, Any], freshness: Freshness | None) -> Response:
+    """Return 202: a command is in the log, also where nobody can tell how fresh the rows are."""
+    if freshness is not None:
+        response = answer(body, freshness)
+    else:
+        told = msgspec.json.encode({**body, "freshness": None})
+        response = Response(told, media_type="application/json")
+        response.headers["Cache-Control"] = "no-store"
+    response.status_code = 202
+    return response
+
+
 class Unchanged(TrackerError):
     """The caller has the answer already; it is told so, and how fresh that is."""
 

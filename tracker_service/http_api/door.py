@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from steplog_contracts.errors import SteplogError
 from tracker_service.access.policy import COOKIE, Credentials, Policy
 from tracker_service.access.roles import Caller, NotAllowed, NotKnown, Role
-from tracker_service.http_api.caller import SCOPE_KEY
+from tracker_service.http_api.caller import IN_PROCESS_KEY, SCOPE_KEY
 from tracker_service.http_api.problems import TooOften, of_error
 
 # Pages hold nothing themselves: they ask the API, each with what its own reader has shown.
@@ -59,19 +59,21 @@ class Door:
         self._policy.check_origin(scope["method"], headers, from_cookie=credentials.from_cookie)
         sender = (scope.get("client") or ("unknown",))[0]
         if scope["path"] == SIGN_IN_PATH or not scope["path"].startswith(PROTECTED):
-            await self._count(sender)
+            await self._count(scope, sender)
             return NOBODY
         self._refresh_tokens()
         try:
             caller = await self._policy.caller(credentials)
         except NotKnown:
             # Guessing is counted too.
-            await self._count(sender)
+            await self._count(scope, sender)
             raise
-        await self._count(caller.name or sender)
+        await self._count(scope, caller.name or sender)
         return caller
 
-    async def _count(self, who: str) -> None:
+    async def _count(self, scope: Scope, who: str) -> None:
+        if scope.get(IN_PROCESS_KEY):
+            return
         if not await self._limiter.hit(self._rate, who):
             raise TooOften(
                 f"More than {self._rate.amount} requests within a second; come again in the next."

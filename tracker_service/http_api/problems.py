@@ -42,6 +42,10 @@ class TooOften(TrackerError):
     """The caller asks more often than the limit lets him."""
 
 
+class NotAcknowledged(TrackerError):
+    """A command without an idempotency key may be in the log or not; no advice to repeat it."""
+
+
 class Refused(TrackerError):
     """The executor refused a command; the text is its own, the code for programs."""
 
@@ -80,6 +84,7 @@ _STATUS_OF: Final[Mapping[type[BaseException], int]] = {
     OnlyFromLog: 410,
     TooLarge: 413,
     TooOften: 429,
+    NotAcknowledged: 504,
 }
 
 

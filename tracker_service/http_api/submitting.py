@@ -1,8 +1,10 @@
 """From a request to a command in the log: who asked, its ids, its size, and what became of it."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
+import structlog
 from fastapi import Depends, Header, Query, Response
 from pydantic import BaseModel, Field, ValidationError
 
@@ -10,17 +12,22 @@ from steplog_contracts.commands import Command
 from steplog_contracts.payload import encode_payload
 from tracker_service.access.roles import Caller
 from tracker_service.command_sink import CommandNotSent, CommandSink, command_id_for
+from tracker_service.freshness import Freshness
 from tracker_service.http_api import shapes
-from tracker_service.http_api.answers import answer
+from tracker_service.http_api.answers import accepted
 from tracker_service.http_api.asking import PartsOfApp
 from tracker_service.http_api.caller import Operator
 from tracker_service.http_api.parts import Parts
-from tracker_service.http_api.problems import BadQuestion, Refused, TooLarge
+from tracker_service.http_api.problems import BadQuestion, NotAcknowledged, Refused, TooLarge
 from tracker_service.http_api.waiting import MAX_WAIT_MS, Awaited, wait
 
 # What a record of the commands topic may hold, its headers left room for.
 MAX_COMMAND_BYTES: Final = 990_000
+# How long the rows may take to say what they know of a command that is in the log already.
+ROWS_TIMEOUT_S: Final = 2.0
 CommandT = TypeVar("CommandT", bound=Command)
+
+_log = structlog.get_logger(__name__)
 
 IdempotencyKey = Annotated[
     str | None,
@@ -43,12 +50,15 @@ OutcomeWithin = Annotated[
 ]
 
 
-class Submitted(shapes.Answer):
+class Submitted(BaseModel):
     """A command that is in the log."""
 
     command_id: str
     execution_id: str = Field(description="The execution it concerns, or begins.")
     status: str = Field(description="accepted, or applied if that was waited for.")
+    freshness: shapes.FreshnessShape | None = Field(
+        description="null while the read model is away: what becomes of the command shows later."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,8 @@ class Submission:
 
         Raises:
             TooLarge: the log takes no command of that size.
-            CommandNotSent: it was not acknowledged.
+            CommandNotSent: it was not acknowledged, and can be sent again as it is.
+            NotAcknowledged: nor was it, and sent again it might be carried out twice.
         """
         size = len(encode_payload(command))
         if size > MAX_COMMAND_BYTES:
@@ -97,7 +108,16 @@ class Submission:
                 f"The command has {size} bytes and the log takes {MAX_COMMAND_BYTES}; give a "
                 "reference instead of the data."
             )
-        await self.sink.send(command, command_id)
+        try:
+            await self.sink.send(command, command_id)
+        except CommandNotSent as error:
+            if self.key is not None or not error.maybe_sent:
+                raise
+            raise NotAcknowledged(
+                f"{error.cause} The command may be in the log all the same: look at "
+                f"/api/commands/{command_id} before you send it again, or send commands with an "
+                "Idempotency-Key, which can be repeated."
+            ) from error
 
     async def answered(self, command: Command, command_id: str) -> Response:
         """Send a command and answer 202 with where to look.
@@ -106,18 +126,29 @@ class Submission:
             Refused: its outcome was waited for and the executor refused it.
         """
         await self.send(command, command_id)
-        status = await self.outcome(command_id)
-        parts = self.parts
+        # It is in the log and will be carried out: from here on nothing may say otherwise.
+        told = await self._told(command_id)
         body = {
             "command_id": command_id,
             "execution_id": command.execution_id,
-            "status": "accepted" if status == "unknown" else status,
+            "status": "accepted" if told.status == "unknown" else told.status,
         }
-        response = answer(body, await parts.model.freshness(parts.topic))
-        response.status_code = 202
+        response = accepted(body, told.freshness)
         response.headers["Location"] = f"/api/executions/{command.execution_id}"
         response.headers["Steplog-Command-Id"] = command_id
         return response
+
+    async def _told(self, command_id: str) -> "Told":
+        """Return what the rows say of a command; raises `Refused` alone."""
+        try:
+            async with asyncio.timeout(self.outcome_within_ms / 1000 + ROWS_TIMEOUT_S):
+                status = await self.outcome(command_id)
+                return Told(status, await self.parts.model.freshness(self.parts.topic))
+        except Refused:
+            raise
+        except Exception as error:
+            _log.warning("outcome_not_known", command_id=command_id, reason=repr(error))
+            return Told("unknown", None)
 
     async def outcome(self, command_id: str) -> str:
         """Return what became of a command within the time it is waited for."""
@@ -134,6 +165,14 @@ class Submission:
             message = shown["message"] or "The command was refused."
             raise Refused(outcome.code or "refused", message)
         return outcome.status
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the rows say of a command; no freshness where the read model is away."""
+
+    status: str
+    freshness: Freshness | None
 
 
 def _submission(

@@ -6,6 +6,8 @@ from typing import Any, Final
 import httpx
 from fastapi import Request
 
+from tracker_service.http_api.caller import in_process
+
 # What says who asks; anything else of the page's request is the page's own business.
 _CARRIED: Final = ("authorization", "cookie", "host")
 _URL: Final = "http://page"
@@ -30,7 +32,7 @@ class Api:
         carried = {name: request.headers[name] for name in _CARRIED if name in request.headers}
         carried["accept-encoding"] = "identity"  # Nothing travels, so nothing is worth packing.
         self._http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(request.app), base_url=_URL, headers=carried
+            transport=httpx.ASGITransport(in_process(request.app)), base_url=_URL, headers=carried
         )
 
     async def get(self, path: str, **parameters: Parameter) -> Any:
