@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from steplog import health
 from steplog.local.ports import free_ports
+from steplog.local.services import tracker_keeps_up
 from steplog.topics import apply_topics
 from steplog_contracts.topics import topics_for
 from tests.browser import new_page, running_browser
@@ -35,8 +35,7 @@ def site(
             services.wait_ready()
             services.start_api(port)
             address = f"http://127.0.0.1:{port}"
-            told = {"STEPLOG_API_URL": address}
-            wait_until(lambda: health.main(["worker"], told) == health.EXIT_WELL, WAIT_S)
+            wait_until(lambda: tracker_keeps_up(address), WAIT_S)
             yield Site(address, services)
         finally:
             services.stop_all()

@@ -23,7 +23,7 @@ def guarded(site: Site) -> Iterator[str]:
     lines = ";".join(token_line(token, role.name.lower(), role) for role, token in TOKENS.items())
     site.services.start_api(port, "guarded", STEPLOG_API_TOKENS=lines)
     address = f"http://127.0.0.1:{port}"
-    told = {"STEPLOG_API_URL": address}
+    told = {"STEPLOG_API_PORT": str(port)}
     wait_until(lambda: health.main(["api"], told) == health.EXIT_WELL, WAIT_S)
     yield address
     site.services.stop("guarded")
