@@ -7,6 +7,7 @@ first address is asked again, step by step: `diagnosis`.
 import asyncio
 from typing import Any, Protocol
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import AuthenticationFailedError, KafkaError
@@ -56,7 +57,13 @@ def _check_known(client: Any) -> None:
     A broker answers a bad token with a text; aiokafka takes it for consent, and what the broker
     answers to the next request for a list of no brokers.
     """
-    bare = client if isinstance(client, AIOKafkaClient) else client._client
+    match client:
+        case AIOKafkaClient():
+            bare = client
+        case AIOKafkaProducer():
+            bare = client.client
+        case _:
+            bare = client._client
     if not bare.cluster.brokers():
         raise AuthenticationFailedError
 
