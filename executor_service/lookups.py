@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from executor_service.event_log import EventLog, LoggedRecord
 from executor_service.seen_ids import SeenIds
+from executor_service.tail_headings import read_heading
 from steplog_contracts.epoch import EpochRule
+from steplog_contracts.errors import ContractError
 from steplog_contracts.seen_record import CHUNK_EVENTS
 
 # A question further on than this from the one before gets a read of its own.
@@ -106,28 +108,30 @@ class _Open:
     """Questions of one read that are not answered yet."""
 
     def __init__(self, questions: list[Question]) -> None:
-        self._executions: dict[bytes, list[Question]] = {}
-        self._commands: dict[bytes, list[Question]] = {}
+        self._executions: dict[str, list[Question]] = {}
+        self._commands: dict[str, list[Question]] = {}
         for question in questions:
             if question.execution_id is not None:
-                self._executions.setdefault(question.execution_id.encode(), []).append(question)
+                self._executions.setdefault(question.execution_id, []).append(question)
             if question.command_id is not None:
-                self._commands.setdefault(question.command_id.encode(), []).append(question)
+                self._commands.setdefault(question.command_id, []).append(question)
 
     def __bool__(self) -> bool:
         return bool(self._executions or self._commands)
 
     def look_at(self, logged: LoggedRecord, rule: EpochRule) -> None:
-        headers = dict(logged.headers)
-        epoch = headers.get("ce_writerepoch")
-        record_type = headers.get("ce_type", b"").decode(errors="replace")
-        if not rule.admits(logged.offset, record_type, int(epoch) if epoch else None):
+        try:
+            heading = read_heading(logged)
+        except ContractError:
+            return  # Nobody reads it, so it proves nothing.
+        event_type = heading.event_class.event_type
+        if not rule.admits(logged.offset, event_type, heading.writer_epoch):
             return
-        offset = headers.get("ce_commandoffset")
-        found = Found(logged.offset, int(offset) if offset else None)
-        if int(headers.get("ce_sequence", b"0")):
-            self._settle(self._executions, headers.get("ce_subject", b""), found)
-        self._settle(self._commands, headers.get("ce_causationid", b""), found)
+        found = Found(logged.offset, heading.command_offset)
+        if heading.seq:
+            self._settle(self._executions, heading.execution_id, found)
+        if heading.causation_id is not None and heading.writer_epoch is not None:
+            self._settle(self._commands, heading.causation_id, found)
 
     def give_up(self, log_begins: int) -> None:
         for question in self._all():
@@ -139,7 +143,7 @@ class _Open:
         for question in self._all():
             question.answer.set_exception(error)
 
-    def _settle(self, asked: dict[bytes, list[Question]], key: bytes, found: Found) -> None:
+    def _settle(self, asked: dict[str, list[Question]], key: str, found: Found) -> None:
         for question in asked.pop(key, ()):
             if not question.answer.done():
                 question.answer.set_result(found)

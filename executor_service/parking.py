@@ -8,11 +8,14 @@ execution back. Claims have keys of their own, so compaction keeps them all.
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from executor_service.event_log import LoggedRecord
 from executor_service.partition_writer import PartitionWriter
 from executor_service.workplace import Workplace
 from steplog_contracts.envelope import (
     CONTENT_TYPE_JSON,
+    NO_SEQ,
     SEQUENCE_DIGITS,
     SPEC_VERSION,
     Headers,
@@ -20,6 +23,15 @@ from steplog_contracts.envelope import (
     format_time,
 )
 from steplog_contracts.epoch import EpochRule
+from steplog_contracts.errors import UndecodableRecord
+from steplog_contracts.headers import (
+    Attributes,
+    execution_id_of,
+    number_of,
+    optional_number_of,
+    optional_text_of,
+    text_of,
+)
 from steplog_contracts.parked_execution import (
     CONCURRENCY_KEY_HEADER,
     PARKED_TYPE,
@@ -30,6 +42,8 @@ from steplog_contracts.parked_execution import (
 
 # A longer history stays in memory and holds the mark instead; the broker takes 1 MiB at most.
 MAX_SNAPSHOT_BYTES = 900_000
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +74,29 @@ class ParkedFold:
         self.parked: dict[str, Snapshot] = {}
 
     def feed(self, logged: LoggedRecord) -> None:
-        """Take one record."""
-        headers = dict(logged.headers)
-        record_type = headers.get("ce_type", b"").decode()
-        epoch = headers.get("ce_writerepoch")
-        if not self._rule.admits(logged.offset, record_type, int(epoch) if epoch else None):
+        """Take one record; what nobody can read is passed over."""
+        try:
+            self._take(logged, dict(logged.headers))
+        except (UndecodableRecord, ValueError) as error:
+            _log.warning("unreadable_snapshot", offset=logged.offset, reason=str(error))
+
+    def _take(self, logged: LoggedRecord, headers: Attributes) -> None:
+        record_type = text_of(headers, "ce_type")
+        epoch = optional_number_of(headers, "ce_writerepoch")
+        if not self._rule.admits(logged.offset, record_type, epoch):
             return
-        execution_id = headers.get("ce_subject", b"").decode()
         if record_type == PARKED_TYPE and logged.value is not None:
-            wake_at = headers.get(WAKE_AT_HEADER)
+            execution_id = execution_id_of(headers)
+            wake_at = optional_text_of(headers, WAKE_AT_HEADER)
             self.parked[execution_id] = Snapshot(
                 execution_id,
-                int(headers["ce_sequence"]),
-                datetime.fromisoformat(wake_at.decode()) if wake_at else None,
+                number_of(headers, "ce_sequence", NO_SEQ),
+                datetime.fromisoformat(wake_at) if wake_at else None,
                 logged.value,
-                _text(headers.get(CONCURRENCY_KEY_HEADER)),
+                optional_text_of(headers, CONCURRENCY_KEY_HEADER),
             )
         elif record_type == UNPARKED_TYPE:
-            self.parked.pop(execution_id, None)
+            self.parked.pop(execution_id_of(headers), None)
 
 
 class Parking:
@@ -140,7 +159,3 @@ class Parking:
             ("ce_sequence", b"%0*d" % (SEQUENCE_DIGITS, seq)),
             ("ce_writerepoch", b"%d" % self._writer.epoch),
         ]
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()

@@ -9,8 +9,14 @@ from typing import NamedTuple
 from executor_service.event_log import LoggedRecord
 from steplog_contracts.codec import read_attributes
 from steplog_contracts.envelope import NO_SEQ
-from steplog_contracts.errors import UndecodableRecord, UnknownRecordType
+from steplog_contracts.errors import UnknownRecordType
 from steplog_contracts.events import EVENT_CLASS_BY_TYPE, Event
+from steplog_contracts.headers import (
+    execution_id_of,
+    number_of,
+    optional_number_of,
+    optional_text_of,
+)
 from steplog_contracts.upcasting import newest_type
 
 _CLASSES: dict[bytes, type[Event]] = {t.encode(): cls for t, cls in EVENT_CLASS_BY_TYPE.items()}
@@ -36,25 +42,17 @@ def read_heading(logged: LoggedRecord) -> Heading:
         UndecodableRecord: a header that is needed is missing or can't be read.
     """
     attributes, _ = read_attributes(logged.value, logged.headers)
-    get = attributes.get
-    record_type = get("ce_type", b"")
+    record_type = attributes.get("ce_type") or b""
     event_class = _CLASSES.get(record_type) or _older(record_type)
-    causation_id, correlation_id = get("ce_causationid"), get("ce_correlationid")
-    epoch, command_offset = get("ce_writerepoch"), get("ce_commandoffset")
-    try:
-        return Heading(
-            event_class,
-            attributes["ce_subject"].decode(),
-            int(get("ce_sequence", b"%d" % NO_SEQ)),
-            None if epoch is None else int(epoch),
-            None if causation_id is None else causation_id.decode(),
-            None if correlation_id is None else correlation_id.decode(),
-            None if command_offset is None else int(command_offset),
-        )
-    except KeyError as error:
-        raise UndecodableRecord("missing_header", "The header ce_subject is missing.") from error
-    except ValueError as error:
-        raise UndecodableRecord("bad_header", f"A header can't be read: {error}.") from error
+    return Heading(
+        event_class,
+        execution_id_of(attributes),
+        number_of(attributes, "ce_sequence", NO_SEQ),
+        optional_number_of(attributes, "ce_writerepoch"),
+        optional_text_of(attributes, "ce_causationid"),
+        optional_text_of(attributes, "ce_correlationid"),
+        optional_number_of(attributes, "ce_commandoffset"),
+    )
 
 
 def _older(record_type: bytes) -> type[Event]:

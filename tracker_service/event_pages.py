@@ -127,7 +127,7 @@ def _decoded(recorded: Recorded) -> dict[str, Any]:
     return told
 
 
-def _as_written(value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> dict[str, Any]:
+def _as_written(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> dict[str, Any]:
     try:
         data = read_attributes(value, headers)[1]
         from_json(data, allow_inf_nan=False)

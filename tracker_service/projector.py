@@ -21,7 +21,7 @@ from tracker_service.projections.batch import BatchFold, FoldFactory, States
 from tracker_service.projections.changes import Changes, Counts, SetAside
 from tracker_service.projections.errors import TrackerError
 from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
-from tracker_service.projections.lens import column_text
+from tracker_service.projections.lens import reason_text
 from tracker_service.store.errors import RowsRejected, StoreError
 from tracker_service.store.port import Advance, Position, RawRecord, Store
 
@@ -38,6 +38,16 @@ class HoleInLog(TrackerError):
 
     Going on would lose them; the process must end and begin again from the position.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class _WithoutBytes:
+    """Stands for a record of which nothing can be stored but where it is."""
+
+    offset: int
+    key: None = None
+    value: None = None
+    headers: tuple[()] = ()
 
 
 @dataclass(slots=True)
@@ -144,7 +154,14 @@ class Projector:
         """Halve a batch the database refuses until the record at fault stands alone."""
         known = await self._known(partition)
         if len(records) == 1:
-            return await self._advance(partition, known, records, end_offset, rejected=error)
+            try:
+                return await self._advance(partition, known, records, end_offset, rejected=error)
+            except RowsRejected as again:
+                # Not even its bytes can be kept; they are in the log.
+                self._partitions.pop(partition, None)
+                known = await self._known(partition)
+                bare = [_WithoutBytes(records[0].offset)]
+                return await self._advance(partition, known, bare, end_offset, rejected=again)
         middle = len(records) // 2
         for half in (records[:middle], records[middle:]):
             known = await self._known(partition)
@@ -165,8 +182,9 @@ class Projector:
         await self._recall(known, headings)
         epoch = EpochRule(known.position.epoch)
         if rejected is None:
-            fold = self._make_fold(partition, known.states, known.quarantined, epoch)
-            changes = fold.take_all(headings)
+            changes = _folded(
+                self._make_fold(partition, known.states, known.quarantined, epoch), headings
+            )
         else:
             changes = _refused_by_store(headings[0], known, rejected)
         for key in known.definitions & changes.definitions.keys():
@@ -236,6 +254,16 @@ def _after(records: Sequence[LogRecord], next_offset: int) -> Sequence[LogRecord
     return [record for record in records if record.offset >= next_offset]
 
 
+def _folded(fold: BatchFold, headings: Sequence[Heading | Unreadable]) -> Changes:
+    try:
+        return fold.take_all(headings)
+    except Exception as error:
+        # Not foreseen. As with a value the database refuses, the record at fault is found by
+        # halving and set aside, and all others are applied.
+        log.exception("a fold failed")
+        raise RowsRejected(f"The event can't be folded: {error!r}.") from error
+
+
 def _refused_by_store(
     heading: Heading | Unreadable, known: Partition, error: StoreError
 ) -> Changes:
@@ -244,7 +272,7 @@ def _refused_by_store(
     parked = execution_id is not None and execution_id in known.quarantined
     changes.set_aside.append(
         SetAside(
-            heading.offset, execution_id, heading.seq, parked, "rejected", column_text(str(error))
+            heading.offset, execution_id, heading.seq, parked, "rejected", reason_text(str(error))
         )
     )
     state = known.states.get(execution_id) if execution_id is not None else None

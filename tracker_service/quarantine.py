@@ -38,7 +38,7 @@ class _Stored:
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 async def retry(letters: DeadLetters, letter_id: int) -> Mended:

@@ -6,8 +6,6 @@ record of a type this version does not know (`UnknownRecordType`) and a record n
 (`UndecodableRecord`).
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -29,12 +27,21 @@ from steplog_contracts.envelope import (
 )
 from steplog_contracts.errors import UndecodableRecord, UnknownRecordType
 from steplog_contracts.events import EVENT_CLASS_BY_TYPE, Event
+from steplog_contracts.headers import (
+    Attributes,
+    RawHeaders,
+    content_type_of,
+    number_of,
+    optional_number_of,
+    optional_text_of,
+    text_of,
+    time_of,
+)
 from steplog_contracts.payload import encode_payload
 from steplog_contracts.structured import binary_from_structured
 from steplog_contracts.upcasting import upcast
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-Attributes = Mapping[str, bytes]
 
 
 def encode_event(recorded: RecordedEvent) -> Record:
@@ -76,7 +83,7 @@ def encode_command(sent: SentCommand) -> Record:
     return Record(key, encode_payload(command), headers)
 
 
-def decode_event(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> RecordedEvent:
+def decode_event(value: bytes | None, headers: RawHeaders) -> RecordedEvent:
     """Read an event in either mode.
 
     Raises:
@@ -84,51 +91,53 @@ def decode_event(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> R
         UndecodableRecord: anything else that keeps it from being an event.
     """
     attributes, data = read_attributes(value, headers)
-    record_type, payload = upcast(_text(attributes, "ce_type"), data)
+    record_type, payload = upcast(text_of(attributes, "ce_type"), data)
     event_class = EVENT_CLASS_BY_TYPE.get(record_type)
     if event_class is None:
         raise UnknownRecordType(record_type)
     event: Event = _payload(event_class, payload)
     envelope = EventEnvelope(
-        event_id=_text(attributes, "ce_id"),
-        source=_text(attributes, "ce_source"),
-        time=_time(attributes),
-        execution_id=_text(attributes, "ce_subject"),
-        seq=_number(attributes.get("ce_sequence", b"%d" % NO_SEQ), "ce_sequence"),
-        correlation_id=_optional_text(attributes, "ce_correlationid"),
-        causation_id=_optional_text(attributes, "ce_causationid"),
-        command_offset=_optional_number(attributes, "ce_commandoffset"),
-        writer_epoch=_optional_number(attributes, "ce_writerepoch"),
-        traceparent=_optional_text(attributes, "traceparent"),
+        event_id=text_of(attributes, "ce_id"),
+        source=text_of(attributes, "ce_source"),
+        time=time_of(attributes),
+        execution_id=text_of(attributes, "ce_subject"),
+        seq=number_of(attributes, "ce_sequence", NO_SEQ),
+        correlation_id=optional_text_of(attributes, "ce_correlationid"),
+        causation_id=optional_text_of(attributes, "ce_causationid"),
+        command_offset=optional_number_of(attributes, "ce_commandoffset"),
+        writer_epoch=optional_number_of(attributes, "ce_writerepoch"),
+        traceparent=optional_text_of(attributes, "traceparent"),
     )
     return RecordedEvent(envelope, event)
 
 
-def decode_command(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> SentCommand:
+def decode_command(value: bytes | None, headers: RawHeaders) -> SentCommand:
     """Read a command in either mode; raises as `decode_event` does."""
     attributes, data = read_attributes(value, headers)
-    record_type = _text(attributes, "ce_type")
+    record_type = text_of(attributes, "ce_type")
     command_class = COMMAND_CLASS_BY_TYPE.get(record_type)
     if command_class is None:
         raise UnknownRecordType(record_type)
     command: Command = _payload(command_class, data)
     return SentCommand(
-        command_id=_text(attributes, "ce_id"),
-        source=_text(attributes, "ce_source"),
-        time=_time(attributes),
+        command_id=text_of(attributes, "ce_id"),
+        source=text_of(attributes, "ce_source"),
+        time=time_of(attributes),
         command=command,
-        traceparent=_optional_text(attributes, "traceparent"),
+        traceparent=optional_text_of(attributes, "traceparent"),
     )
 
 
-def read_attributes(
-    value: bytes | None, headers: Iterable[tuple[str, bytes]]
-) -> tuple[Attributes, bytes]:
-    """Return the `ce_*` attributes and payload bytes of a record in either mode."""
+def read_attributes(value: bytes | None, headers: RawHeaders) -> tuple[Attributes, bytes]:
+    """Return the `ce_*` attributes and payload bytes of a record in either mode.
+
+    Raises:
+        UndecodableRecord: it has no value, or is in structured mode and no CloudEvent.
+    """
     attributes = dict(headers)
     if value is None:
         raise UndecodableRecord("bad_payload", "The record has no value.")
-    if attributes.get("content-type", b"").startswith(CONTENT_TYPE_STRUCTURED):
+    if content_type_of(attributes).startswith(CONTENT_TYPE_STRUCTURED):
         return binary_from_structured(value)
     return attributes, value
 
@@ -143,40 +152,3 @@ def _payload(model: type[ModelT], data: bytes) -> ModelT:
         raise UndecodableRecord("bad_payload", f"{place}: {first['msg']}.") from error
     except ValueError as error:
         raise UndecodableRecord("bad_json", f"The payload is not JSON: {error}.") from error
-
-
-def _text(attributes: Attributes, name: str) -> str:
-    value = _optional_text(attributes, name)
-    if not value:
-        raise UndecodableRecord("missing_header", f"The header {name} is missing.")
-    return value
-
-
-def _optional_text(attributes: Attributes, name: str) -> str | None:
-    value = attributes.get(name)
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError as error:
-        raise UndecodableRecord("bad_header", f"The header {name} is not UTF-8.") from error
-
-
-def _number(text: bytes, name: str) -> int:
-    if not text.isdigit():
-        raise UndecodableRecord("bad_header", f"The header {name} is not a number: {text!r}.")
-    return int(text)
-
-
-def _optional_number(attributes: Attributes, name: str) -> int | None:
-    text = attributes.get(name)
-    return None if text is None else _number(text, name)
-
-
-def _time(attributes: Attributes) -> datetime:
-    text = _text(attributes, "ce_time")
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UndecodableRecord("bad_header", f"ce_time is not ISO-8601: {text!r}.") from error
-    if time.tzinfo is None:
-        raise UndecodableRecord("bad_header", f"ce_time has no time zone: {text!r}.")
-    return time

@@ -28,7 +28,8 @@ _EVENT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/events")
 # The two highest bits of the ninth byte are 10 in every UUID of RFC 4122.
 _RFC_4122_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
-Headers = list[tuple[str, bytes]]
+# Kafka allows a header without a value; nothing here writes one.
+Headers = list[tuple[str, bytes | None]]
 
 
 class Record(NamedTuple):

@@ -55,7 +55,7 @@ def _visit_v1(old: JsonObject) -> JsonObject:
         "step_id": old["step"],
         "iteration": old.get("visit", 1),
         "attempt": old.get("try", 1),
-        "duration_ms": round(old["elapsed_s"] * 1000, 3),
+        "duration_ms": round(float(old["elapsed_s"]) * 1000, 3),
     }
 
 
@@ -77,7 +77,10 @@ def upcast(record_type: str, data: bytes, chain: Chain = CHAIN) -> tuple[str, by
     if record_type not in chain:
         return record_type, data
     record_type, payload = bring_forward(record_type, _payload(data), chain)
-    return record_type, to_json(payload)
+    try:
+        return record_type, to_json(payload)
+    except ValueError as error:
+        raise UndecodableRecord("bad_payload", f"The payload has no JSON form: {error}.") from error
 
 
 def bring_forward(
@@ -88,7 +91,7 @@ def bring_forward(
         old_type, (record_type, step) = record_type, chain[record_type]
         try:
             payload = step(payload)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise UndecodableRecord(
                 "bad_payload", f"The payload is not that of {old_type}: {error!r}."
             ) from error

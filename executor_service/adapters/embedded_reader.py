@@ -67,9 +67,17 @@ class EmbeddedReader:
 
 def headers_text(headers: Headers) -> str:
     """Return headers as JSON that can be read and queried; any bytes come back as they were."""
-    return json.dumps([[name, value.decode("utf-8", "surrogateescape")] for name, value in headers])
+    return json.dumps([[name, _escaped(value)] for name, value in headers])
 
 
 def read_headers(text: str) -> Headers:
     """Return headers from their JSON."""
-    return [(name, value.encode("utf-8", "surrogateescape")) for name, value in json.loads(text)]
+    return [(name, _bytes(value)) for name, value in json.loads(text)]
+
+
+def _escaped(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode("utf-8", "surrogateescape")

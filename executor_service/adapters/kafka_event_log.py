@@ -174,7 +174,9 @@ class _Reader:
 
 
 def _size(record: Record) -> int:
-    return len(record.value or b"") + sum(len(name) + len(value) for name, value in record.headers)
+    return len(record.value or b"") + sum(
+        len(name) + len(value or b"") for name, value in record.headers
+    )
 
 
 def encodes_in_c() -> bool:

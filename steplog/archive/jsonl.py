@@ -119,7 +119,7 @@ class JsonLinesReader:
                 int(told["timestamp_ms"]),
                 _bytes(told["key"]),
                 _bytes(told["value"]),
-                tuple((str(name), _bytes(value) or b"") for name, value in told["headers"]),
+                tuple((str(name), _bytes(value)) for name, value in told["headers"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(number) from error

@@ -54,7 +54,7 @@ class Sameness:
         self._digest = hashlib.sha256()
 
     def add(
-        self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+        self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
     ) -> None:
         """Take the next record."""
         self.count += 1

@@ -25,7 +25,8 @@ from tests.tracker.histories import History
 
 LARGE_BYTES: Final = 5_000_000
 MAX_MESSAGE_BYTES: Final = 6_000_000
-GROUPS: Final = 16
+GROUPS: Final = 20
+LONG_STEP: Final = b'{"step_id": "%s"}' % (b"s" * 5000)
 # What a slow machine may add by chance; poison that held others up would add seconds.
 MOST_SLOWER: Final = 5.0
 CHANCE_S: Final = 0.1
@@ -35,6 +36,19 @@ def named(record: Record, name: str, value: bytes | None) -> Record:
     """The record with one header changed, or without it."""
     kept = [(n, v) for n, v in record.headers if n != name]
     return record._replace(headers=kept if value is None else [*kept, (name, value)])
+
+
+def with_null(record: Record, name: str) -> Record:
+    """The record with a header that has no value, as Kafka allows."""
+    kept = [(n, v) for n, v in record.headers if n != name]
+    return record._replace(headers=[*kept, (name, None)])
+
+
+def retried(record: Record, at: str) -> Record:
+    """The record as that of an attempt that is tried again at a time."""
+    told = f'{{"step_id": "a", "error": {{"type": "E", "message": "m"}}, "retry_at": "{at}"}}'
+    kind = events.StepAttemptFailed.event_type.encode()
+    return named(record, "ce_type", kind)._replace(value=told.encode())
 
 
 def in_version_nine(record: Record) -> Record:
@@ -59,6 +73,18 @@ SPOILT: Final[tuple[tuple[str, str, Callable[[Record], Record]], ...]] = (
     ("no-headers", "missing_header", lambda record: record._replace(headers=[])),
     ("odd-sequence", "bad_header", lambda record: named(record, "ce_sequence", b"three")),
     ("no-value", "bad_payload", lambda record: record._replace(value=None)),
+    ("long-sequence", "bad_header", lambda record: named(record, "ce_sequence", b"9" * 5000)),
+    ("large-sequence", "bad_header", lambda record: named(record, "ce_sequence", b"%d" % (2**63))),
+    (
+        "no-utc",
+        "bad_header",
+        lambda record: named(record, "ce_time", b"9999-12-31T23:59:59-23:59"),
+    ),
+    ("large-epoch", "bad_header", lambda record: named(record, "ce_writerepoch", b"9" * 5000)),
+    ("null-time", "bad_header", lambda record: with_null(record, "ce_time")),
+    ("long-cause", "bad_header", lambda record: named(record, "ce_causationid", b"c" * 5000)),
+    ("late-retry", "bad_payload", lambda record: retried(record, "9999-12-31T23:59:59-23:59")),
+    ("long-step", "too_long", lambda record: record._replace(value=LONG_STEP)),
 )
 
 

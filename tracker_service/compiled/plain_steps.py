@@ -14,6 +14,7 @@ from mypy_extensions import i64
 
 from steplog_contracts import events
 from tracker_service.compiled.copy_rows import CopyRows, microseconds
+from tracker_service.projections.column_bounds import SHORT_CHARS
 from tracker_service.projections.facts import duration
 from tracker_service.projections.headings import Heading, Unreadable
 from tracker_service.projections.lens import NULL, StepCompletedLens, StepStartedLens
@@ -132,6 +133,7 @@ class PlainSteps:
             or started.iteration != 1
             or started.references is not None
             or step_id in execution.steps
+            or len(step_id) > SHORT_CHARS
             or _NUL in step_id
             or _NUL in started.step_name
             or _NUL in started.step_type

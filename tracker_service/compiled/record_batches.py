@@ -6,13 +6,14 @@ takes a fifth then of what the client's parser and `read_heading` take together.
 The format: https://kafka.apache.org/documentation/#messageformat
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, final
 
 from mypy_extensions import i64
 
 from steplog_contracts.envelope import CONTENT_TYPE_JSON
-from tracker_service.projections.headings import MAX_KEY_BYTES, FetchedHeading, RecordBatch
+from steplog_contracts.headers import MAX_ID_BYTES
+from tracker_service.projections.headings import FetchedHeading, RecordBatch
 
 # Whether this module is compiled.
 COMPILED: Final = not __file__.endswith(".py")
@@ -116,7 +117,7 @@ class Attributes:
         if name == b"ce_writerepoch":
             self.epoch = _number(_told(cursor))
         elif name == b"ce_causationid":
-            self.causation_id = _told(cursor).decode()
+            self.causation_id = _name(_told(cursor))
         else:
             cursor.skip()
 
@@ -176,23 +177,31 @@ def _told(cursor: Cursor) -> bytes:
 def _kind(name: bytes) -> str:
     kind = _kinds.get(name)
     if kind is None:
-        kind = name.decode()
+        kind = _name(name)
+        if not kind:
+            raise ValueError
         if len(_kinds) < MAX_KINDS:
             _kinds[name] = kind
     return kind
 
 
 def _execution_id(name: bytes) -> str:
-    execution_id = name.decode()
-    if not 0 < len(name) <= MAX_KEY_BYTES or "\x00" in execution_id:
+    execution_id = _name(name)
+    if not execution_id or "\x00" in execution_id:
         raise ValueError
     return execution_id
 
 
+def _name(name: bytes) -> str:
+    if len(name) > MAX_ID_BYTES:
+        raise ValueError
+    return name.decode()
+
+
 def _time(text: bytes) -> datetime:
     time = datetime.fromisoformat(text.decode())
-    if time.tzinfo is None:
-        raise ValueError
+    if time.tzinfo is not UTC:
+        raise ValueError  # Read elsewhere, where it is brought to UTC or refused.
     return time
 
 

@@ -46,7 +46,7 @@ class LetterWithBytes(LetterShape):
 
     key: str | None
     value: str | None
-    headers: list[tuple[str, str]]
+    headers: list[tuple[str, str | None]]
 
 
 class OneLetter(shapes.Answer):

@@ -24,6 +24,7 @@ from tracker_service.projections.lens import (
     Lens,
     StepCompensatedLens,
     column_text,
+    reason_text,
 )
 from tracker_service.projections.payloads import (
     CLAIMED,
@@ -137,7 +138,7 @@ class BatchFold:
                     0,
                     False,
                     error.code,
-                    column_text(str(error)),
+                    reason_text(str(error)),
                     self.epoch.current,
                 )
             )
@@ -184,7 +185,7 @@ class BatchFold:
             record.seq,
             parked,
             code,
-            column_text(reason),
+            reason_text(reason),
             self.epoch.current,
         )
         self.changes.set_aside.append(letter)

@@ -1,17 +1,25 @@
 """A record's headers as the tracker sorts records by them, before any payload is looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
 from steplog_contracts.codec import read_attributes
-from steplog_contracts.envelope import CONTENT_TYPE_JSON, CONTENT_TYPE_STRUCTURED
+from steplog_contracts.envelope import NO_SEQ
 from steplog_contracts.errors import UndecodableRecord
+from steplog_contracts.headers import (
+    Attributes,
+    execution_id_of,
+    number_of,
+    optional_number_of,
+    optional_text_of,
+    text_of,
+    time_of,
+)
 
-# Longest execution id a row can be keyed by; PostgreSQL's index entries end near 2,700 bytes.
-MAX_KEY_BYTES = 1024
+ReadT = TypeVar("ReadT")
 
 
 class LogRecord(Protocol):
@@ -24,7 +32,7 @@ class LogRecord(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 class Heading(Struct, gc=False):
@@ -61,7 +69,7 @@ class FetchedHeading(Heading, gc=False):
         return self.batch.record(self.offset).key
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
         """The record's headers."""
         return self.batch.record(self.offset).headers
 
@@ -87,70 +95,45 @@ class Unreadable(Struct, gc=False):
 
 
 def read_heading(record: LogRecord) -> Heading | Unreadable:
-    """Return where a record stands, in either CloudEvents mode."""
+    """Return where a record stands, in either CloudEvents mode; it never raises."""
     if isinstance(record, Heading):
         return record
-    value = record.value
-    attributes = dict(record.headers)
+    attributes: Attributes = dict(record.headers)
     try:
-        content_type = attributes.get("content-type", CONTENT_TYPE_JSON)
-        if value is None or content_type.startswith(CONTENT_TYPE_STRUCTURED):
-            found, value = read_attributes(value, record.headers)
-            attributes = dict(found)
-        execution_id = attributes["ce_subject"].decode()
-        _check_key(execution_id)
-        seq = attributes.get("ce_sequence")
-        epoch = attributes.get("ce_writerepoch")
-        causation_id = attributes.get("ce_causationid")
+        found, value = read_attributes(record.value, record.headers)
+        attributes = found
         return Heading(
             record.offset,
-            attributes["ce_type"].decode(),
-            execution_id,
-            0 if seq is None else int(seq),
-            _time(attributes["ce_time"].decode()),
-            None if epoch is None else int(epoch),
-            None if causation_id is None else causation_id.decode(),
+            text_of(attributes, "ce_type"),
+            execution_id_of(attributes),
+            number_of(attributes, "ce_sequence", NO_SEQ),
+            time_of(attributes),
+            optional_number_of(attributes, "ce_writerepoch"),
+            optional_text_of(attributes, "ce_causationid"),
             value,
         )
-    except KeyError as missing:
-        return _unreadable(record, "missing_header", f"The header {missing.args[0]} is missing.")
-    except AttributeError:
-        return _unreadable(record, "bad_header", "A header has no value.")
     except UndecodableRecord as error:
-        return _unreadable(record, error.code, str(error))
-    except ValueError as error:
-        return _unreadable(record, "bad_header", f"A header can't be read: {error}.")
+        return _unreadable(record, attributes, error)
 
 
-def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError(f"ce_time has no time zone: {text!r}")
-    return time
-
-
-def _check_key(execution_id: str) -> None:
-    if not execution_id or "\x00" in execution_id or len(execution_id) > MAX_KEY_BYTES:
-        raise ValueError(f"ce_subject is no execution id: {execution_id[:80]!r}")
-
-
-def _unreadable(record: LogRecord, code: str, reason: str) -> Unreadable:
-    attributes = dict(record.headers)
-    subject = attributes.get("ce_subject") or record.key or b""
-    seq = attributes.get("ce_sequence") or b""
+def _unreadable(record: LogRecord, attributes: Attributes, error: UndecodableRecord) -> Unreadable:
+    """Return what can be told of a record; its key names its execution where no header does."""
+    named = attributes if attributes.get("ce_subject") else {"ce_subject": record.key}
     return Unreadable(
         record.offset,
-        _key_or_none(subject),
-        int(seq) if seq.isdigit() else 0,
-        code,
-        reason,
+        _or_none(execution_id_of, named),
+        _or_none(_seq, attributes) or NO_SEQ,
+        error.code,
+        str(error),
     )
 
 
-def _key_or_none(subject: bytes) -> str | None:
+def _seq(attributes: Attributes) -> int:
+    return number_of(attributes, "ce_sequence", NO_SEQ)
+
+
+def _or_none(read: Callable[[Attributes], ReadT], attributes: Attributes) -> ReadT | None:
     try:
-        execution_id = subject.decode()
-        _check_key(execution_id)
-    except ValueError:
+        return read(attributes)
+    except UndecodableRecord:
         return None
-    return execution_id

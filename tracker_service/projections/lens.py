@@ -8,13 +8,24 @@ contract class through its lens.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
+
+# What the columns hold: a value beyond is refused here, with the field's name, and not by one of
+# the databases after the other values of its batch have been sent.
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Number = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+Large = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Seq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Milliseconds = Annotated[float, Meta(ge=0)]
+Moment = Annotated[datetime, Meta(tz=True)]
 
 NULL: Final = Raw(b"null")
 ABSENT: Final = Raw(b"")
+# Of the sentence kept with a record that is set aside.
+MAX_REASON_CHARS: Final = 2_000
 
 
 class OriginLens(Struct, gc=False, frozen=True):
@@ -23,7 +34,7 @@ class OriginLens(Struct, gc=False, frozen=True):
     execution_id: str
     kind: str
     from_step: str
-    at_seq: int
+    at_seq: Seq
 
 
 class DataRefLens(Struct, gc=False, frozen=True):
@@ -31,7 +42,7 @@ class DataRefLens(Struct, gc=False, frozen=True):
 
     uri: str
     sha256: str
-    size_bytes: int
+    size_bytes: Large
 
 
 References = dict[str, DataRefLens]
@@ -48,7 +59,7 @@ class ExecutionStartedLens(Struct, gc=False, frozen=True):
     input: Raw = NULL
     parameters: Raw = Raw(b"{}")
     metadata: Raw = Raw(b"{}")
-    total_steps: int = 0
+    total_steps: Number = 0
     command_id: str | None = None
     origin: OriginLens | None = None
     parent_execution_id: str | None = None
@@ -59,17 +70,17 @@ class StepScheduledLens(Struct, gc=False, frozen=True):
     """See `steplog_contracts.events.StepScheduled`."""
 
     step_id: str
-    due_at: datetime
-    iteration: int = 1
-    attempt: int = 1
+    due_at: Moment
+    iteration: Count = 1
+    attempt: Count = 1
 
 
 class StepStartedLens(Struct, gc=False, frozen=True):
     """See `steplog_contracts.events.StepStarted`."""
 
     step_id: str
-    iteration: int = 1
-    attempt: int = 1
+    iteration: Count = 1
+    attempt: Count = 1
     step_name: str = ""
     step_type: str = "task"
     input: Raw = NULL
@@ -81,20 +92,20 @@ class StepAttemptFailedLens(Struct, gc=False, frozen=True):
 
     step_id: str
     error: Raw
-    retry_at: datetime
-    iteration: int = 1
-    attempt: int = 1
-    duration_ms: float = 0.0
+    retry_at: Moment
+    iteration: Count = 1
+    attempt: Count = 1
+    duration_ms: Milliseconds = 0.0
 
 
 class StepCompletedLens(Struct, gc=False, frozen=True):
     """See `steplog_contracts.events.StepCompleted`."""
 
     step_id: str
-    iteration: int = 1
-    attempt: int = 1
+    iteration: Count = 1
+    attempt: Count = 1
     output: Raw = NULL
-    duration_ms: float = 0.0
+    duration_ms: Milliseconds = 0.0
     error: Raw = NULL
     references: References | None = None
 
@@ -104,10 +115,10 @@ class StepFailedLens(Struct, gc=False, frozen=True):
 
     step_id: str
     error: Raw
-    iteration: int = 1
-    attempt: int = 1
+    iteration: Count = 1
+    attempt: Count = 1
     output: Raw = NULL
-    duration_ms: float = 0.0
+    duration_ms: Milliseconds = 0.0
     references: References | None = None
 
 
@@ -115,8 +126,8 @@ class StepSkippedLens(Struct, gc=False, frozen=True):
     """See `steplog_contracts.events.StepSkipped`."""
 
     step_id: str
-    iteration: int = 1
-    attempt: int = 1
+    iteration: Count = 1
+    attempt: Count = 1
     step_name: str = ""
     step_type: str = "task"
     reason: str = ""
@@ -126,10 +137,10 @@ class StepCancelledLens(Struct, gc=False, frozen=True):
     """See `steplog_contracts.events.StepCancelled`."""
 
     step_id: str
-    iteration: int = 1
-    attempt: int = 1
+    iteration: Count = 1
+    attempt: Count = 1
     reason: str = ""
-    duration_ms: float = 0.0
+    duration_ms: Milliseconds = 0.0
 
 
 class StepWaitingLens(Struct, gc=False, frozen=True):
@@ -137,14 +148,14 @@ class StepWaitingLens(Struct, gc=False, frozen=True):
 
     step_id: str
     interaction_id: str
-    iteration: int = 1
-    attempt: int = 1
+    iteration: Count = 1
+    attempt: Count = 1
     prompt: str | None = None
     ui_schema: Raw = NULL
     channels: Raw = NULL
     assigned_users: Raw = NULL
     output: Raw = NULL
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
     references: References | None = None
 
 
@@ -153,8 +164,8 @@ class StepResumedLens(Struct, gc=False, frozen=True):
 
     step_id: str
     interaction_id: str
-    iteration: int = 1
-    attempt: int = 1
+    iteration: Count = 1
+    attempt: Count = 1
     human_input: Raw = NULL
     responded_by: str | None = None
     timed_out: bool = False
@@ -165,18 +176,18 @@ class StepCompensatedLens(Struct, gc=False, frozen=True):
     """See `steplog_contracts.events.StepCompensated`."""
 
     step_id: str
-    iteration: int = 1
-    attempt: int = 1
+    iteration: Count = 1
+    attempt: Count = 1
     output: Raw = NULL
     error: Raw = NULL
-    duration_ms: float = 0.0
+    duration_ms: Milliseconds = 0.0
 
 
 class ExecutionCompletedLens(Struct, gc=False, frozen=True):
     """See `steplog_contracts.events.ExecutionCompleted`."""
 
     output: Raw = NULL
-    duration_ms: float = 0.0
+    duration_ms: Milliseconds = 0.0
     references: References | None = None
 
 
@@ -184,7 +195,7 @@ class ExecutionFailedLens(Struct, gc=False, frozen=True):
     """See `steplog_contracts.events.ExecutionFailed`."""
 
     error: Raw
-    duration_ms: float = 0.0
+    duration_ms: Milliseconds = 0.0
 
 
 class ExecutionCancelledLens(Struct, gc=False, frozen=True):
@@ -192,7 +203,7 @@ class ExecutionCancelledLens(Struct, gc=False, frozen=True):
 
     reason: str = ""
     requested_by: str | None = None
-    duration_ms: float = 0.0
+    duration_ms: Milliseconds = 0.0
 
 
 class CommandRefusedLens(Struct, gc=False, frozen=True):
@@ -256,6 +267,11 @@ def json_text(raw: Raw) -> str:
         UnicodeDecodeError: it is not UTF-8.
     """
     return str(raw, "utf-8")
+
+
+def reason_text(text: str) -> str:
+    """Return why a record is set aside as any column can hold it, whatever the record quotes."""
+    return column_text(text[:MAX_REASON_CHARS].encode(errors="backslashreplace").decode())
 
 
 def column_text(text: str) -> str:

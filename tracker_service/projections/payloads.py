@@ -7,10 +7,11 @@ import msgspec
 
 from steplog_contracts import events
 from steplog_contracts.codec import decode_event
-from steplog_contracts.errors import UndecodableRecord, UnknownRecordType
+from steplog_contracts.errors import ContractError, UndecodableRecord, UnknownRecordType
 from steplog_contracts.payload import encode_payload
 from steplog_contracts.upcasting import CHAIN
 from tracker_service.projections import lens
+from tracker_service.projections.column_bounds import check_bounds
 from tracker_service.projections.errors import Unfoldable
 from tracker_service.projections.headings import Heading
 from tracker_service.projections.lens import Lens
@@ -39,6 +40,11 @@ STARTED: Final = events.ExecutionStarted.event_type
 _DECODERS: Final = {
     event.event_type: msgspec.json.Decoder(shape) for event, shape in LENS_BY_EVENT.items()
 }
+_NAMING_AN_ERROR: Final = (
+    lens.StepAttemptFailedLens,
+    lens.StepFailedLens,
+    lens.ExecutionFailedLens,
+)
 _VERSION = re.compile(r"\.v\d+$")
 _KNOWN_NAMES: Final = frozenset(_VERSION.sub("", kind) for kind in events.EVENT_CLASS_BY_TYPE)
 
@@ -64,7 +70,7 @@ def read_payload(heading: Heading) -> Lens:
         try:
             # Whole and now: text cut out of it later can't turn out not to be UTF-8.
             heading.value.decode()
-            return _checked(decoder.decode(heading.value))
+            return _checked(decoder.decode(heading.value), heading)
         except UnicodeDecodeError as error:
             raise Unfoldable("bad_json", f"The payload is not UTF-8: {error}.") from error
         except RecursionError as error:
@@ -74,11 +80,14 @@ def read_payload(heading: Heading) -> Lens:
     return _by_contract(heading)
 
 
-def _checked(payload: Lens) -> Lens:
+def _checked(payload: Lens, heading: Heading) -> Lens:
     # Folds change a state step by step, so what they take apart later is looked at before.
     error = getattr(payload, "error", lens.NULL)
     if error != lens.NULL:
         lens.error_of(error)
+    elif isinstance(payload, _NAMING_AN_ERROR):
+        raise msgspec.ValidationError("error: Expected an object")
+    check_bounds(payload, heading.execution_id)
     return payload
 
 
@@ -93,7 +102,7 @@ def _by_contract(heading: Heading) -> Lens:
     ]
     try:
         event = decode_event(heading.value, attributes).event
-        return _DECODERS[event.event_type].decode(encode_payload(event))
+        return _checked(_DECODERS[event.event_type].decode(encode_payload(event)), heading)
     except UnknownRecordType as error:
         raise Unfoldable(
             "unknown_version",
@@ -101,5 +110,5 @@ def _by_contract(heading: Heading) -> Lens:
         ) from error
     except UndecodableRecord as error:
         raise Unfoldable(error.code, str(error)) from error
-    except (RecursionError, ValueError) as error:
+    except (RecursionError, ValueError, ContractError) as error:
         raise Unfoldable("bad_payload", f"The payload can't be read: {error}.") from error

@@ -40,7 +40,7 @@ class DeferredRecord:
         return self.raw.value
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
         """The record's headers."""
         return self.raw.headers
 

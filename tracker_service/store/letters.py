@@ -98,14 +98,21 @@ def letter_row(step: Advance, letter: SetAside) -> tuple[Any, ...]:
     )
 
 
-def headers_text(headers: Sequence[tuple[str, bytes]]) -> str:
-    """Return headers as JSON, their values in base64: they may hold any bytes."""
-    return json.dumps([[name, base64.b64encode(value).decode()] for name, value in headers])
+def headers_text(headers: Sequence[tuple[str, bytes | None]]) -> str:
+    """Return headers as JSON, their values in base64: they may hold any bytes, or be null."""
+    return json.dumps([[name, _base64(value)] for name, value in headers])
 
 
-def read_headers(text: str) -> tuple[tuple[str, bytes], ...]:
+def read_headers(text: str) -> tuple[tuple[str, bytes | None], ...]:
     """Return headers from their JSON."""
-    return tuple((name, base64.b64decode(value)) for name, value in json.loads(text))
+    return tuple(
+        (name, None if value is None else base64.b64decode(value))
+        for name, value in json.loads(text)
+    )
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
 
 
 def executions_of(letter: Letter) -> list[str]:

@@ -28,7 +28,7 @@ class RawRecord:
 
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]  # Kafka allows a header without a value.
 
 
 @dataclass(frozen=True, slots=True)
