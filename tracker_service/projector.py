@@ -18,11 +18,11 @@ import structlog
 from steplog_contracts.epoch import EpochRule
 from tracker_service.pacing import Pacing
 from tracker_service.projections.batch import BatchFold, FoldFactory, States
-from tracker_service.projections.changes import Changes, Counts, SetAside
+from tracker_service.projections.changes import Changes, Counts
 from tracker_service.projections.errors import TrackerError
 from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
-from tracker_service.projections.lens import reason_text
-from tracker_service.store.errors import RowsRejected, StoreError
+from tracker_service.rejected_records import WithoutBytes, folded, rejected_changes
+from tracker_service.store.errors import RowsRejected
 from tracker_service.store.port import Advance, Position, RawRecord, Store
 
 log = structlog.get_logger(__name__)
@@ -38,16 +38,6 @@ class HoleInLog(TrackerError):
 
     Going on would lose them; the process must end and begin again from the position.
     """
-
-
-@dataclass(frozen=True, slots=True)
-class _WithoutBytes:
-    """Stands for a record of which nothing can be stored but where it is."""
-
-    offset: int
-    key: None = None
-    value: None = None
-    headers: tuple[()] = ()
 
 
 @dataclass(slots=True)
@@ -160,7 +150,7 @@ class Projector:
                 # Not even its bytes can be kept; they are in the log.
                 self._partitions.pop(partition, None)
                 known = await self._known(partition)
-                bare = [_WithoutBytes(records[0].offset)]
+                bare = [WithoutBytes(records[0].offset)]
                 return await self._advance(partition, known, bare, end_offset, rejected=again)
         middle = len(records) // 2
         for half in (records[:middle], records[middle:]):
@@ -182,11 +172,11 @@ class Projector:
         await self._recall(known, headings)
         epoch = EpochRule(known.position.epoch)
         if rejected is None:
-            changes = _folded(
+            changes = folded(
                 self._make_fold(partition, known.states, known.quarantined, epoch), headings
             )
         else:
-            changes = _refused_by_store(headings[0], known, rejected)
+            changes = rejected_changes(headings[0], known.states, known.quarantined, rejected)
         for key in known.definitions & changes.definitions.keys():
             del changes.definitions[key]
         step = Advance(
@@ -252,36 +242,6 @@ def _after(records: Sequence[LogRecord], next_offset: int) -> Sequence[LogRecord
     if records and records[0].offset >= next_offset:
         return records
     return [record for record in records if record.offset >= next_offset]
-
-
-def _folded(fold: BatchFold, headings: Sequence[Heading | Unreadable]) -> Changes:
-    try:
-        return fold.take_all(headings)
-    except Exception as error:
-        # Not foreseen. As with a value the database refuses, the record at fault is found by
-        # halving and set aside, and all others are applied.
-        log.exception("a fold failed")
-        raise RowsRejected(f"The event can't be folded: {error!r}.") from error
-
-
-def _refused_by_store(
-    heading: Heading | Unreadable, known: Partition, error: StoreError
-) -> Changes:
-    execution_id = heading.execution_id
-    changes = Changes()
-    parked = execution_id is not None and execution_id in known.quarantined
-    changes.set_aside.append(
-        SetAside(
-            heading.offset, execution_id, heading.seq, parked, "rejected", reason_text(str(error))
-        )
-    )
-    state = known.states.get(execution_id) if execution_id is not None else None
-    if state is not None and not state.ended:
-        state.incomplete = True
-        changes.executions[state.execution_id] = state
-    if execution_id is not None:
-        known.quarantined.add(execution_id)
-    return changes
 
 
 def _raw(records: Sequence[LogRecord], changes: Changes) -> dict[int, RawRecord]:
