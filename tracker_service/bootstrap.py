@@ -8,7 +8,8 @@ from tracker_service.drift import DriftCheck
 from tracker_service.events_log import EventsLog
 from tracker_service.kafka_commands import KafkaCommands
 from tracker_service.kafka_events_log import KafkaEventsLog
-from tracker_service.log_reader import check_bounds, read_bounds
+from tracker_service.log_loss import LossCheck
+from tracker_service.log_reader import check_count, read_bounds
 from tracker_service.projections.errors import TrackerError
 from tracker_service.settings import Settings
 from tracker_service.store.opening import read_model_for, store_for
@@ -77,20 +78,22 @@ def drift_check(settings: Settings) -> DriftCheck | None:
 async def prepare(settings: Settings, store: Store) -> None:
     """Open the store and compare log and rows before anything is consumed.
 
+    That the log lost records is written down and stops nothing else: a new start can't mend it.
+
     Raises:
         TrackerError: something a person must put right; its text says what.
     """
     check_extensions()
     await store.open()
-    # Positions before bounds: other workers go on meanwhile, and a position never passes its end.
-    known = await store.known_partitions(settings.events_topic)
-    positions = await store.positions(settings.events_topic, list(range(known))) if known else {}
-    bounds = await read_bounds(settings.kafka_bootstrap_servers, settings.events_topic)
-    check_bounds(
-        settings.events_topic,
-        bounds,
-        {partition: position.next_offset for partition, position in positions.items()},
-        settings.partitions,
-    )
-    await store.positions(settings.events_topic, sorted(bounds.ends))
-    await store.observe_ends(settings.events_topic, dict(bounds.ends))
+    topic = settings.events_topic
+    known = await store.known_partitions(topic)
+    bounds = await read_bounds(settings.kafka_bootstrap_servers, topic)
+    check_count(topic, bounds, known, settings.partitions)
+    await store.positions(topic, sorted(bounds.ends))
+    await loss_check(settings, store).run(sorted(bounds.ends))
+    await store.observe_ends(topic, dict(bounds.ends))
+
+
+def loss_check(settings: Settings, store: Store) -> LossCheck:
+    """Return the check of the log against the positions."""
+    return LossCheck(store, make_events_log(settings), settings.events_topic)

@@ -3,12 +3,14 @@
 A gap is counted in events, a lag in seconds. A partition without a gap has no lag; one with a gap
 is late since it was last seen without, or since its newest applied event, whichever is later. When
 no worker looks at the log any more, nobody knows of a gap: the lag then grows from the last look.
+Where the log lost records that rows were made from, rows are not what it says: that is never fresh.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+LOG_LOST = "log_lost_records"
 # A worker looks at the ends every second; three misses mean that it is away.
 LOOK_IS_OLD_AFTER = timedelta(seconds=3)
 
@@ -25,6 +27,9 @@ class PartitionFreshness:
     caught_up_at: datetime | None
     # Grows when rows changed without an event being applied: repaired, replaced.
     generation: int = 0
+    # What was found where the log lost records, and when.
+    lost_reason: str | None = None
+    lost_at: datetime | None = None
 
     @property
     def gap(self) -> int:
@@ -33,6 +38,8 @@ class PartitionFreshness:
 
     def lag_s(self, now: datetime) -> float:
         """Seconds behind."""
+        if self.lost_at is not None:
+            return max(0.0, (now - self.lost_at).total_seconds())
         looked_at = self.observed_at
         if looked_at is not None and now - looked_at <= LOOK_IS_OLD_AFTER and self.gap == 0:
             return 0.0
@@ -68,11 +75,19 @@ class Freshness:
 
     @property
     def tracker(self) -> str:
-        """`fresh`, `behind`, or `away` where no worker looks at the log."""
+        """`fresh`, `behind`, `away` where no worker looks at the log, or `log_lost_records`."""
+        if self.lost_reason is not None:
+            return LOG_LOST
         looked_at = self.observed_at
         if looked_at is None or self.now - looked_at > LOOK_IS_OLD_AFTER:
             return "away"
         return "behind" if self.gap else "fresh"
+
+    @property
+    def lost_reason(self) -> str | None:
+        """Why rows are not what the log says, of the first partition that lost records."""
+        reasons = (partition.lost_reason for partition in self.partitions)
+        return next((reason for reason in reasons if reason is not None), None)
 
     def applied(self, partition: int, offset: int) -> bool:
         """Return whether the event at that offset is in the rows."""

@@ -1,7 +1,7 @@
 """The events topic read without a group: does it exist, how many partitions, where they end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -91,37 +91,22 @@ async def _known_bounds(kafka: Kafka, topic: str) -> LogBounds | None:
         )
 
 
-def check_bounds(
-    topic: str, bounds: LogBounds, positions: Mapping[int, int], wanted: int | None
-) -> None:
-    """Refuse a log that does not fit the rows.
+def check_count(topic: str, bounds: LogBounds, known: int, wanted: int | None) -> None:
+    """Refuse a log whose number of partitions does not fit the rows.
 
     Args:
         topic: for the sentence.
         bounds: where the log's partitions begin and end.
-        positions: next offset per partition the rows were made from; empty at the first start.
+        known: partitions the rows were made from; 0 at the first start.
         wanted: partitions as configured, or None.
 
     Raises:
-        LogRefused: another number of partitions, records removed before they were applied, or a
-            log that ends before the position.
+        LogRefused: another number of partitions.
     """
     count = len(bounds.ends)
-    for source, number in (("STEPLOG_PARTITIONS", wanted), ("the rows", len(positions))):
+    for source, number in (("STEPLOG_PARTITIONS", wanted), ("the rows", known)):
         if number and number != count:
             raise LogRefused(
                 f"The topic {topic} has {count} partitions but {source} say {number}; the count "
                 "of an events topic never changes. Restore the topic, or use a new database."
-            )
-    for partition, position in sorted(positions.items()):
-        begin, end = bounds.begins[partition], bounds.ends[partition]
-        if position > end:
-            raise LogRefused(
-                f"The rows are made from {position} records of partition {partition} of {topic} "
-                f"but the log ends at {end}: it was made anew. Use a new database, or rebuild."
-            )
-        if position < begin:
-            raise LogRefused(
-                f"Records {position} to {begin - 1} of partition {partition} of {topic} were "
-                "removed before they were applied. Restore them, or rebuild from what is left."
             )

@@ -9,18 +9,20 @@ partition is dropped, read again, and the batch trimmed anew.
 `apply` raises nothing a retry could heal: it waits and tries again, watching for the stop.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
 from steplog_contracts.epoch import EpochRule
+from tracker_service.log_loss import names_unseen_claim
 from tracker_service.pacing import Pacing
 from tracker_service.projections.batch import BatchFold, FoldFactory, States
 from tracker_service.projections.changes import Changes, Counts
 from tracker_service.projections.errors import TrackerError
 from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
+from tracker_service.projections.record_digest import digest_of
 from tracker_service.rejected_records import WithoutBytes, folded, rejected_changes
 from tracker_service.store.errors import RowsRejected
 from tracker_service.store.port import Advance, Position, RawRecord, Store
@@ -75,6 +77,8 @@ class Projector:
         self.applied = Applied()
         self.on_progress: Callable[[int, int], None] = lambda _partition, _next_offset: None
         self.on_changes: Callable[[Changes], None] = lambda _changes: None
+        # Asked where records hint at a log that lost some; False: it did, which is noted.
+        self.is_whole: Callable[[int], Awaitable[bool]] | None = None
 
     async def start_positions(self, partitions: Sequence[int]) -> dict[int, int]:
         """Return the next offset to apply per partition and forget what was remembered of them."""
@@ -91,13 +95,15 @@ class Projector:
     ) -> None:
         """Apply a run of records; returns when they are committed, here or by another worker.
 
+        To a partition whose log lost records nothing is applied.
+
         Raises:
             HoleInLog: the run begins beyond the position.
         """
         while True:
             known = await self._known(partition)
             due = _after(records, known.position.next_offset)
-            if not due:
+            if not due or known.position.lost is not None:
                 return
             if due[0].offset > known.position.next_offset:
                 raise HoleInLog(
@@ -169,6 +175,13 @@ class Projector:
         rejected: RowsRejected | None,
     ) -> bool:
         headings = [read_heading(record) for record in records]
+        start, current = records[0].offset, known.position.epoch
+        if (
+            self.is_whole is not None
+            and names_unseen_claim(headings, start, current)
+            and not await self.is_whole(partition)
+        ):
+            return False
         await self._recall(known, headings)
         epoch = EpochRule(known.position.epoch)
         if rejected is None:
@@ -189,6 +202,7 @@ class Projector:
             changes=changes,
             raw=_raw(records, changes),
             end_offset=end_offset,
+            last_record=_digest(records[-1], headings[-1]),
         )
         moved = await self._pacing.persist(lambda: self._store.advance(step), "write a batch")
         if moved:
@@ -207,7 +221,7 @@ class Projector:
         changes = step.changes
         changes.written()
         before = known.position
-        known.position = Position(step.next_offset, step.epoch, before.generation)
+        known.position = Position(step.next_offset, step.epoch, before.generation, step.last_record)
         known.definitions.update(changes.definitions)
         for execution_id, state in changes.executions.items():
             if state.ended:
@@ -253,6 +267,10 @@ def _raw(records: Sequence[LogRecord], changes: Changes) -> dict[int, RawRecord]
         for record in records
         if record.offset in wanted
     }
+
+
+def _digest(record: LogRecord, heading: Heading | Unreadable) -> str | None:
+    return None if isinstance(record, WithoutBytes) else digest_of(record, heading)
 
 
 def _newest_time(headings: Sequence[Heading | Unreadable]) -> datetime | None:

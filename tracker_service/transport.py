@@ -12,7 +12,7 @@ acks come in order.
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -132,6 +132,7 @@ class Consumer(driver.Consumer):
     max_records: int
     pace: FetchPace
     kafka: KafkaSettings
+    held: Collection[int] = ()
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -158,7 +159,11 @@ class Consumer(driver.Consumer):
     ) -> dict[TP, list[Batch]]:
         # A partition that is busy is left alone: its records gather in the client and come as one
         # larger batch, so batches grow with the load instead of waiting in line one by one.
-        free = {tp for tp in active_partitions or () if self._handed_over[tp] < MAX_HANDED_OVER}
+        free = {
+            tp
+            for tp in active_partitions or ()
+            if self._handed_over[tp] < MAX_HANDED_OVER and tp.partition not in self.held
+        }
         if not free:
             await self.sleep(BUSY_POLL_S)
             return {}
@@ -232,13 +237,20 @@ class Transport(driver.Transport):
     """Faust's aiokafka transport with the consumer above."""
 
     def __init__(
-        self, app: Any, kafka: KafkaSettings, start_positions: StartPositions, max_records: int
+        self,
+        app: Any,
+        kafka: KafkaSettings,
+        start_positions: StartPositions,
+        max_records: int,
+        held: Collection[int] = (),
     ) -> None:
+        """Nothing is fetched of partitions that are `held`, as it stands when records are asked."""
         super().__init__(app.conf.broker_consumer, app)
         self._kafka = kafka
         read_batches()  # A worker has no other consumer.
         self._start_positions = start_positions
         self._max_records = max_records
+        self._held = held
 
     def create_consumer(self, callback: Any, **options: Any) -> Consumer:
         """Return a consumer that knows where to start."""
@@ -246,5 +258,6 @@ class Transport(driver.Transport):
         consumer.kafka = self._kafka
         consumer.start_positions = self._start_positions
         consumer.max_records = self._max_records
+        consumer.held = self._held
         consumer.pace = FetchPace(time.monotonic, self._max_records)
         return consumer

@@ -4,6 +4,7 @@ Faust and the Kafka client can stall without an error (a crash-looping actor, a 
 resumes). So progress is judged by what is applied against where the partitions end.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 
@@ -37,12 +38,22 @@ class Watchdog:
         self._moved_s = dict.fromkeys(positions, now_s)
         self.ends = {p: end for p, end in self.ends.items() if p in positions}
 
-    def beat(self, ends: dict[int, int], *, store_away: bool, now_s: float) -> None:
-        """Note that the event loop runs, and where partitions end now."""
+    def beat(
+        self,
+        ends: dict[int, int],
+        *,
+        store_away: bool,
+        now_s: float,
+        held: Collection[int] = (),
+    ) -> None:
+        """Note that the event loop runs, and where partitions end now.
+
+        Those that are `held` are not applied on purpose, so they are never late.
+        """
         self._alive_s = now_s
         self.ends.update({p: end for p, end in ends.items() if p in self.positions})
         for partition in self.positions:
-            if store_away or self.gap(partition) == 0:
+            if store_away or partition in held or self.gap(partition) == 0:
                 self._moved_s[partition] = now_s
 
     def in_group(self, now_s: float) -> None:

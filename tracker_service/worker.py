@@ -7,12 +7,11 @@ the position in the read model.
 """
 
 import gc
-import os
 import signal
-import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import faust
@@ -22,11 +21,13 @@ from faust.worker import Worker
 
 from steplog_contracts.private_files import NotPrivate, private_folder
 from steplog_kafka.settings import kafka_settings
-from tracker_service.bootstrap import drift_check
+from tracker_service.bootstrap import drift_check, loss_check
 from tracker_service.drift import DriftCheck
-from tracker_service.pacing import Pacing, StoppedWaiting
+from tracker_service.log_watch import LogWatch
+from tracker_service.pacing import Pacing
+from tracker_service.process_exit import EXIT_TRY_AGAIN, guarded, leave
 from tracker_service.projections.errors import TrackerError
-from tracker_service.projector import HoleInLog, Projector
+from tracker_service.projector import Projector
 from tracker_service.settings import BadSettings, Settings
 from tracker_service.store.errors import StoreError
 from tracker_service.store.port import Store
@@ -55,16 +56,6 @@ UNREADY_AFTER_S = 10.0
 # Between two rounds of the cycle collector, and how many of them leave old objects alone.
 COLLECT_INTERVAL_S = 10.0
 YOUNG_ROUNDS = 60
-
-EXIT_TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a new process begins where this one stopped.
-EXIT_SOFTWARE = 70  # EX_SOFTWARE: something here is wrong; look at the log.
-
-
-def leave(code: int, sentence: str) -> None:
-    """End the process now. A graceful stop would ack batches that were never applied."""
-    log.critical(sentence, exit_code=code)
-    sys.stderr.flush()
-    os._exit(code)
 
 
 class TrackerWorker(Worker):
@@ -146,12 +137,15 @@ class LiveTracker:
         self.projector = Projector(store, self._topic, self._pacing)
         self.watchdog = Watchdog(settings.tracker_stall_timeout_s, time.monotonic())
         self.projector.on_progress = self._progressed
+        self.log_watch = LogWatch(loss_check(settings, store), partial(leave, EXIT_TRY_AGAIN))
+        self.projector.is_whole = self.log_watch.is_whole
         self._app = make_app(settings, loop)
         self._app.transport = Transport(
             self._app,
             kafka_settings(settings.kafka_bootstrap_servers),
             self._start_positions,
             settings.tracker_batch_max_records,
+            self.log_watch.lost,
         )
         self._worker = TrackerWorker(
             self._app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False
@@ -173,6 +167,7 @@ class LiveTracker:
                 self.projector.applied,
                 self.watchdog,
                 self.unready,
+                self.log_watch.lost,
             )
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         self._worker.execute_from_commandline()
@@ -181,6 +176,8 @@ class LiveTracker:
         """Return why rows do not get fresher at the moment, None while they do."""
         if trouble := self._pacing.trouble:
             return f"The read model is away: {trouble}"
+        if lost := next(iter(self.log_watch.lost.values()), None):
+            return lost
         now_s = time.monotonic()
         return self.watchdog.still(UNREADY_AFTER_S, now_s) or self.watchdog.alone(
             UNREADY_AFTER_S, now_s
@@ -217,6 +214,7 @@ class LiveTracker:
         self._app.consumer.applied(TP(self._topic, batch.partition))
 
     async def _start_positions(self, partitions: Any) -> dict[int, int]:
+        await self.log_watch.look(partitions)
         positions = await self.projector.start_positions(partitions)
         self.watchdog.assigned(positions, time.monotonic())
         log.info("partitions assigned", partitions=sorted(positions))
@@ -227,11 +225,14 @@ class LiveTracker:
 
     async def _heartbeat(self) -> None:
         while not self._app.should_stop:
+            known = dict(self.watchdog.positions)
             ends = await self._ends()
+            now_s, away, lost = time.monotonic(), self._pacing.waiting, self.log_watch.lost
             if self._app.consumer.in_group:
-                self.watchdog.in_group(time.monotonic())
-            self.watchdog.beat(ends, store_away=self._pacing.waiting, now_s=time.monotonic())
+                self.watchdog.in_group(now_s)
+            self.watchdog.beat(ends, store_away=away, now_s=now_s, held=lost)
             if ends:
+                await self.log_watch.beat(known, ends, now_s)
                 await self._tell(ends)
             await self._app.sleep(HEARTBEAT_S)
 
@@ -283,16 +284,3 @@ class LiveTracker:
                 leave(EXIT_TRY_AGAIN, "Kafka does not answer, so its group is left without a word.")
             if sentence := self.watchdog.stalled(time.monotonic()):
                 leave(EXIT_TRY_AGAIN, f"{sentence} Ending, to be started anew.")
-
-
-async def guarded(call: Callable[[], Any]) -> None:
-    """Await the call; whatever it raises ends the process, since going on would lose a batch."""
-    try:
-        await call()
-    except (StoppedWaiting, HoleInLog) as error:
-        leave(EXIT_TRY_AGAIN, str(error))
-    except TrackerError as error:
-        leave(EXIT_SOFTWARE, str(error))
-    except Exception as error:
-        log.exception("the tracker failed at a batch")
-        leave(EXIT_SOFTWARE, f"The tracker failed at a batch: {error!r}.")

@@ -1,7 +1,7 @@
 """The worker's own counters for Prometheus and whether it is ready, where a port is set."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -22,9 +22,10 @@ class MetricsPortTaken(TrackerError):
 class WorkerCollector(Collector):
     """Reads what the projector counted and what the watchdog knows, when asked."""
 
-    def __init__(self, applied: Applied, watchdog: Watchdog) -> None:
+    def __init__(self, applied: Applied, watchdog: Watchdog, lost: Collection[int] = ()) -> None:
         self._applied = applied
         self._watchdog = watchdog
+        self._lost = lost
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics as they stand."""
@@ -35,6 +36,14 @@ class WorkerCollector(Collector):
         for partition in list(self._watchdog.positions):
             gap.add_metric([str(partition)], self._watchdog.gap(partition))
         yield gap
+        lost = GaugeMetricFamily(
+            "steplog_tracker_worker_log_lost",
+            "1 where the log lost records that rows were made from",
+            labels=["partition"],
+        )
+        for partition in list(self._watchdog.positions):
+            lost.add_metric([str(partition)], int(partition in self._lost))
+        yield lost
 
     def _counters(self) -> Iterator[Metric]:
         applied, counts = self._applied, self._applied.counts
@@ -82,10 +91,11 @@ def serve_metrics(
     applied: Applied,
     watchdog: Watchdog,
     unready: Callable[[], str | None],
+    lost: Collection[int] = (),
 ) -> None:
     """Answer /metrics and /readyz at http://host:port from a thread; raises `MetricsPortTaken`."""
     registry = CollectorRegistry()
-    registry.register(WorkerCollector(applied, watchdog))
+    registry.register(WorkerCollector(applied, watchdog, lost))
     try:
         server = make_server(
             host, port, worker_page(registry, unready), server_class=_Server, handler_class=_Quiet

@@ -3,8 +3,7 @@
 The offset of a PartitionClaimed is the *epoch* of the executor that appended it. Every reader takes
 an event only if its `writerepoch` is the newest claim before it in the partition, so a late append
 of a previous owner is ignored by all readers, alike and for ever. An event without an epoch claims
-nothing (a program that records its own execution) and is taken as it is. One that names a claim
-behind itself was meant for another log, such as the one that was in the place of this.
+nothing (a program that records its own execution) and is taken as it is.
 """
 
 from steplog_contracts.events import PartitionClaimed
@@ -29,8 +28,6 @@ class EpochRule:
             return True
         if writer_epoch is None:
             return True
-        if writer_epoch >= offset:
-            return False
         if self.current is None:
             self.current = writer_epoch
         return writer_epoch == self.current

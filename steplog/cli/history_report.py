@@ -29,6 +29,11 @@ def print_report(report: Report) -> None:
     rate = f" ({report.events / seconds:,.0f} events/s)" if not report.taken_up else ""
     out.print(f"{report.events:,} events made {report.rows:,} rows in {seconds:.1f} s{rate}.")
     print_differences(report.tally, report.examples)
+    for partition, reason in report.lost.items():
+        out.print(f"[red]Partition {partition} lost records.[/] {escape(reason)}")
+    if report.vanishing:
+        verb = "vanished" if report.swapped else "would vanish"
+        out.print(f"{len(report.vanishing):,} executions without any event left {verb}.")
     if report.swapped:
         out.print(
             f"Swapped in; the live tracker waited {report.pause_ms:.0f} ms. The tables before are "
@@ -71,6 +76,8 @@ def report_json(report: Report) -> dict[str, Any]:
         "kept_schema": report.kept_schema,
         "repaired": report.repaired,
         "left_out": report.left_out,
+        "lost": report.lost,
+        "vanishing": report.vanishing,
         "new_dead_letters": report.new_letters,
         "live_projection_version": report.live_projection,
         **differences_json(report.tally, report.examples),

@@ -12,6 +12,8 @@ from steplog.cli.sources import open_read
 from steplog.settings import SteplogSettings
 
 EXIT_AWAY = 1
+# No worker looks at the log, or it lost records: the rows get no fresher by waiting.
+_STUCK = ("away", "log_lost_records")
 
 
 def lag(
@@ -20,7 +22,8 @@ def lag(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at it.
+    """Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at it, or
+    the log lost records.
 
     $ steplog lag
     """
@@ -30,7 +33,7 @@ def lag(
         print_json(freshness)
     else:
         _print(freshness)
-    if freshness["tracker"] == "away":
+    if freshness["tracker"] in _STUCK:
         raise typer.Exit(EXIT_AWAY)
 
 
@@ -46,6 +49,8 @@ def _print(freshness: Mapping[str, Any]) -> None:
         f"tracker [{style}]{freshness['tracker']}[/], "
         f"{freshness['gap']} events behind, {freshness['lag_s']:.1f} s"
     )
+    if freshness.get("log_lost"):
+        out.print(freshness["log_lost"], style="red", markup=False, soft_wrap=True)
     table = plain_table("partition", "applied up to", "events behind", "seconds")
     for one in freshness["partitions"]:
         table.add_row(

@@ -16,6 +16,7 @@ from steplog.cli.since import moment_before_now
 from steplog.cli.sources import refuse_missing
 from steplog.errors import BadInput
 from tracker_service.rebuild.course import drop_old
+from tracker_service.rebuild.lost_log import skip_removed
 from tracker_service.rebuild.order import DEFAULT_MAX_PAUSE_S, RebuildOrder
 from tracker_service.rebuild.verifying import verify_executions
 
@@ -37,6 +38,21 @@ Into = Annotated[
 DropOld = Annotated[
     bool, typer.Option("--drop-old", help="Only drop the tables earlier rebuilds replaced.")
 ]
+DropLost = Annotated[
+    int | None,
+    typer.Option(
+        "--drop-lost",
+        min=0,
+        help="Let so many executions vanish of which a log that lost records has no event left.",
+    ),
+]
+SkipRemoved = Annotated[
+    bool,
+    typer.Option(
+        "--skip-removed",
+        help="Only let the tracker pass over records that were removed before it applied them.",
+    ),
+]
 SetAside = Annotated[
     bool,
     typer.Option("--set-aside", help="Set aside what can't be applied instead of stopping."),
@@ -51,6 +67,8 @@ def rebuild(
     into: Into = None,
     remove_old: DropOld = False,
     set_aside: SetAside = False,
+    drop_lost: DropLost = None,
+    skip: SkipRemoved = False,
     max_pause_s: MaxPause = DEFAULT_MAX_PAUSE_S,
     max_disk_gib: MaxDisk = None,
     processes: Processes = None,
@@ -69,11 +87,11 @@ def rebuild(
     windowed = since is not None or until is not None
     file = settings_with(data_dir, embedded=embedded, data=data).data_file
     if file is not None:
-        if into is not None or execution or windowed or remove_old or dry_run:
+        if into is not None or execution or windowed or remove_old or dry_run or skip:
             raise BadInput("Of an embedded file all rows are made again; give no other option.")
         _rebuild_file(file, as_json=as_json)
         return
-    _check_together(into is not None, bool(execution), windowed, remove_old)
+    _check_together(into is not None, bool(execution), windowed, remove_old, skip)
     order = rebuild_order(
         data_dir,
         into=into,
@@ -82,12 +100,15 @@ def rebuild(
         since=None if since is None else moment_before_now(since),
         until=None if until is None else moment_before_now(until),
         lenient=set_aside,
+        drop_lost=drop_lost,
         max_pause_s=max_pause_s,
         max_disk_bytes=bytes_of(max_disk_gib),
         processes=processes,
     )
     if remove_old:
         _drop_old(order, as_json=as_json)
+    elif skip:
+        _skip_removed(order, as_json=as_json)
     elif execution:
         _executions(order, execution, repair=not dry_run, as_json=as_json)
     else:
@@ -113,8 +134,8 @@ def _rebuild_file(file: Path, *, as_json: bool) -> None:
 def _check_together(*given: bool) -> None:
     if sum(given) > 1:
         raise BadInput(
-            "Of --into, --execution, --since or --until, and --drop-old only one can be given at "
-            "a time."
+            "Of --into, --execution, --since or --until, --drop-old and --skip-removed only one "
+            "can be given at a time."
         )
 
 
@@ -124,6 +145,16 @@ def _executions(order: RebuildOrder, names: list[str], *, repair: bool, as_json:
         print_json(checked_json(checked))
     else:
         print_checked(checked)
+
+
+def _skip_removed(order: RebuildOrder, *, as_json: bool) -> None:
+    begins = asyncio.run(skip_removed(order))
+    if as_json:
+        print_json({"begins": begins})
+    elif not begins:
+        out.print("No position lies before the log's beginning; nothing has been changed.")
+    for partition, begin in () if as_json else sorted(begins.items()):
+        out.print(f"Partition {partition} goes on from offset {begin}.")
 
 
 def _drop_old(order: RebuildOrder, *, as_json: bool) -> None:

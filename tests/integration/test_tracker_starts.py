@@ -96,22 +96,6 @@ async def test_the_topic_has_another_partition_count(start: Start) -> None:
     assert "has 2 partitions but STEPLOG_PARTITIONS say 3" in told
 
 
-async def test_the_log_was_made_anew(start: Start, postgres_url: str) -> None:
-    connection = await migrated(postgres_url)
-    topic = f"{start.environment['STEPLOG_TOPIC_NAMESPACE']}.events"
-    for partition in range(2):
-        await connection.execute(
-            "INSERT INTO projection_positions (topic, partition, next_offset) VALUES ($1, $2, 9)",
-            topic,
-            partition,
-        )
-    await connection.close()
-
-    told = await start.says("worker")
-
-    assert "the log ends at 0: it was made anew" in told
-
-
 async def test_the_schema_is_newer(start: Start, postgres_url: str) -> None:
     connection = await migrated(postgres_url)
     await connection.execute("INSERT INTO schema_migrations VALUES (9999, 'later.sql')")

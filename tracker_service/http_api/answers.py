@@ -90,6 +90,7 @@ def freshness_body(freshness: Freshness) -> dict[str, Any]:
     looked_at = freshness.observed_at
     return {
         "tracker": freshness.tracker,
+        "log_lost": freshness.lost_reason,
         "positions": freshness.positions(),
         "gap": freshness.gap,
         "lag_s": round(freshness.lag_s, 3),

@@ -33,6 +33,7 @@ class PartitionShape(BaseModel):
     end_offset: int
     gap: int
     lag_s: float
+    log_lost: str | None = None
 
 
 class PartitionsAnswer(shapes.Answer):
@@ -84,6 +85,7 @@ async def get_freshness(asked: Asked) -> Response:
             "end_offset": one.end_offset,
             "gap": one.gap,
             "lag_s": round(one.lag_s(freshness.now), 3),
+            "log_lost": one.lost_reason,
         }
         for one in freshness.partitions
     ]
@@ -135,7 +137,14 @@ def _metrics(freshness: Freshness, dead_letters: int, drift: Drift, streams: int
     lag = Gauge("steplog_tracker_lag_seconds", "Seconds behind", labels, registry=registry)
     position = Gauge("steplog_tracker_position", "Next offset", labels, registry=registry)
     letters = Gauge("steplog_tracker_dead_letters", "Unresolved", registry=registry)
+    lost = Gauge(
+        "steplog_tracker_log_lost",
+        "1 where the log lost records that rows were made from",
+        labels,
+        registry=registry,
+    )
     for partition in freshness.partitions:
+        lost.labels(str(partition.partition)).set(partition.lost_reason is not None)
         label = str(partition.partition)
         gap.labels(label).set(partition.gap)
         lag.labels(label).set(partition.lag_s(freshness.now))

@@ -26,7 +26,11 @@ class Problem(BaseModel):
 class FreshnessShape(BaseModel):
     """How far the rows are behind the log when the answer was read."""
 
-    tracker: str = Field(description="fresh, behind, or away: no worker looks at the log.")
+    tracker: str = Field(
+        description="fresh, behind, away: no worker looks at the log, or log_lost_records: rows "
+        "were made from records the log does not have any more."
+    )
+    log_lost: str | None = Field(None, description="What the log lost, and what to do.")
     positions: dict[str, int] = Field(description="By partition the first offset not applied.")
     gap: int = Field(description="Events behind.")
     lag_s: float = Field(description="Seconds behind.")

@@ -21,6 +21,8 @@ from steplog_contracts.errors import SteplogError
 from tracker_service.compiled.record_batches import COMPILED
 from tracker_service.fetched_records import read_batches
 from tracker_service.projections.batch import BatchFold, FoldFactory
+from tracker_service.projections.headings import LogRecord, read_heading
+from tracker_service.projections.record_digest import digest_of
 from tracker_service.rebuild.partition_build import PartitionBuild, Window
 from tracker_service.rebuild.reader import Span, SpanReader, span_reader
 from tracker_service.store.postgres.connecting import Pool, open_pool
@@ -91,11 +93,14 @@ async def build_partition(
         short_way=COMPILED and order.fold == LIVE_FOLD,
     )
     await writer.begin()
+    last: LogRecord | None = None
     async for run in reader.runs(span):
         await build.take(run)
+        last = run[-1]
         progress(span.partition, run[-1].offset + 1, writer.rows)
     await build.finish()
-    await writer.commit(span.topic, span.end, build.epoch.current, build.plain.rows)
+    digest = None if last is None else digest_of(last, read_heading(last))
+    await writer.commit(span.topic, span.end, build.epoch.current, build.plain.rows, digest)
     return writer.rows
 
 

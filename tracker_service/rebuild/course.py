@@ -18,6 +18,7 @@ from tracker_service.rebuild.building import build_all
 from tracker_service.rebuild.errors import RebuildBusy
 from tracker_service.rebuild.finishing import Finish
 from tracker_service.rebuild.judging import judge_deferred
+from tracker_service.rebuild.lost_log import find_lost
 from tracker_service.rebuild.order import RebuildOrder, Report, Unwatched, Watcher
 from tracker_service.rebuild.reader import span_reader
 from tracker_service.store.postgres.connecting import Connection, Pool, open_pool
@@ -71,10 +72,12 @@ class Rebuild:
         if order.since is not None:
             log = KafkaEventsLog(order.bootstrap_servers, order.topic)
             begins = await log.offsets_at(order.since - CLOCK_SLACK)
-        targets = preparing.targets_for(order.topic, bounds, positions, begins)
+        lost = {} if order.windowed or not positions else await find_lost(guard, order, bounds.ends)
+        self.report.lost = lost
+        targets = preparing.targets_for(order.topic, bounds, positions, begins, lost)
         await preparing.check_room(guard, self._live, targets, order)
         async with shadow.acquire() as connection:
-            self.report.taken_up = await preparing.open_shadow(connection, order, targets)
+            self.report.taken_up = await preparing.open_shadow(connection, order, targets, lost)
 
     async def _build(self, shadow: Pool) -> None:
         async with shadow.acquire() as connection:
@@ -118,6 +121,7 @@ class Rebuild:
                     await finish.follow()
                 with self._timed("comparing"):
                     await finish.compare()
+                    await finish.count_vanishing()
                 if self._order.swaps:
                     with self._timed("swapping"):
                         await finish.swap()

@@ -15,6 +15,7 @@ from tracker_service.projections.headings import LogRecord, read_heading
 from tracker_service.projector import HoleInLog, Projector
 from tracker_service.rebuild.builder import fold_named
 from tracker_service.rebuild.errors import RebuildRefused
+from tracker_service.rebuild.lost_log import refuse_unless_allowed, vanishing
 from tracker_service.rebuild.order import MAX_EXAMPLES, MAX_LISTED, RebuildOrder, Report
 from tracker_service.rebuild.reader import SpanReader
 from tracker_service.store.errors import StoreUnavailable
@@ -107,6 +108,15 @@ class Finish:
         # Counted here, where nobody waits: under the lock only what is few is counted again.
         await self._count_rows()
         await self._count_differences()
+
+    async def count_vanishing(self) -> None:
+        """Count what the log lost; raise `RebuildRefused` if more would vanish than may."""
+        report = self._report
+        report.vanishing = await vanishing(
+            self._guard, self._live_schema, self._order.schema, report.lost
+        )
+        if self._order.swaps:
+            refuse_unless_allowed(self._order, report.vanishing)
 
     async def settle(self) -> None:
         """End a rebuild that swaps nothing: judge at one moment, keep or drop the tables."""
@@ -225,6 +235,10 @@ class Finish:
     async def _check_decisions(self, positions: Mapping[int, Position]) -> None:
         async with self._store.pool.acquire() as connection:
             targets = await ledger.targets(connection)
+        if any(position.lost and p not in self._report.lost for p, position in positions.items()):
+            raise RebuildRefused(
+                "The log lost records while this ran; run it again. Nothing has been changed."
+            )
         known = {p: position.generation for p, position in positions.items()}
         if any(known.get(p, 0) != target.generation for p, target in targets.items()):
             raise RebuildRefused(
@@ -245,7 +259,8 @@ class Finish:
 
     async def _apply_up_to(self, positions: Mapping[int, Position]) -> int:
         applied = 0
-        ends = {partition: position.next_offset for partition, position in positions.items()}
+        # Of a log that lost records all there was has been copied; live workers follow later.
+        ends = {p: at.next_offset for p, at in positions.items() if p not in self._report.lost}
         async for runs in self._tail.runs(ends, RUN_RECORDS):
             await asyncio.gather(*(self._apply(partition, run) for partition, run in runs.items()))
             applied += sum(map(len, runs.values()))

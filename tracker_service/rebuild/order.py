@@ -25,6 +25,7 @@ class RebuildOrder:
     tables that stay where they are (`keeps`); `repairs` then replaces the live rows of executions
     that differ. With `since` or `until` only executions that began then are made again and, where
     they differ, replaced. `lenient` sets aside what can't be applied, as the live tracker does.
+    `drop_lost`: so many executions may vanish of which a log that lost records has no event left.
     `max_pause_s` bounds how long live writers wait for the swap,
     `max_disk_bytes` what the new tables may take where free space can't be seen from here.
     """
@@ -43,6 +44,7 @@ class RebuildOrder:
     fold: str = LIVE_FOLD
     since: datetime | None = None
     until: datetime | None = None
+    drop_lost: int | None = None
 
     @property
     def windowed(self) -> bool:
@@ -96,4 +98,6 @@ class Report:
     repaired: list[str] = field(default_factory=list)
     # Records set aside here that are no dead letters of the live rows.
     new_letters: int = 0
+    lost: dict[int, str] = field(default_factory=dict)  # What the log lost, by partition.
+    vanishing: list[str] = field(default_factory=list)  # Executions of which it has no event left.
     left_out: int = 0  # Executions of a window that were written to meanwhile.

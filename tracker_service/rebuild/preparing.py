@@ -1,9 +1,10 @@
 """A rebuild's beginning: look at everything before anything is made, then make it or take it up."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
+from types import MappingProxyType
 
 from tracker_service.events_log import LogBounds
 from tracker_service.rebuild.errors import RebuildRefused
@@ -23,10 +24,11 @@ def targets_for(
     bounds: LogBounds,
     positions: Mapping[int, Position],
     begins: Mapping[int, int] | None = None,
+    lost: Collection[int] = (),
 ) -> dict[int, Target]:
     """Return what is to be read: all the live rows were made from, or all there is if they are new.
 
-    With `begins`, only what lies from there on.
+    With `begins`, only what lies from there on. Of partitions that `lost` records all there is.
 
     Raises:
         RebuildRefused: the log does not hold it (any more).
@@ -44,13 +46,13 @@ def targets_for(
                 "back from an archive with `steplog import`, or rebuild only what began later with "
                 "`--since`. Nothing has been changed."
             )
-        if position.next_offset > end:
+        if position.next_offset > end and partition not in lost:
             raise RebuildRefused(
                 f"The rows are made from {position.next_offset} records of partition {partition} "
-                f"of {topic}, but the log ends at {end}: it was made anew. Use a new database. "
-                "Nothing has been changed."
+                f"of {topic}, but the log ends at {end}: it lost records. Run this again without "
+                "`--since` and `--until`. Nothing has been changed."
             )
-        goal = end if new else position.next_offset
+        goal = end if new or partition in lost else position.next_offset
         targets[partition] = Target(min(begin, goal), goal, position.generation)
     return targets
 
@@ -80,22 +82,25 @@ def _free_bytes(folder: str) -> int | None:
         return None  # In a container, or not for our eyes.
 
 
-def fingerprint(order: RebuildOrder) -> str:
+def fingerprint(order: RebuildOrder, lost: Mapping[int, str] = MappingProxyType({})) -> str:
     """Return what must be alike for an interrupted rebuild to be taken up."""
     told = asdict(order)
     alike = {name: told[name] for name in ("topic", "fold", "lenient", "since", "until")}
     schema_version = migrations("postgres")[-1].version
     return (
         f"steplog {version('steplog')}, schema {schema_version}, "
-        f"projection {PROJECTION_VERSION}, {alike}"
+        f"projection {PROJECTION_VERSION}, {alike}" + (f", lost {dict(lost)}" if lost else "")
     )
 
 
 async def open_shadow(
-    connection: Connection, order: RebuildOrder, wanted: Mapping[int, Target]
+    connection: Connection,
+    order: RebuildOrder,
+    wanted: Mapping[int, Target],
+    lost: Mapping[int, str] = MappingProxyType({}),
 ) -> bool:
     """Take up what an interrupted rebuild left, else begin anew; return whether it was taken up."""
-    mark = fingerprint(order)
+    mark = fingerprint(order, lost)
     found = await ledger.fingerprint(connection, order.schema)
     if found == mark and _same_rows(await ledger.targets(connection), wanted):
         return True

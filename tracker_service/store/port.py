@@ -1,5 +1,6 @@
 """What the projector needs of a read model: positions, states, and one atomic step forward."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -20,6 +21,10 @@ class Position:
     next_offset: int = 0
     epoch: int | None = None
     generation: int = 0
+    # A digest of the record before `next_offset`; None where it is not known.
+    last_record: str | None = None
+    # Why nothing may be applied: the log lost what the rows were made from.
+    lost: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Advance:
     changes: Changes
     raw: dict[int, RawRecord] = field(default_factory=dict)
     end_offset: int | None = None
+    last_record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,25 @@ class Loaded:
     quarantined: set[str]
 
 
-class Store(Retention, Protocol):
+class Positions(Protocol):
+    """How far partitions are applied, and what their log was found to have lost."""
+
+    async def positions(self, topic: str, partitions: list[int]) -> dict[int, Position]:
+        """Return the position of each partition, 0 for one never applied."""
+
+    async def known_partitions(self, topic: str) -> int:
+        """Return how many partitions of the topic have a position."""
+
+    async def note_lost(
+        self, topic: str, reasons: Mapping[int, str], ends: Mapping[int, int]
+    ) -> None:
+        """Let nothing be applied to partitions any more, and say why; where they end now."""
+
+    async def clear_lost(self, topic: str, partitions: Sequence[int]) -> None:
+        """Let partitions be applied again: their log is whole after all."""
+
+
+class Store(Positions, Retention, Protocol):
     """The writing side of a read model. Every method may raise the errors of `store.errors`."""
 
     async def open(self) -> None:
@@ -66,12 +90,6 @@ class Store(Retention, Protocol):
 
     async def close(self) -> None:
         """Let go of all connections."""
-
-    async def positions(self, topic: str, partitions: list[int]) -> dict[int, Position]:
-        """Return the position of each partition, 0 for one never applied."""
-
-    async def known_partitions(self, topic: str) -> int:
-        """Return how many partitions of the topic have a position."""
 
     async def topics(self) -> list[str]:
         """Return the topics that have a position: what the rows are made from."""
@@ -82,7 +100,8 @@ class Store(Retention, Protocol):
     async def advance(self, step: Advance) -> bool:
         """Write rows, dead letters and position in one transaction.
 
-        False means that the position is not (any more) where the step begins; nothing was written.
+        False means that the position is not (any more) where the step begins, or that its log lost
+        records; nothing was written.
         """
 
     async def observe_ends(self, topic: str, ends: dict[int, int]) -> dict[int, int]:

@@ -36,7 +36,7 @@ from tracker_service.store.reading import MAX_RELATIVES, MAX_STEP_ROWS
 
 _FRESHNESS = """
 SELECT partition, next_offset, end_offset, last_event_at, observed_at, caught_up_at,
-    generation
+    generation, lost_reason, lost_at
 FROM projection_positions WHERE topic = $1 ORDER BY partition
 """
 _COMMAND = """

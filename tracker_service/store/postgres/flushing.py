@@ -82,6 +82,7 @@ def claim(step: Advance) -> tuple[Any, ...]:
         step.epoch,
         step.last_event_at,
         step.end_offset or 0,
+        step.last_record,
     )
 
 

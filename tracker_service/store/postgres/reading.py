@@ -22,7 +22,7 @@ from tracker_service.store.sql_reading import SqlReadModel
 
 _FRESHNESS = """
 SELECT partition, next_offset, end_offset, last_event_at, observed_at, caught_up_at,
-    generation, now() AS now
+    generation, lost_reason, lost_at, now() AS now
 FROM projection_positions WHERE topic = $1 ORDER BY partition
 """
 

@@ -7,11 +7,12 @@ from tracker_service.store.columns import Column, Rule, Table, upsert_sql
 from tracker_service.store.tables import EXECUTIONS, VISITS
 
 CLAIM: Final = """
-UPDATE projection_positions SET next_offset = $5, epoch = $6, applied_at = now(),
+UPDATE projection_positions SET next_offset = $5, epoch = $6, last_record = $9, applied_at = now(),
     last_event_at = COALESCE($7, last_event_at), end_offset = GREATEST(end_offset, $8),
     observed_at = now(),
     caught_up_at = CASE WHEN $5 >= GREATEST(end_offset, $8) THEN now() ELSE caught_up_at END
 WHERE topic = $1 AND partition = $2 AND next_offset = $3 AND generation = $4
+    AND lost_reason IS NULL
 RETURNING partition
 """
 # The same for several partitions at once, each argument but the topic an array: all or none. Rows
@@ -19,15 +20,17 @@ RETURNING partition
 _CLAIM_ALL: Final = """
 wanted AS (
     SELECT * FROM unnest($2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-        $7::timestamptz[], $8::bigint[])
-    AS w(partition, before, generation, next_offset, epoch, last_event_at, end_offset)
+        $7::timestamptz[], $8::bigint[], $9::text[])
+    AS w(partition, before, generation, next_offset, epoch, last_event_at, end_offset, last_record)
 ), held AS MATERIALIZED (
     SELECT p.partition FROM projection_positions AS p JOIN wanted AS w ON w.partition = p.partition
     WHERE p.topic = $1 AND p.next_offset = w.before AND p.generation = w.generation
+        AND p.lost_reason IS NULL
     ORDER BY p.partition FOR UPDATE OF p
 ), claimed AS (
     UPDATE projection_positions AS p SET next_offset = w.next_offset, epoch = w.epoch,
-        applied_at = now(), last_event_at = COALESCE(w.last_event_at, p.last_event_at),
+        last_record = w.last_record, applied_at = now(),
+        last_event_at = COALESCE(w.last_event_at, p.last_event_at),
         end_offset = GREATEST(p.end_offset, w.end_offset), observed_at = now(),
         caught_up_at = CASE WHEN w.next_offset >= GREATEST(p.end_offset, w.end_offset)
             THEN now() ELSE p.caught_up_at END
@@ -37,7 +40,7 @@ wanted AS (
     RETURNING p.partition
 )
 """
-_CLAIM_ARGUMENTS: Final = 8
+_CLAIM_ARGUMENTS: Final = 9
 _IF_CLAIMED: Final = "EXISTS (SELECT 1 FROM claimed)"
 
 # A partition that is being advanced just now is left out: that notes its end as well.
@@ -48,11 +51,24 @@ WITH ends AS (
     SELECT partition FROM projection_positions WHERE topic = $1 AND partition = ANY($2::integer[])
     FOR UPDATE SKIP LOCKED
 )
-UPDATE projection_positions AS p SET end_offset = ends.end_offset, observed_at = now(),
+UPDATE projection_positions AS p SET observed_at = now(),
+    -- Others apply meanwhile: only of a log that lost records is the position beyond the end.
+    end_offset = CASE WHEN p.lost_reason IS NULL THEN GREATEST(ends.end_offset, p.next_offset)
+        ELSE ends.end_offset END,
     caught_up_at = CASE WHEN p.next_offset >= ends.end_offset THEN now() ELSE p.caught_up_at END
 FROM ends JOIN free USING (partition)
 WHERE p.topic = $1 AND p.partition = ends.partition
 RETURNING p.partition, p.next_offset
+"""
+NOTE_LOST: Final = """
+UPDATE projection_positions AS p SET lost_reason = l.reason, lost_at = now(),
+    end_offset = l.end_offset, observed_at = now()
+FROM unnest($2::integer[], $3::text[], $4::bigint[]) AS l(partition, reason, end_offset)
+WHERE p.topic = $1 AND p.partition = l.partition AND p.lost_reason IS NULL
+"""
+CLEAR_LOST: Final = """
+UPDATE projection_positions SET lost_reason = NULL, lost_at = NULL, generation = generation + 1
+WHERE topic = $1 AND partition = ANY($2::integer[])
 """
 ANSWER: Final = """
 UPDATE interactions SET status = $2, completed_at = $3, human_input = $4::json, responded_by = $5

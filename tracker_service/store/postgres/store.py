@@ -5,7 +5,7 @@ partitions in one round trip; any other batch is a transaction of its own: posit
 also locks out any other writer of the partition, then rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,10 @@ COPY_FROM_ROWS = 2000
 # Executions asked for in one query.
 FULL_IDS = 2000
 LOADS_AT_ONCE = 2
+_POSITIONS = (
+    "SELECT partition, next_offset, epoch, generation, last_record, lost_reason "
+    "FROM projection_positions"
+)
 
 
 class PostgresStore:
@@ -101,12 +105,11 @@ class PostgresStore:
                 partitions,
             )
             rows = await self.pool.fetch(
-                "SELECT partition, next_offset, epoch, generation FROM projection_positions "
-                "WHERE topic = $1 AND partition = ANY($2::integer[])",
+                f"{_POSITIONS} WHERE topic = $1 AND partition = ANY($2::integer[])",
                 topic,
                 partitions,
             )
-        return {row[0]: Position(row[1], row[2], row[3]) for row in rows}
+        return {row[0]: Position(*tuple(row)[1:]) for row in rows}
 
     async def known_partitions(self, topic: str) -> int:
         """Return how many partitions of the topic have a position."""
@@ -140,6 +143,21 @@ class PostgresStore:
             rows = await self.pool.fetch(sql.OBSERVE, topic, list(ends), list(ends.values()))
         return {row[0]: row[1] for row in rows}
 
+    async def note_lost(
+        self, topic: str, reasons: Mapping[int, str], ends: Mapping[int, int]
+    ) -> None:
+        """Let nothing be applied to partitions any more; see the port."""
+        told = [ends[partition] for partition in reasons]
+        with store_errors():
+            await self.pool.execute(
+                sql.NOTE_LOST, topic, list(reasons), list(reasons.values()), told
+            )
+
+    async def clear_lost(self, topic: str, partitions: Sequence[int]) -> None:
+        """Let partitions be applied again; see the port."""
+        with store_errors():
+            await self.pool.execute(sql.CLEAR_LOST, topic, list(partitions))
+
     async def prune(self, before: datetime, after: Place, limit: int) -> Pruned:
         """Remove one batch of executions; see `tracker_service.store.pruning`."""
         return await pruning.prune(self.pool, before, after, limit)
@@ -171,11 +189,10 @@ class PostgresStore:
 async def live_positions(connection: Connection, topic: str) -> dict[int, Position]:
     """Return the position of every partition that has one."""
     rows = await connection.fetch(
-        "SELECT partition, next_offset, epoch, generation FROM projection_positions "
-        "WHERE topic = $1 ORDER BY partition",
+        f"{_POSITIONS} WHERE topic = $1 ORDER BY partition",
         topic,
     )
-    return {row[0]: Position(row[1], row[2], row[3]) for row in rows}
+    return {row[0]: Position(*tuple(row)[1:]) for row in rows}
 
 
 async def load(connection: Connection, execution_ids: list[str]) -> Loaded:

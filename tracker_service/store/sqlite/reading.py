@@ -35,6 +35,7 @@ _TIMES: Final = frozenset(
         "last_event_at",
         "observed_at",
         "caught_up_at",
+        "lost_at",
     }
 )
 

@@ -1,7 +1,7 @@
 """The writing side of the read model in SQLite."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -29,17 +29,28 @@ MAX_NAMED = 500
 
 _CLAIM = """
 UPDATE projection_positions SET next_offset = :next_offset, epoch = :epoch, applied_at = :now,
+    last_record = :last_record,
     last_event_at = COALESCE(:last_event_at, last_event_at),
     end_offset = max(end_offset, :end_offset), observed_at = :now,
     caught_up_at = CASE WHEN :next_offset >= max(end_offset, :end_offset) THEN :now
         ELSE caught_up_at END
 WHERE topic = :topic AND partition = :partition AND next_offset = :before
-    AND generation = :generation
+    AND generation = :generation AND lost_reason IS NULL
 """
 _OBSERVE = """
-UPDATE projection_positions SET end_offset = :end, observed_at = :now,
+UPDATE projection_positions SET observed_at = :now,
+    -- Others apply meanwhile: only of a log that lost records is the position beyond the end.
+    end_offset = CASE WHEN lost_reason IS NULL THEN max(:end, next_offset) ELSE :end END,
     caught_up_at = CASE WHEN next_offset >= :end THEN :now ELSE caught_up_at END
 WHERE topic = :topic AND partition = :partition
+"""
+_NOTE_LOST = """
+UPDATE projection_positions SET lost_reason = ?, lost_at = ?, end_offset = ?, observed_at = ?
+WHERE topic = ? AND partition = ? AND lost_reason IS NULL
+"""
+_CLEAR_LOST = """
+UPDATE projection_positions SET lost_reason = NULL, lost_at = NULL, generation = generation + 1
+WHERE topic = ? AND partition = ?
 """
 _ANSWER = """
 UPDATE interactions SET status = ?2, completed_at = ?3, human_input = ?4, responded_by = ?5
@@ -96,12 +107,12 @@ class SqliteStore:
                 [(topic, partition) for partition in partitions],
             )
             rows = connection.execute(
-                "SELECT partition, next_offset, epoch, generation FROM projection_positions "
-                "WHERE topic = ?",
+                "SELECT partition, next_offset, epoch, generation, last_record, lost_reason "
+                "FROM projection_positions WHERE topic = ?",
                 (topic,),
             )
             wanted = set(partitions)
-            return {row[0]: Position(row[1], row[2], row[3]) for row in rows if row[0] in wanted}
+            return {row[0]: Position(*tuple(row)[1:]) for row in rows if row[0] in wanted}
 
         return await self.database.run(work)
 
@@ -149,6 +160,19 @@ class SqliteStore:
             return {row[0]: row[1] for row in found if row[0] in ends}
 
         return await self.database.run(work)
+
+    async def note_lost(
+        self, topic: str, reasons: Mapping[int, str], ends: Mapping[int, int]
+    ) -> None:
+        """Let nothing be applied to partitions any more; see the port."""
+        stamp = stored(now())
+        rows = [(text, stamp, ends[p], stamp, topic, p) for p, text in reasons.items()]
+        await self.database.run(lambda c: c.executemany(_NOTE_LOST, rows))
+
+    async def clear_lost(self, topic: str, partitions: Sequence[int]) -> None:
+        """Let partitions be applied again; see the port."""
+        rows = [(topic, partition) for partition in partitions]
+        await self.database.run(lambda c: c.executemany(_CLEAR_LOST, rows))
 
     async def prune(self, before: datetime, after: Place, limit: int) -> Pruned:
         """Remove one batch of executions; see `tracker_service.store.pruning`."""
@@ -200,6 +224,7 @@ def _claim(step: Advance) -> dict[str, Any]:
         "epoch": step.epoch,
         "last_event_at": stored(step.last_event_at),
         "end_offset": step.end_offset or 0,
+        "last_record": step.last_record,
         "now": stored(now()),
     }
 

@@ -44,17 +44,25 @@ WHERE l.topic = $1 AND l.status IN ('open', 'parked') AND NOT EXISTS (
         AND s.partition = l.partition AND s.log_offset = l.log_offset)
 """
 _ADD_LETTERS = """
-INSERT INTO "{live}".dead_letters (topic, partition, log_offset, execution_id, seq, status, code,
-    reason, record_key, record_value, record_headers, epoch)
+INSERT INTO "{live}".dead_letters AS l (topic, partition, log_offset, execution_id, seq, status,
+    code, reason, record_key, record_value, record_headers, epoch)
 SELECT topic, partition, log_offset, execution_id, seq, status, code, reason, record_key,
     record_value, record_headers, epoch
-FROM "{shadow}".dead_letters WHERE topic = $1 ON CONFLICT DO NOTHING
+FROM "{shadow}".dead_letters WHERE topic = $1
+ON CONFLICT (topic, partition, log_offset) DO UPDATE SET execution_id = excluded.execution_id,
+    seq = excluded.seq, status = excluded.status, code = excluded.code, reason = excluded.reason,
+    record_key = excluded.record_key, record_value = excluded.record_value,
+    record_headers = excluded.record_headers, epoch = excluded.epoch, resolved_at = NULL
+WHERE l.record_value IS DISTINCT FROM excluded.record_value
 """
 _POSITIONS = """
-INSERT INTO "{live}".projection_positions AS l (topic, partition, next_offset, epoch, generation)
-SELECT topic, partition, next_offset, epoch, 1 FROM "{shadow}".projection_positions WHERE topic = $1
+INSERT INTO "{live}".projection_positions AS l (topic, partition, next_offset, epoch, last_record,
+    generation)
+SELECT topic, partition, next_offset, epoch, last_record, 1
+FROM "{shadow}".projection_positions WHERE topic = $1
 ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset,
-    epoch = excluded.epoch, generation = l.generation + 1
+    epoch = excluded.epoch, last_record = excluded.last_record, lost_reason = NULL, lost_at = NULL,
+    generation = l.generation + 1
 """
 
 

@@ -112,19 +112,25 @@ class ShadowWriter:
         return [_states.decode(row[0]) for row in rows]
 
     async def commit(
-        self, topic: str, next_offset: int, epoch: int | None, visits: CopyRows
+        self,
+        topic: str,
+        next_offset: int,
+        epoch: int | None,
+        visits: CopyRows,
+        last_record: str | None = None,
     ) -> None:
         """Write what waits, and with it how far the partition is built."""
         await self._copy_aside(visits)
         await self._settled()
         with store_errors():
             await self._connection.execute(
-                "INSERT INTO projection_positions (topic, partition, next_offset, epoch) "
-                "VALUES ($1, $2, $3, $4)",
+                "INSERT INTO projection_positions "
+                "(topic, partition, next_offset, epoch, last_record) VALUES ($1, $2, $3, $4, $5)",
                 topic,
                 self._partition,
                 next_offset,
                 epoch,
+                last_record,
             )
             await self._connection.execute(
                 "UPDATE rebuild_targets SET built = true WHERE partition = $1", self._partition
