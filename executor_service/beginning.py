@@ -157,8 +157,14 @@ class Beginning:
     ) -> list[Event]:
         if isinstance(command, RetryExecution):
             return retried(origin, command.execution_id, command_id)
-        assert origin.started.definition is not None
-        blueprint = self._workplace.catalogue.inline(origin.started.definition)
+        definition = origin.started.definition
+        if definition is None:
+            raise CommandNotApplicable(
+                "no_definition",
+                f"Execution {command.origin_execution_id} was recorded without its definition, so "
+                "nothing can be begun from it.",
+            )
+        blueprint = self._workplace.catalogue.recorded(definition)
         return forked(origin, blueprint, command, command_id)
 
     def _refuse_if_known(self, execution_id: str) -> None:

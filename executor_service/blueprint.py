@@ -114,13 +114,17 @@ class Blueprint:
         return values
 
 
-def compile_definition(definition: JsonObject, allowlist: Allowlist) -> Blueprint:
+def compile_definition(
+    definition: JsonObject, allowlist: Allowlist, *, is_recorded: bool = False
+) -> Blueprint:
     """Check and compile a definition, loading its step classes.
+
+    One that `is_recorded` may be older than a rule: what came to be refused since is let pass.
 
     Raises:
         DefinitionRefused: it breaks rules; `problems` holds every one, with its JSON path.
     """
-    read = read_definition(definition, allowlist)
+    read = read_definition(definition, allowlist, is_recorded=is_recorded)
     return _blueprint(definition, read, _class_factories(read))
 
 

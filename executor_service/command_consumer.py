@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from executor_service.command_faults import is_own_end, text_of
 from executor_service.command_source import CommandSource
 from executor_service.event_log import EventLog
 from executor_service.log_check import CommandsLost, LogCheck, LogWatch
@@ -26,6 +27,7 @@ FULL_WAIT_S = 1.0
 RETRY_DELAY_S = 1.0
 # Between two looks at a partition that waits for a person.
 REFUSED_DELAY_S = 5.0
+MAX_RETRY_DELAY_S = 30.0
 # When partitions may move: how long running steps may take to end before the group goes on, and how
 # long no other starts while it is undecided. A dead member can keep it so for a whole session.
 HANDOVER_GRACE_S = 2.0
@@ -135,7 +137,8 @@ class CommandConsumer:
             taking.add_done_callback(lambda _: self._takings.pop(partition, None))
 
     async def _take_over(self, partition: int, *, log_lost: bool = False) -> None:
-        """Take a partition over, again and again while the broker or the log refuses."""
+        """Take a partition over, again and again while anything keeps it from that."""
+        delay_s = RETRY_DELAY_S
         while partition in self._assigned:
             owner = PartitionOwner(
                 partition,
@@ -149,11 +152,11 @@ class CommandConsumer:
             try:
                 point = await self._source.resume_point(partition)
                 point = await self._check.sound(partition, point, known_lost=log_lost)
-                self._standing_still.pop(partition, None)
                 if await self._source.commit({partition: point}):
                     log_lost = False  # The point committed says it now.
                     await owner.take_over(point)
                     self._owners[partition] = owner
+                    self._standing_still.pop(partition, None)
                     self._feed(partition, owner)
                     return
             except CommandsLost as error:
@@ -162,7 +165,13 @@ class CommandConsumer:
                 await asyncio.sleep(REFUSED_DELAY_S)
             except (SteplogError, OSError, RuntimeError) as error:
                 _log.warning("takeover_postponed", partition=partition, reason=str(error))
-            await asyncio.sleep(RETRY_DELAY_S)
+            except BaseException as error:  # Whatever a log holds: said, and tried again.
+                if is_own_end(error):
+                    raise
+                self._standing_still[partition] = text_of(error)
+                _log.exception("takeover_failed", partition=partition)
+                delay_s = min(2 * delay_s, MAX_RETRY_DELAY_S)
+            await asyncio.sleep(delay_s)
 
     def _lost(self, partition: int) -> None:
         """The log shows another claim: drop the state; claim again if the group still says so."""

@@ -15,6 +15,7 @@ import structlog
 
 from executor_service.beginning import Beginning
 from executor_service.claim_check import with_values
+from executor_service.command_faults import is_own_end
 from executor_service.command_memory import CommandMemory, repeated
 from executor_service.command_source import ReceivedRecord
 from executor_service.errors import CommandNotApplicable, RecordingLost
@@ -35,7 +36,7 @@ from steplog_contracts.commands import (
     RunPipeline,
 )
 from steplog_contracts.envelope import SentCommand
-from steplog_contracts.errors import ContractError, SteplogError
+from steplog_contracts.errors import SteplogError
 
 # What waits for the log or for stored values at once; beyond that a partition is not read.
 MAX_ERRANDS = 1_000
@@ -87,21 +88,42 @@ class CommandDesk:
         )
 
     def take(self, record: ReceivedRecord) -> None:
-        """Take one record of the commands topic."""
+        """Take one record of the commands topic; whatever it raises, the next one is taken.
+
+        Nothing here awaits, so even a CancelledError or SystemExit is one that a command led to.
+        """
         floor = self._writer.next_offset
         try:
             sent = decode_command(record.value, record.headers)
-        except ContractError as error:
+        except BaseException as error:
             self._mark.received(record.offset, floor)
-            self._errand(record.offset, self._refuse_unreadable(record, error))
+            self._errand(record.offset, self._refuse_unreadable(record, told(error)))
             return
         handled_at = self._memory.handled_at(sent.command_id)
         self._mark.received(record.offset, floor if handled_at is None else handled_at)
-        if handled_at is None:
-            self._memory.handle(sent.command_id, floor)
+        try:
+            self._take_readable(record, sent, handled_at, floor)
+        except BaseException as error:
+            self._refuse(sent, record.offset, told(error))
+
+    def _take_readable(
+        self, record: ReceivedRecord, sent: SentCommand, handled_at: int | None, floor: int
+    ) -> None:
+        execution_id = sent.command.execution_id
+        other = self._memory.other_execution(sent.command_id, execution_id)
+        if other is not None:
+            twin = self._refusals.refuse_twin(sent, record.offset, other)
+            self._errand(record.offset, twin)
+        elif handled_at is None:
+            self._memory.handle(sent.command_id, floor, execution_id)
             self._wait_or_carry_out(record.offset, sent, len(record.value or b""))
         else:
             self._recognise(record.offset, sent)
+
+    def refuse(self, record: ReceivedRecord, error: SteplogError) -> None:
+        """Refuse a record without looking into it."""
+        self._mark.received(record.offset, self._writer.next_offset)
+        self._errand(record.offset, self._refuse_unreadable(record, error))
 
     def close(self) -> None:
         """Drop what is still being written; the commands come again."""
@@ -148,7 +170,9 @@ class CommandDesk:
             command = await with_values(sent.command, self._workplace.payloads)
         except RecordingLost:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if is_own_end(error):
+                raise
             await self._refusals.refuse(sent, offset, told(error))
             self._mark.done(offset)
         else:
@@ -175,8 +199,8 @@ class CommandDesk:
                         "unsupported_command",
                         f"This executor does not carry out {command.command_type} yet.",
                     )
-        except SteplogError as error:
-            self._refuse(sent, offset, error)
+        except BaseException as error:  # As in `take`: nothing here awaits.
+            self._refuse(sent, offset, told(error))
 
     def _change(
         self, sent: SentCommand, command: CancelExecution | ResumeExecution, offset: int
@@ -203,7 +227,9 @@ class CommandDesk:
             live = await self._beginning.derive(sent, command, offset)
         except RecordingLost:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if is_own_end(error):
+                raise
             await self._refusals.refuse(sent, offset, told(error))
             self._mark.done(offset)
         else:
@@ -245,7 +271,7 @@ class CommandDesk:
         else:
             settling.append(partial(self._mark.done, offset))
 
-    async def _refuse_unreadable(self, record: ReceivedRecord, error: ContractError) -> None:
+    async def _refuse_unreadable(self, record: ReceivedRecord, error: SteplogError) -> None:
         if not await self._refusals.refuse_unreadable(record, error):
             await self._workplace.set_aside(record, str(error))
             _log.warning("command_set_aside", partition=self._partition, offset=record.offset)

@@ -19,6 +19,7 @@ class CommandMemory:
     def __init__(self, recovered: RecoveredPartition, seen: SeenIds) -> None:
         self._seen = seen
         self._handled = Remembered[int](recovered.handled_commands)
+        self._handled_for = Remembered[str](recovered.handled_for)
         begun = {known.execution_id: known.command_id for known in recovered.executions.values()}
         begun |= {known.execution_id: known.command_id for known in recovered.headless.values()}
         self._begun = Remembered[str | None](begun)
@@ -27,9 +28,15 @@ class CommandMemory:
         """Return the floor of a command handled lately."""
         return self._handled.get(command_id)
 
-    def handle(self, command_id: str, floor: int) -> None:
+    def handle(self, command_id: str, floor: int, execution_id: str) -> None:
         """Remember a command that has just come."""
         self._handled.put(command_id, floor)
+        self._handled_for.put(command_id, execution_id)
+
+    def other_execution(self, command_id: str, execution_id: str) -> str | None:
+        """Return the execution that a command of this id was for, if it was another one."""
+        handled_for = self._handled_for.get(command_id)
+        return None if handled_for == execution_id else handled_for
 
     def begun_lately(self, execution_id: str) -> bool:
         """Return whether an execution was begun or taken up by this owner, lately."""

@@ -5,6 +5,8 @@ import re
 from collections import OrderedDict
 from pathlib import Path
 
+import structlog
+
 from executor_service.blueprint import Blueprint, compile_definition
 from executor_service.loading import Allowlist
 from executor_service.service_errors import UnknownPipeline
@@ -12,7 +14,9 @@ from steplog_contracts.payload import JsonObject, sha256_of
 
 # Compiled definitions kept at once; the least recently used goes first.
 MAX_BLUEPRINTS = 256
+MAX_WARNINGS_LOGGED = 20  # Of one definition.
 _SUFFIX = ".json"
+_log = structlog.get_logger(__name__)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
 
@@ -22,7 +26,7 @@ class DefinitionCatalogue:
     def __init__(self, allowlist: Allowlist, folder: Path | None) -> None:
         self._allowlist = allowlist
         self._folder = folder
-        self._blueprints: OrderedDict[str, Blueprint] = OrderedDict()
+        self._blueprints: OrderedDict[tuple[str, bool], Blueprint] = OrderedDict()
         self._named: dict[str, tuple[float, JsonObject]] = {}
 
     def inline(self, definition: JsonObject) -> Blueprint:
@@ -31,10 +35,24 @@ class DefinitionCatalogue:
         Raises:
             DefinitionRefused: it breaks a rule; every problem is listed.
         """
-        digest = sha256_of(definition)
+        return self._compiled(definition, is_recorded=False)
+
+    def recorded(self, definition: JsonObject) -> Blueprint:
+        """Return the compiled form of a definition that an execution began with: what was allowed
+        when it did still is.
+
+        Raises:
+            DefinitionRefused: it can't be run here.
+        """
+        return self._compiled(definition, is_recorded=True)
+
+    def _compiled(self, definition: JsonObject, *, is_recorded: bool) -> Blueprint:
+        digest = (sha256_of(definition), is_recorded)
         blueprint = self._blueprints.get(digest)
         if blueprint is None:
-            blueprint = compile_definition(definition, self._allowlist)
+            blueprint = compile_definition(definition, self._allowlist, is_recorded=is_recorded)
+            if not is_recorded:
+                _warn_of(blueprint)
             self._blueprints[digest] = blueprint
             if len(self._blueprints) > MAX_BLUEPRINTS:
                 self._blueprints.popitem(last=False)
@@ -70,10 +88,15 @@ class DefinitionCatalogue:
         return self._folder / f"{name}{_SUFFIX}"
 
 
+def _warn_of(blueprint: Blueprint) -> None:
+    for warning in blueprint.warnings[:MAX_WARNINGS_LOGGED]:
+        _log.warning("definition_warning", pipeline=blueprint.plan.name, warning=str(warning))
+
+
 def _read(path: Path) -> JsonObject:
     try:
         definition = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnknownPipeline(path.stem, [], reason=f"{path.name} is not JSON: {error}") from error
     if not isinstance(definition, dict):
         raise UnknownPipeline(path.stem, [], reason=f"{path.name} is not a JSON object")

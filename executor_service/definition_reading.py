@@ -1,11 +1,15 @@
 """Reading a definition into a plan, collecting everything wrong with it on the way."""
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
+import structlog
 from pydantic import BaseModel, ValidationError
 
+from executor_service.command_faults import text_of
 from executor_service.engine.conditions import ConditionCompiler, UserFunction
 from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
 from executor_service.engine.retry import RetryPolicy
@@ -18,7 +22,10 @@ from executor_service.json_schemas import compile_schema
 from executor_service.loading import Allowlist, NotLoadable, load_function, load_step_class
 from executor_service.secret_checks import check_secrets
 from executor_service.step import Step
+from executor_service.unknown_keys import FREE_PREFIX, suggestion, unknown_keys
 from steplog_contracts.definition import (
+    RECORDED,
+    STEP_TYPES,
     ErrorHandling,
     InputDeclaration,
     PipelineDefinition,
@@ -27,6 +34,11 @@ from steplog_contracts.definition import (
 from steplog_contracts.payload import JsonObject, JsonValue
 
 CONDITION_STEP = "condition"
+# Of one definition: enough to mend it, and no more than a record takes.
+MAX_PROBLEMS = 100
+MAX_SHOWN_CHARS = 100
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -42,27 +54,42 @@ class ReadDefinition:
 
 
 def read_definition(
-    definition: JsonValue, allowlist: Allowlist, made: Collection[str] | None = None
+    definition: JsonValue,
+    allowlist: Allowlist,
+    made: Collection[str] | None = None,
+    *,
+    is_recorded: bool = False,
 ) -> ReadDefinition:
     """Read a definition. `made` names the steps whose objects exist already, if they do."""
     read = ReadDefinition()
-    shaped = _shaped(definition, read.problems)
+    shaped = _shaped(definition, read.problems, is_recorded)
     if shaped is not None:
-        _DefinitionReader(shaped, read, allowlist, made).read_all()
+        reader = _DefinitionReader(shaped, read, allowlist, made, is_recorded)
+        try:
+            reader.read_all()
+        except BaseException as error:  # Nothing here awaits: it is the definition that led to it.
+            _log.exception("definition_not_read", exc_info=error)
+            message = f"It can't be read: {type(error).__name__}: {text_of(error)}."
+            read.problems.append(Problem("$", message, "please report this"))
+            read.plan = None
     return read
 
 
-def _shaped(definition: JsonValue, problems: list[Problem]) -> PipelineDefinition | None:
+def _shaped(
+    definition: JsonValue, problems: list[Problem], is_recorded: bool
+) -> PipelineDefinition | None:
     try:
-        return PipelineDefinition.model_validate(plain(definition))
+        return PipelineDefinition.model_validate(plain(definition), context={RECORDED: is_recorded})
     except ResultNotJson as error:
         problems.append(Problem("$", str(error)))
     except ValidationError as error:
+        found: dict[Problem, None] = {}
         for detail in error.errors(include_url=False, include_input=False):
             message = f"{detail['msg'].rstrip('.')}."
-            problem = Problem(_json_path(detail["loc"]), message)
-            if problem not in problems:
-                problems.append(problem)
+            found[Problem(_json_path(detail["loc"]), message)] = None
+            if len(found) >= MAX_PROBLEMS:
+                break
+        problems += found
     return None
 
 
@@ -86,17 +113,24 @@ class _DefinitionReader:
         read: ReadDefinition,
         allowlist: Allowlist,
         made: Collection[str] | None,
+        is_recorded: bool,
     ) -> None:
         self._shaped = shaped
         self._read = read
+        self._errors = 0
         self._allowlist = allowlist
         self._made = made
+        self._is_recorded = is_recorded
         self._step_ids = {step.id: None for step in shaped.steps}
-        self._conditions = ConditionCompiler(self._step_ids, self._problem, self._function)
+        self._conditions = ConditionCompiler(
+            self._step_ids, self._problem, self._function, time.monotonic
+        )
 
     def read_all(self) -> None:
         shaped, read = self._shaped, self._read
-        self._warn_of_unknown_keys()
+        read.problems += islice(unknown_keys(shaped), MAX_PROBLEMS)
+        if not self._is_recorded:
+            self._check_types()
         self._read_parameters()
         read.problems.extend(check_secrets(shaped))
         if shaped.on_failure is not None:
@@ -120,7 +154,8 @@ class _DefinitionReader:
             check_output=self._schema(shaped.output_schema, "$.output_schema"),
             ordered=tuple(steps.values()),
         )
-        if shaped.flow.start_at in steps:
+        is_clear = len(steps) == len(shaped.steps) and shaped.flow.start_at in steps
+        if is_clear and self._errors == 0:
             read.plan = flow.with_closing_paths(read.plan)
             read.problems.extend(check_flow(read.plan))
 
@@ -130,19 +165,18 @@ class _DefinitionReader:
         return compile_schema(schema, where, self._problem, quoting=quoting)
 
     def _problem(self, where: str, message: str, hint: str = "") -> None:
-        self._read.problems.append(Problem(where, message, hint))
+        self._errors += 1
+        if self._errors <= MAX_PROBLEMS:
+            self._read.problems.append(Problem(where, message, hint))
 
-    def _warn(self, where: str, message: str, hint: str = "") -> None:
-        self._read.problems.append(Problem(where, message, hint, "warning"))
-
-    def _warn_of_unknown_keys(self) -> None:
-        shaped = self._shaped
-        parts: list[tuple[str, BaseModel]] = [("$", shaped), ("$.flow", shaped.flow)]
-        parts += [(f"$.steps[{i}]", step) for i, step in enumerate(shaped.steps)]
-        parts += [(f"$.flow.paths[{i}]", path) for i, path in enumerate(shaped.flow.paths)]
-        for where, part in parts:
-            for key in part.model_extra or {}:
-                self._warn(f"{where}.{key}", f"'{key}' means nothing here; it is kept as it is.")
+    def _check_types(self) -> None:
+        for index, step in enumerate(self._shaped.steps):
+            if step.type not in STEP_TYPES and not step.type.startswith(FREE_PREFIX):
+                self._problem(
+                    f"$.steps[{index}].type",
+                    f"There is no step type '{step.type[:MAX_SHOWN_CHARS]}'.",
+                    suggestion(step.type, [*STEP_TYPES]) or f"known: {', '.join(STEP_TYPES)}",
+                )
 
     def _read_parameters(self) -> None:
         declared = self._shaped.parameters
@@ -191,7 +225,8 @@ class _DefinitionReader:
         if step.error_handling is not None:
             return step.error_handling
         try:
-            return ErrorHandling.model_validate(step.config.get("error_handling") or {})
+            given = step.config.get("error_handling") or {}
+            return ErrorHandling.model_validate(given, context={RECORDED: self._is_recorded})
         except ValidationError as error:
             where = f"{where}.config.error_handling"
             for detail in error.errors(include_url=False, include_input=False):

@@ -30,6 +30,10 @@ from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import ErrorInfo
 from steplog_contracts.payload import JsonObject
 
+# Of a refusal, which stands in the log; what reads the definition shows all of them.
+MAX_PROBLEMS_SHOWN = 10
+MAX_PROBLEM_CHARS = 400
+
 
 class ExecutorError(SteplogError):
     """Anything the executor refuses or fails at."""
@@ -52,7 +56,10 @@ class DefinitionRefused(ExecutorError):
     """A definition that can't be given a meaning; `problems` holds everything wrong at once."""
 
     def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
-        super().__init__("The definition is refused. " + "; ".join(map(str, problems)))
+        shown = [str(problem)[:MAX_PROBLEM_CHARS] for problem in problems[:MAX_PROBLEMS_SHOWN]]
+        if len(problems) > len(shown):
+            shown.append(f"and {len(problems) - len(shown)} more; `steplog check` shows them")
+        super().__init__("The definition is refused. " + "; ".join(shown))
         self.problems = tuple(problems)
         self.warnings = tuple(warnings)
 

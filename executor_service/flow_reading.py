@@ -27,6 +27,7 @@ class FlowReader:
         self._step_ids = {step.id for step in shaped.steps}
         self.paths: list[PathPlan] = []
         self._by_step: dict[str, list[PathPlan]] = {}
+        self._known = _known(self._step_ids)
         self._check_ids(shaped)
         for index, path in enumerate(shaped.flow.paths):
             self._read_path(path, f"$.flow.paths[{index}]")
@@ -91,7 +92,7 @@ class FlowReader:
             self._problem(
                 "$.flow.start_at",
                 f"There is no step '{shaped.flow.start_at}' to start at.",
-                _known(self._step_ids),
+                self._known,
             )
 
     def _read_path(self, path: PathDefinition, where: str) -> None:
@@ -107,9 +108,7 @@ class FlowReader:
         index = len(self.paths)
         end = self._end_marker(to_id, f"{where}.to_step")
         if from_id is not None and from_id not in self._step_ids:
-            self._problem(
-                f"{where}.from_step", f"There is no step '{from_id}'.", _known(self._step_ids)
-            )
+            self._problem(f"{where}.from_step", f"There is no step '{from_id}'.", self._known)
         self._add(
             PathPlan(
                 index, from_id or "", to_id or "", end, condition,
@@ -154,7 +153,7 @@ class FlowReader:
             return "failure"
         if to_id == _END or to_id.startswith(_END_PREFIX):
             return "success"
-        self._problem(where, f"There is no step '{to_id}'.", _known(self._step_ids))
+        self._problem(where, f"There is no step '{to_id}'.", self._known)
         return None
 
 

@@ -1,4 +1,8 @@
-"""JSON Schema checks: a definition's, compiled once, and those of questions to people."""
+"""JSON Schema checks: a definition's, compiled once, and those of questions to people.
+
+A check runs in native code that nothing can interrupt, so what a schema may cost is known before it
+is compiled, and what a value may cost before it is checked.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,11 +12,18 @@ import jsonschema_rs
 
 from executor_service.engine.plan import SchemaCheck
 from executor_service.engine.values import copy_json
+from executor_service.schema_cost import SchemaCost, SchemaTooCostly, schema_cost
 from steplog_contracts import answer_form
 from steplog_contracts.payload import JsonObject, JsonValue
 
 # Of a schema and of a value, in what people are shown.
 MAX_SHOWN_CHARS = 300
+# Visits of a value's parts in one check; some two seconds.
+MAX_VISITS: Final = 50_000_000
+MAX_FORM_WAYS: Final = 10_000
+# Up to here a value of any size the log takes is checked in time, and need not be counted.
+_CHEAP_WAYS: Final = 100
+_PATTERNS: Final = jsonschema_rs.FancyRegexOptions(backtrack_limit=10_000)
 
 _NO_SCHEMA: Final = (
     jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, RecursionError,
@@ -34,26 +45,69 @@ def compile_schema(
     if schema is None or schema is True:
         return None
     try:
+        cost = schema_cost(schema) if isinstance(schema, dict) else SchemaCost((1,))
         validator = jsonschema_rs.validator_for(
-            copy_json(schema), retriever=_nothing_remote, mask=None if quoting else MASK
+            copy_json(schema),
+            retriever=_nothing_remote,
+            mask=None if quoting else MASK,
+            pattern_options=_PATTERNS,
         )
-    except _NO_SCHEMA as error:
-        first_line = str(error).partition("\n")[0]
+    except SchemaTooCostly as error:
+        problem(where, f"This schema can't be checked in time: {error}.", "make it simpler")
+        return None
+    except BaseException as error:  # Its own kinds, and native code that panics.
+        first_line = _shortened(str(error).partition("\n")[0])
         problem(where, f"This is no JSON Schema: {first_line}", "see https://json-schema.org")
         return None
-    return _check(validator)
+    return _check(validator, cost)
 
 
-def _check(validator: Any) -> SchemaCheck:
+def _check(validator: Any, cost: SchemaCost) -> SchemaCheck:
     def check(value: JsonValue) -> str | None:
-        if validator.is_valid(value):
-            return None
-        for error in validator.iter_errors(value):
+        too_much = _too_much(value, cost)
+        if too_much is not None:
+            return too_much
+        try:
+            if not validator.is_valid(value):
+                validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
             path = "".join(_step_of(part) for part in error.instance_path)
             return f"${path}: {_shortened(error.message)}."
-        return "$: not valid."
+        except BaseException as error:  # Native code that panics.
+            return f"$: can't be checked: {_shortened(str(error))}."
+        return None
 
     return check
+
+
+def _too_much(value: JsonValue, cost: SchemaCost) -> str | None:
+    """Return why a value is not checked at all, if so."""
+    if cost.deepest_is_any and cost.ways[-1] <= _CHEAP_WAYS:
+        return None
+    depth, parts = _extent(value)
+    ways = cost.of_depth(depth)
+    if ways is None:
+        return f"$: nests deeper than the {cost.deepest} levels this schema can be checked for."
+    if ways * parts > MAX_VISITS:
+        return f"$: {parts} values are more than this schema can be checked for."
+    return None
+
+
+def _extent(value: JsonValue) -> tuple[int, int]:
+    """Return a value's depth in levels and the number of values in it."""
+    depth, parts = 0, 1
+    level: list[JsonValue] = [value]
+    while level:
+        inner: list[JsonValue] = []
+        for part in level:
+            if isinstance(part, dict):
+                inner.extend(part.values())
+            elif isinstance(part, list):
+                inner.extend(part)
+        parts += len(inner)
+        depth += bool(inner)
+        level = inner
+    return depth, parts
 
 
 def _nothing_remote(uri: str) -> JsonValue:
@@ -67,7 +121,7 @@ def form_problem(ui_schema: JsonValue) -> str | None:
     if schema is None:
         return None
     try:
-        jsonschema_rs.validator_for(schema, retriever=_nothing_remote)
+        _for_answers(schema)
     except _NO_SCHEMA as error:
         return _shortened(str(error).partition("\n")[0])
     return None
@@ -76,7 +130,7 @@ def form_problem(ui_schema: JsonValue) -> str | None:
 def answer_problems(ui_schema: JsonValue, answer: JsonValue) -> tuple[str, ...]:
     """Return why an answer does not fit the form it was asked for by, a field each."""
     try:
-        return answer_form.answer_problems(ui_schema, answer, _FOR_ANSWERS)
+        return answer_form.answer_problems(ui_schema, answer, _for_answers)
     except _NO_SCHEMA:
         return ()  # Another language's form, or asked before forms were checked.
 
@@ -91,7 +145,15 @@ _FOR_ANSWERS: Final = partial(
     retriever=_nothing_remote,
     validate_formats=True,
     mask=MASK,
+    pattern_options=_PATTERNS,
 )
+
+
+def _for_answers(form: JsonObject) -> Any:
+    cost = schema_cost(form)
+    if not cost.deepest_is_any or cost.ways[-1] > MAX_FORM_WAYS:
+        raise SchemaTooCostly(f"there are more than {MAX_FORM_WAYS} ways down to one of its fields")
+    return _FOR_ANSWERS(form)
 
 
 def _shortened(message: str) -> str:

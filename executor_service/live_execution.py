@@ -11,14 +11,16 @@ import structlog
 from executor_service.arrivals import WhenSettled
 from executor_service.blueprint import Blueprint
 from executor_service.claim_check import ClaimCheck
+from executor_service.command_faults import is_own_end, text_of
 from executor_service.engine.state import State, evolve, initial
-from executor_service.errors import DefinitionRefused, RecordingLost
+from executor_service.errors import ExecutorError, RecordingLost
 from executor_service.execution import Execution
 from executor_service.outcome import Outcome
 from executor_service.parking import Parking
 from executor_service.partition_writer import PartitionWriter
 from executor_service.recording import ExecutionRecorder
 from executor_service.recovery import Fact, RecoveredExecution
+from executor_service.refusals import told
 from executor_service.workplace import Workplace
 from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import ErrorInfo, ExecutionFailed, ExecutionStarted
@@ -26,7 +28,21 @@ from steplog_contracts.parked_execution import ParkedExecution, ParkedFact
 
 Work = Callable[[], Coroutine[Any, Any, Outcome]]
 
+_BROKEN = "An event of it can't be read by this version; run the version that wrote it."
+
 _log = structlog.get_logger(__name__)
+
+
+class NotRevivable(ExecutorError):
+    """A recorded execution that lacks what going on takes."""
+
+
+class NotBegun(ExecutorError):
+    """Not even an execution's beginning could be recorded; `reason` is why."""
+
+    def __init__(self, reason: SteplogError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 @dataclass(slots=True, eq=False)
@@ -105,14 +121,29 @@ class LiveMaker:
 
         `claim_check` knows where its large values are stored.
         """
-        started = unfinished.started
-        assert started.definition is not None
         try:
-            blueprint = self._workplace.catalogue.inline(started.definition)
-        except DefinitionRefused as error:
+            return self._revived(unfinished, claim_check, facts_recorded, folded)
+        except BaseException as error:  # Nothing here awaits: it is the history that led to it.
             # Its commands stay uncommitted, so an executor that can load it goes on with it.
-            _log.error("execution_held", execution=unfinished.execution_id, reason=str(error))
+            _log.error(
+                "execution_held",
+                execution=unfinished.execution_id,
+                reason=text_of(error),
+                exc_info=None if isinstance(error, SteplogError) else error,
+            )
             return None
+
+    def _revived(
+        self,
+        unfinished: RecoveredExecution,
+        claim_check: ClaimCheck | None,
+        facts_recorded: bool,
+        folded: bool,
+    ) -> LiveExecution:
+        definition = unfinished.started.definition
+        if definition is None:
+            raise NotRevivable("Its first event holds no definition to go on with.")
+        blueprint = self._workplace.catalogue.recorded(definition)
         facts: Sequence[Fact] = unfinished.facts if facts_recorded else ()
         if claim_check is not None:
             # Kept as they are on the log, so that a snapshot of them stays small.
@@ -132,6 +163,18 @@ def _folded(blueprint: Blueprint, unfinished: RecoveredExecution) -> State:
     return state
 
 
+def may_be_adopted(execution: RecoveredExecution) -> bool:
+    """Say whether a new owner may go on with an execution; logs why not."""
+    if execution.foreign:
+        _log.info("execution_not_ours", execution=execution.execution_id)
+        return False
+    begins = execution.facts and isinstance(execution.facts[0].event, ExecutionStarted)
+    if execution.broken or not begins:
+        _log.error("execution_held", execution=execution.execution_id, reason=_BROKEN)
+        return False
+    return True
+
+
 async def ended(live: LiveExecution, work: Work) -> bool:
     """Run an execution and return whether it has ended; a fault ends it on the record."""
     try:
@@ -140,13 +183,17 @@ async def ended(live: LiveExecution, work: Work) -> bool:
         raise
     except SteplogError as error:  # A value that can't be recorded or had: make it visible.
         if live.recorder.seq == 0:
-            raise
+            raise NotBegun(error) from error
         _log.warning("execution_failed", execution=live.execution_id, reason=str(error))
         step_id, message = getattr(error, "step_id", None), str(error)
         kind = type(error).__name__
-    except Exception as error:  # A fault of ours.
+    except BaseException as error:  # A fault of ours, or what user code raised beyond its bounds.
+        if is_own_end(error):
+            raise
+        if live.recorder.seq == 0:
+            raise NotBegun(told(error)) from error
         _log.exception("execution_broke", execution=live.execution_id)
-        kind, step_id, message = "InternalError", None, str(error)
+        kind, step_id, message = "InternalError", None, text_of(error)
     failed = ErrorInfo(type=kind, message=message, step_id=step_id)
     await live.recorder.record([ExecutionFailed(error=failed)])
     return True

@@ -5,8 +5,6 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 
-import structlog
-
 from executor_service.admission import BEGUN_BEFORE, Waiting
 from executor_service.alarms import Alarms
 from executor_service.arrivals import Arrivals, WhenSettled, refers
@@ -18,8 +16,10 @@ from executor_service.limits import LimitsHeld
 from executor_service.live_execution import (
     LiveExecution,
     LiveMaker,
+    NotBegun,
     Work,
     ended,
+    may_be_adopted,
     set_down,
 )
 from executor_service.low_water_mark import LowWaterMark
@@ -32,10 +32,6 @@ from executor_service.recovery import Fact, RecoveredExecution, RecoveredPartiti
 from executor_service.workplace import Workplace
 from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import Event, ExecutionStarted
-
-_BROKEN = "An event of it can't be read by this version; run the version that wrote it."
-
-_log = structlog.get_logger(__name__)
 
 
 class LiveExecutions:
@@ -146,9 +142,7 @@ class LiveExecutions:
         for execution in recovered.executions.values():
             if execution.ended:
                 self._clear_snapshot(execution.execution_id)
-            elif execution.broken:
-                _log.error("execution_held", execution=execution.execution_id, reason=_BROKEN)
-            else:
+            elif may_be_adopted(execution):
                 self._adopt(execution)
         for snapshot in self._parking.parked.values():
             if snapshot.concurrency_key is not None:
@@ -244,8 +238,8 @@ class LiveExecutions:
                 self._limits.park(live.execution_id)
         except HandedOver:
             return
-        except PayloadNotStored as error:
-            self._refuse(live, error)
+        except NotBegun as error:
+            self._refuse(live, error.reason)
             return
         except RecordingLost as error:
             self._on_lost(str(error))

@@ -14,6 +14,9 @@ from executor_service.errors import ExecutorError
 from executor_service.step import Step
 
 _WILDCARD: Final = ".*"
+# What `python -m package` runs: importing it runs the program.
+_PROGRAM: Final = "__main__"
+MAX_REASON_CHARS: Final = 500
 
 
 class NotLoadable(ExecutorError):
@@ -52,7 +55,8 @@ class Allowlist:
         """Say whether the module may be imported for a definition."""
         if not module or module.startswith("."):
             return False
-        if module.partition(".")[0] in sys.stdlib_module_names:
+        top, _, last = module.partition(".")[0], *module.rpartition(".")[1:]
+        if top in sys.stdlib_module_names or (last == _PROGRAM and module != _PROGRAM):
             return False
         return (
             self._everything
@@ -112,19 +116,35 @@ def _attribute(module: str, name: str, allowlist: Allowlist) -> Any:
     allowlist.check(module)
     try:
         imported = importlib.import_module(module)
-    except Exception as error:
+    except BaseException as error:  # A module may end the process, or be native code that panics.
         raise NotLoadable(
-            f"Module '{module}' can't be imported: {type(error).__name__}: {error}.",
+            f"Module '{module}' can't be imported: {_reason(error)}.",
             "install it where the executor runs",
         ) from error
     # What a module merely imported is not its own to offer: `from os import system` in an
     # allowed module must not make `system` callable from a definition.
-    found = getattr(imported, name, None)
-    if found is None or name.startswith("__"):
+    try:
+        found = None if name.startswith("__") else getattr(imported, name, None)
+        home = getattr(found, "__module__", None)
+    except BaseException as error:  # A module may load its names late, and fail then.
+        raise NotLoadable(
+            f"'{name}' in module '{module}' can't be loaded: {_reason(error)}.",
+            "install what it needs where the executor runs",
+        ) from error
+    if found is None:
         raise NotLoadable(f"Module '{module}' has no '{name}'.", "check the spelling")
-    home = getattr(found, "__module__", None)
+    if not isinstance(home, str | None):
+        raise NotLoadable(f"'{name}' in module '{module}' does not say where it belongs.")
     if home is not None and home != module and not allowlist.allows(home):
         raise NotLoadable(
             f"'{name}' in module '{module}' belongs to '{home}', which is not on the allowlist."
         )
     return found
+
+
+def _reason(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except BaseException:
+        text = "its text can't be had"
+    return f"{type(error).__name__}: {text[:MAX_REASON_CHARS]}"

@@ -107,10 +107,10 @@ class PartitionOwner:
             self._lose,
         )
         self._long_running = LongRunning(self._writer, self._mark, parking, self._workplace.clock)
-        if point.read_from == 0:
-            await drop_unfounded(parking, fold.unfounded(), self.partition)
-        self._executions.adopt(recovered)
         try:
+            if point.read_from == 0:
+                await drop_unfounded(parking, fold.unfounded(), self.partition)
+            self._executions.adopt(recovered)
             # After that, so that what was running goes on while ids are being read.
             self._seen = await self._remember(point, recovered)
             await end_headless(recovered, self._writer, self._workplace, self.partition)

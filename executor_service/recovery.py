@@ -18,7 +18,6 @@ from executor_service.parking import Snapshot
 from executor_service.tail_headings import Heading, read_heading
 from steplog_contracts.codec import decode_event
 from steplog_contracts.epoch import EpochRule
-from steplog_contracts.errors import ContractError
 from steplog_contracts.events import (
     ENDINGS,
     CommandRefused,
@@ -50,6 +49,7 @@ class RecoveredExecution:
     facts: list[Fact] = field(default_factory=list)
     ended: bool = False
     broken: bool = False  # An event of it can't be read: going on would rewrite its history.
+    foreign: bool = False  # Another program records it: no executor's claim was in force.
 
     @property
     def started(self) -> ExecutionStarted:
@@ -82,6 +82,7 @@ class RecoveredPartition:
 
     executions: dict[str, RecoveredExecution] = field(default_factory=dict)
     handled_commands: dict[str, int] = field(default_factory=dict)  # Id -> first event's offset.
+    handled_for: dict[str, str] = field(default_factory=dict)  # Id -> the execution it was for.
     # The commands offset behind the last command that led to anything.
     commands_until: int = 0
     claims: list[int] = field(default_factory=list)
@@ -107,18 +108,23 @@ class _Found:
     records: list[LoggedRecord] = field(default_factory=list)
     ended: bool = False
     broken: bool = False
+    foreign: bool = False
 
     def opened(self) -> RecoveredExecution:
         """Return it with its events decoded, as far as they can be."""
-        if self.snapshot is not None:
-            opened = RecoveredExecution.unparked(self.snapshot, self.first_offset)
-        else:
-            opened = RecoveredExecution(self.execution_id, self.command_id, self.first_offset)
-        opened.ended, opened.broken = self.ended, self.broken
+        opened = RecoveredExecution(self.execution_id, self.command_id, self.first_offset)
+        try:
+            if self.snapshot is not None:
+                opened = RecoveredExecution.unparked(self.snapshot, self.first_offset)
+        except Exception as error:
+            _log.warning("unreadable_snapshot", execution=self.execution_id, reason=str(error))
+            self.broken = True
+            self.records.clear()
+        opened.ended, opened.broken, opened.foreign = self.ended, self.broken, self.foreign
         for logged in self.records:
             try:
                 recorded = decode_event(logged.value, logged.headers)
-            except ContractError as error:
+            except Exception as error:
                 _log.warning("unreadable_event", offset=logged.offset, reason=str(error))
                 opened.broken = True
                 break
@@ -193,7 +199,7 @@ class PartitionFold:
             event_type = heading.event_class.event_type
             if self._rule.admits(logged.offset, event_type, heading.writer_epoch):
                 self._take(logged, heading)
-        except ContractError as error:
+        except Exception as error:  # Foreign bytes: whatever they lead to, the next one is read.
             self._recovered.unreadable += 1
             _log.warning("unreadable_event", offset=logged.offset, reason=str(error))
 
@@ -212,6 +218,7 @@ class PartitionFold:
             recovered.commands_until = until
         if heading.causation_id is not None:
             recovered.handled_commands.setdefault(heading.causation_id, logged.offset)
+            recovered.handled_for.setdefault(heading.causation_id, heading.execution_id)
         if event_class is PartitionClaimed:
             recovered.claims.append(logged.offset)
         elif event_class is ExecutionStarted and heading.seq == 1:
@@ -231,8 +238,9 @@ class PartitionFold:
         execution_id = heading.execution_id
         if execution_id not in self._found:  # Otherwise a repeat of seq 1: the first one stands.
             self._found[execution_id] = _Found(
-                execution_id, heading.correlation_id, logged.offset, 1, records=[logged]
-            )
+                execution_id, heading.correlation_id, logged.offset, 1, records=[logged],
+                foreign=heading.writer_epoch is None,
+            )  # fmt: skip
 
     def _continue(self, logged: LoggedRecord, heading: Heading) -> None:
         found = self._known(logged.offset, heading)
@@ -278,7 +286,7 @@ class PartitionFold:
             )
 
     def _note_headless(self, offset: int, heading: Heading) -> None:
-        if self._recovered.removed_until is None:
+        if self._recovered.removed_until is None or heading.writer_epoch is None:
             return
         ended = heading.event_class in _ENDINGS
         self._recovered.headless[heading.execution_id] = Headless(

@@ -4,17 +4,18 @@ import uuid
 
 import structlog
 
+from executor_service.command_faults import cut, text_of
 from executor_service.command_source import ReceivedRecord
 from executor_service.errors import CommandNotApplicable, DefinitionRefused, InputRefused
 from executor_service.partition_writer import PartitionWriter
 from executor_service.payload_errors import PayloadMissing, PayloadNotStored
 from executor_service.service_errors import UnknownPipeline
 from executor_service.workplace import Workplace
+from steplog_contracts.commands import EXECUTION_ID, is_id
 from steplog_contracts.encoder import ExecutionEncoder
 from steplog_contracts.envelope import NO_SEQ, SentCommand, format_time
 from steplog_contracts.errors import (
     AlteredPayload,
-    ContractError,
     SteplogError,
     UndecodableRecord,
     UnknownRecordType,
@@ -34,6 +35,7 @@ _CODES: tuple[tuple[type[SteplogError], str], ...] = (
     (AlteredPayload, "payload_altered"),
 )
 _DEFAULT_CODE = "bad_command"
+MAX_TYPE_CHARS = 200
 
 
 class Refusals:
@@ -49,18 +51,34 @@ class Refusals:
         refused = refused.model_copy(update={"requested_by": sent.command.requested_by})
         await self._record(sent.command.execution_id, refused, offset)
 
-    async def refuse_unreadable(self, record: ReceivedRecord, error: ContractError) -> bool:
-        """Record the refusal of what is no command; False when it names no command id."""
+    async def refuse_twin(self, sent: SentCommand, offset: int, other: str) -> None:
+        """Record that another execution's command has this id; its own fate is not touched."""
+        error = CommandNotApplicable(
+            "duplicate_command",
+            f"Command {sent.command_id} came before, for execution {other}; send this one under "
+            "an id of its own.",
+        )
+        refused = _refused(sent.command_id, sent.command.command_type, error)
+        execution_id = sent.command.execution_id
+        await self._record(execution_id, refused, offset, f"{sent.command_id}/{execution_id}")
+
+    async def refuse_unreadable(self, record: ReceivedRecord, error: SteplogError) -> bool:
+        """Record the refusal of what is no command; False when it names no command, or names one
+        as nothing can be named."""
         headers = dict(record.headers)
         command_id, subject = _text(headers.get("ce_id")), _text(headers.get("ce_subject"))
         execution_id = subject or _text(record.key)
         if command_id is None or execution_id is None:
             return False
-        command_type = _text(headers.get("ce_type")) or "unknown"
+        if not is_id(command_id) or EXECUTION_ID.fullmatch(execution_id) is None:
+            return False
+        command_type = cut(_text(headers.get("ce_type")) or "unknown", MAX_TYPE_CHARS)
         await self._record(execution_id, _refused(command_id, command_type, error), record.offset)
         return True
 
-    async def _record(self, execution_id: str, refused: CommandRefused, offset: int) -> None:
+    async def _record(
+        self, execution_id: str, refused: CommandRefused, offset: int, known_as: str | None = None
+    ) -> None:
         command_id = refused.command_id
         encoder = ExecutionEncoder(
             execution_id,
@@ -75,24 +93,29 @@ class Refusals:
             causation_id=command_id,
             command_offset=offset,
             # The same refusal after a redelivery is the same event.
-            event_id_text=str(uuid.uuid5(_NAMESPACE, command_id)),
+            event_id_text=str(uuid.uuid5(_NAMESPACE, known_as or command_id)),
         )
         await self._writer.append([encoded])
 
 
 def _refused(command_id: str, command_type: str, error: SteplogError) -> CommandRefused:
     return CommandRefused(
-        command_id=command_id, command_type=command_type, code=code_of(error), message=str(error)
+        command_id=command_id,
+        command_type=command_type,
+        code=code_of(error),
+        message=text_of(error),
     )
 
 
-def told(error: Exception) -> SteplogError:
+def told(error: BaseException) -> SteplogError:
     """Return what a command's sender is told; a fault of ours goes to the log as well."""
     if isinstance(error, SteplogError):
         return error
     _log.error("command_failed", exc_info=error)
     return CommandNotApplicable(
-        "internal_error", f"The executor could not carry it out: {error}. Send another command."
+        "internal_error",
+        f"The executor could not carry it out: {text_of(error) or type(error).__name__}. Send "
+        "another command.",
     )
 
 

@@ -47,7 +47,7 @@ class SeenSaving:
             self._know(logged.offset, logged.value, logged.headers)
             try:
                 saved = decode_seen(logged.value, logged.headers)
-            except UndecodableRecord as error:
+            except (UndecodableRecord, ValueError, TypeError, AttributeError) as error:
                 _log.warning("unreadable_seen_record", offset=logged.offset, reason=str(error))
                 continue
             seen.know_claims(saved.claims, saved=True)

@@ -11,7 +11,12 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from steplog_contracts.commands import COMMAND_CLASS_BY_TYPE, Command
+from steplog_contracts.commands import (
+    COMMAND_CLASS_BY_TYPE,
+    MAX_ID_CHARS,
+    Command,
+    is_id,
+)
 from steplog_contracts.encoder import ExecutionEncoder
 from steplog_contracts.envelope import (
     CONTENT_TYPE_JSON,
@@ -118,9 +123,14 @@ def decode_command(value: bytes | None, headers: RawHeaders) -> SentCommand:
     command_class = COMMAND_CLASS_BY_TYPE.get(record_type)
     if command_class is None:
         raise UnknownRecordType(record_type)
+    command_id = text_of(attributes, "ce_id")
+    if not is_id(command_id):
+        raise UndecodableRecord(
+            "bad_header", f"ce_id is longer than {MAX_ID_CHARS} characters, or not printable."
+        )
     command: Command = _payload(command_class, data)
     return SentCommand(
-        command_id=text_of(attributes, "ce_id"),
+        command_id=command_id,
         source=text_of(attributes, "ce_source"),
         time=time_of(attributes),
         command=command,
@@ -150,5 +160,5 @@ def _payload(model: type[ModelT], data: bytes) -> ModelT:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the payload"
         raise UndecodableRecord("bad_payload", f"{place}: {first['msg']}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UndecodableRecord("bad_json", f"The payload is not JSON: {error}.") from error

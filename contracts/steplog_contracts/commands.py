@@ -6,10 +6,19 @@ the effect of sending it once. RetryExecution and ForkExecution begin a new exec
 two: they are keyed by the origin, and `execution_id` must hash to the origin's partition.
 """
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    StringConstraints,
+)
 
 from steplog_contracts.data_ref import References
 from steplog_contracts.payload import JsonObject, JsonValue
@@ -18,12 +27,46 @@ from steplog_contracts.payload import JsonObject, JsonValue
 MAX_EXECUTION_ID_CHARS = 200
 
 # Printable and free of spaces: ids stand in URLs, file names and record keys.
+_EXECUTION_ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]*$"
 ExecutionId = Annotated[
     str,
-    StringConstraints(
-        min_length=1, max_length=MAX_EXECUTION_ID_CHARS, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]*$"
-    ),
+    StringConstraints(min_length=1, max_length=MAX_EXECUTION_ID_CHARS, pattern=_EXECUTION_ID),
 ]
+EXECUTION_ID = re.compile(f"(?=.{{1,{MAX_EXECUTION_ID_CHARS}}}$){_EXECUTION_ID}", re.ASCII)
+
+
+# Of ids and names that come to stand in an index: four bytes each stay below what one takes.
+MAX_ID_CHARS = 500
+MAX_REASON_CHARS = 10_000
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text can be an id: not empty, not too long, printable."""
+    return 0 < len(text) <= MAX_ID_CHARS and text.isprintable()
+
+
+def _id(text: str) -> str:
+    if text and not is_id(text):
+        raise ValueError(f"give at most {MAX_ID_CHARS} characters, all of them printable")
+    return text
+
+
+def _reason(text: str) -> str:
+    if len(text) > MAX_REASON_CHARS:
+        raise ValueError(f"give at most {MAX_REASON_CHARS} characters")
+    return text
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("there is no such time in UTC") from None
+
+
+# Not as constraints of the published schema: what was sent before keeps its form there.
+_Id = Annotated[str, AfterValidator(_id)]
+_Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Command(BaseModel):
@@ -39,7 +82,7 @@ class Command(BaseModel):
     payload_fields: ClassVar[tuple[str, ...]] = ()
 
     execution_id: ExecutionId
-    requested_by: str | None = None
+    requested_by: _Id | None = None
     references: References | None = Field(default=None, exclude_if=lambda found: found is None)
 
 
@@ -49,15 +92,15 @@ class RunPipeline(Command):
     command_type: ClassVar[str] = "steplog.command.run_pipeline.v1"
     payload_fields: ClassVar[tuple[str, ...]] = ("input", "parameters", "metadata")
 
-    pipeline: str | None = None  # Name in the executor's folder of definitions.
+    pipeline: _Id | None = None  # Name in the executor's folder of definitions.
     definition: JsonObject | None = None
     input: JsonValue = Field(default_factory=dict)
     parameters: JsonObject = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
-    not_before: datetime | None = None
+    not_before: _Time | None = None
     priority: int = 0  # Higher starts first among commands waiting for a free slot.
-    concurrency_key: str | None = None  # Executions with one key run within its limit.
-    parent_execution_id: str | None = None
+    concurrency_key: _Id | None = None  # Executions with one key run within its limit.
+    parent_execution_id: _Id | None = None
 
 
 class CancelExecution(Command):
@@ -65,7 +108,7 @@ class CancelExecution(Command):
 
     command_type: ClassVar[str] = "steplog.command.cancel_execution.v1"
 
-    reason: str = ""
+    reason: Annotated[str, AfterValidator(_reason)] = ""
 
 
 class ResumeExecution(Command):

@@ -7,7 +7,7 @@ spellings of a key mean the same, both are fields here and a check asks for one 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationInfo
 
 from steplog_contracts.payload import JsonObject, JsonValue
 
@@ -16,7 +16,24 @@ MAX_STEPS = 20_000
 MAX_PATHS = 100_000
 
 _Name = Annotated[str, Field(min_length=1, max_length=500)]
-_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# A task runs code; so does `human`, which says that it asks a person. A condition runs none. Types
+# that begin with `x-` are people's own names for tasks.
+STEP_TYPES = ("task", "human", "condition")
+# A hundred years: what is added to a time must still be one.
+MAX_SECONDS = 100 * 366 * 24 * 3600
+# Context of a validation: the definition is recorded already, so what was allowed then still is.
+RECORDED = "recorded"
+
+
+def _no_longer_than_ever(value: Any, info: ValidationInfo) -> Any:
+    """Shorten a span of a recorded definition; in a new one it is refused."""
+    is_recorded = info.context is not None and info.context.get(RECORDED)
+    return min(value, MAX_SECONDS) if is_recorded and isinstance(value, int | float) else value
+
+
+_Shortened = BeforeValidator(_no_longer_than_ever)
+_Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False), _Shortened]
+_Span = Annotated[float, Field(gt=0, le=MAX_SECONDS, allow_inf_nan=False), _Shortened]
 _Schema = JsonObject | bool
 
 
@@ -44,7 +61,7 @@ class ErrorHandling(Part):
     continue_on_error: bool = False
     enable_fallback: bool = False
     retry: Retry | None = None
-    timeout_seconds: float | None = Field(None, gt=0, allow_inf_nan=False)
+    timeout_seconds: _Span | None = None
 
 
 class InputDeclaration(Part):
@@ -106,7 +123,7 @@ class LoopConfig(Part):
     """Bounds on cycles of the flow."""
 
     max_iterations: int = Field(100, ge=1)
-    max_loop_time_seconds: float | None = Field(None, gt=0, allow_inf_nan=False)
+    max_loop_time_seconds: _Span | None = None
     iteration_delay_seconds: _Seconds = 0.0
 
 

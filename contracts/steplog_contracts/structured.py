@@ -39,7 +39,7 @@ def binary_from_structured(value: bytes) -> tuple[Mapping[str, bytes], bytes]:
 def _document(value: bytes) -> JsonObject:
     try:
         document = from_json(value, allow_inf_nan=False)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UndecodableRecord(
             "bad_json", f"The structured value is not JSON: {error}."
         ) from error

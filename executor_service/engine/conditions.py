@@ -6,6 +6,7 @@ with one is reported with its place in the definition; none is ever quietly fals
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from executor_service.engine.exception_facts import class_name, text_of
@@ -13,8 +14,10 @@ from executor_service.engine.operators import (
     NEEDS_NO_VALUE,
     OPERATORS,
     PATTERN_OPERATORS,
-    compiled,
+    matches,
+    one_decision,
 )
+from executor_service.engine.pattern_check import PatternCheck
 from executor_service.engine.plan import Condition
 from executor_service.engine.references import (
     Reading,
@@ -81,7 +84,11 @@ class ConditionCompiler:
     step_ids: Collection[str]
     problem: Callable[[str, str, str], None]
     load: Callable[[str, str, str], UserFunction | None]
+    clock: Callable[[], float]  # Seconds; bounds the patterns of one decision together.
     sources: list[Reference] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._patterns = PatternCheck(self.problem)
 
     def compile(self, spec: JsonValue, where: str, depth: int = 0) -> Condition | None:
         """Return the condition, or None where it always holds or could not be compiled."""
@@ -134,11 +141,13 @@ class ConditionCompiler:
             self.problem(where, f"The operator {operator!r} needs a value.", 'add "value"')
             return None
         value = compile_template(spec.get("value"), self.step_ids)
-        if operator in PATTERN_OPERATORS and not self._pattern(spec["value"], value, where):
+        if operator in PATTERN_OPERATORS and not self._patterns.check(spec["value"], value, where):
             return None
         if source is None:
             return None
         reference, compare = source, OPERATORS[operator]
+        if operator in PATTERN_OPERATORS:
+            compare = partial(matches, clock=self.clock)
         if is_constant(value):
             constant = spec.get("value")
             return lambda reading: compare(resolve(reference, reading), constant)
@@ -155,26 +164,13 @@ class ConditionCompiler:
         self.sources.append(reference)
         return reference
 
-    def _pattern(self, pattern: JsonValue, value: object, where: str) -> bool:
-        if not isinstance(pattern, str):
-            self.problem(f"{where}.value", "A pattern is text.", "")
-            return False
-        if value is not pattern:
-            return True  # Comes out of a template: checked when it is known.
-        try:
-            compiled(pattern)
-        except ConditionFailed as error:
-            self.problem(f"{where}.value", str(error), "")
-            return False
-        return True
-
     def _all(self, spec: JsonObject, where: str, depth: int) -> Condition | None:
         parts = self._parts(spec, "all", where, depth)
-        return None if not parts else lambda reading: all(part(reading) for part in parts)
+        return None if not parts else _together(all, parts)
 
     def _any(self, spec: JsonObject, where: str, depth: int) -> Condition | None:
         parts = self._parts(spec, "any", where, depth)
-        return None if not parts else lambda reading: any(part(reading) for part in parts)
+        return None if not parts else _together(any, parts)
 
     def _not(self, spec: JsonObject, where: str, depth: int) -> Condition | None:
         key = "condition" if "condition" in spec else "not"
@@ -212,6 +208,14 @@ class ConditionCompiler:
             return None
         parameters = compile_template(spec.get("parameters") or {}, self.step_ids)
         return _Call(function, f"{module}.{name}", parameters, self.step_ids)
+
+
+def _together(combine: Callable[[Iterator[bool]], bool], parts: list[Condition]) -> Condition:
+    def holds(reading: Reading) -> bool:
+        with one_decision():
+            return combine(part(reading) for part in parts)
+
+    return holds
 
 
 def _holds(_: Reading) -> bool:

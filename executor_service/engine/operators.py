@@ -2,23 +2,31 @@
 
 An ordering between values that don't compare is false, and so is anything asked of an absent value
 except `not_equals`, `not_in` and `not_exists`. Text matched by a pattern is matched from its
-beginning, as `re.match` does; patterns are bounded in length, subject and time.
+beginning, as `re.match` does; patterns are bounded in length, size, subject and time.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Final
 
 import regex
 
+from executor_service.engine.pattern_size import pattern_size
 from executor_service.engine.values import ABSENT, Absent, same_json
 from executor_service.errors import ConditionFailed
 from steplog_contracts.payload import JsonValue
 
 MAX_PATTERN_CHARS: Final = 1_000
 MAX_SUBJECT_CHARS: Final = 100_000
-MATCH_TIMEOUT_SECONDS: Final = 0.25
+# Written out as compilers do, a pattern of that many nodes takes some megabytes.
+MAX_PATTERN_NODES: Final = 10_000
+MAX_PATTERN_DEPTH_LEVELS: Final = 100
+MATCH_TIMEOUT_SECONDS: Final = 0.25  # Of all the patterns of one decision.
 COMPILED_PATTERNS_KEPT: Final = 256
+_SHORTEST_SECONDS: Final = 0.000_001  # None at all would be no limit.
 
 Operand = JsonValue | Absent
 Operator = Callable[[Operand, Operand], bool]
@@ -104,8 +112,12 @@ def not_exists(actual: Operand, value: Operand) -> bool:
     return not exists(actual, value)
 
 
-def matches(actual: Operand, value: Operand) -> bool:
-    """A text matches a pattern from its beginning.
+def _no_time_passes() -> float:
+    return 0.0
+
+
+def matches(actual: Operand, value: Operand, clock: Callable[[], float] = _no_time_passes) -> bool:
+    """A text matches a pattern from its beginning; `clock` tells seconds, to count them.
 
     Raises:
         ConditionFailed: pattern or text is too long, the pattern is none, or takes too long.
@@ -117,13 +129,47 @@ def matches(actual: Operand, value: Operand) -> bool:
             f"A pattern is asked of a text of {len(actual)} characters; "
             f"at most {MAX_SUBJECT_CHARS} are matched."
         )
+    with one_decision() as left:
+        try:
+            pattern = compiled(value)
+            began = clock()
+            matched = pattern.match(actual, timeout=max(left.seconds, _SHORTEST_SECONDS))
+        except TimeoutError:
+            raise ConditionFailed(
+                f"A pattern of {len(value)} characters took longer than {MATCH_TIMEOUT_SECONDS} s, "
+                "with those before it; write it without nested repetition."
+            ) from None
+        except MemoryError:
+            raise ConditionFailed(
+                f"A pattern of {len(value)} characters ran out of memory."
+            ) from None
+        left.seconds -= clock() - began
+    return matched is not None
+
+
+@dataclass(slots=True)
+class TimeLeft:
+    """What the patterns of one decision may still take, together."""
+
+    seconds: float = MATCH_TIMEOUT_SECONDS
+
+
+# Of the decision that is being made; None outside of one.
+_left: ContextVar[TimeLeft | None] = ContextVar("_left", default=None)
+
+
+@contextmanager
+def one_decision() -> Iterator[TimeLeft]:
+    """Bound the time of every pattern matched inside, all together; inside another one, by that."""
+    outer = _left.get()
+    if outer is not None:
+        yield outer
+        return
+    token = _left.set(left := TimeLeft())
     try:
-        return compiled(value).match(actual, timeout=MATCH_TIMEOUT_SECONDS) is not None
-    except TimeoutError:
-        raise ConditionFailed(
-            f"A pattern of {len(value)} characters took longer than {MATCH_TIMEOUT_SECONDS} s; "
-            "write it without nested repetition."
-        ) from None
+        yield left
+    finally:
+        _left.reset(token)
 
 
 @functools.lru_cache(maxsize=COMPILED_PATTERNS_KEPT)
@@ -133,11 +179,18 @@ def compiled(pattern: str) -> Any:
         raise ConditionFailed(
             f"A pattern has {len(pattern)} characters; at most {MAX_PATTERN_CHARS} are allowed."
         )
+    size = pattern_size(pattern)
+    if size.nodes > MAX_PATTERN_NODES or size.depth_levels > MAX_PATTERN_DEPTH_LEVELS:
+        raise ConditionFailed(
+            "This pattern is too large; write shorter repetitions and at most "
+            f"{MAX_PATTERN_DEPTH_LEVELS} groups inside each other."
+        )
     try:
-        return regex.compile(pattern)
-    except regex.error as error:
+        return regex.compile(pattern, cache_pattern=False)
+    except Exception as error:  # Its own, and others: flags that exclude each other, depth, memory.
         # It may come out of data, so it is not quoted; where it stands says which one it is.
-        raise ConditionFailed(f"This is not a pattern: {error}.") from None
+        reason = "it nests too deeply" if isinstance(error, RecursionError) else error
+        raise ConditionFailed(f"This is not a pattern: {reason}.") from None
 
 
 OPERATORS: Final[dict[str, Operator]] = {

@@ -1,5 +1,6 @@
 """Which paths the flow takes from a step: asked once, when the step's end is decided."""
 
+from executor_service.engine.operators import one_decision
 from executor_service.engine.plan import PathPlan
 from executor_service.engine.references import Reading
 from executor_service.engine.state import State, Visit
@@ -16,15 +17,17 @@ def paths_taken(state: State, visit: Visit, output: JsonValue) -> tuple[int, ...
     if step.always is not None:
         return step.always
     reading = state.reading_after(visit, output)
-    return tuple(path.index for path in step.outgoing if _holds(path, reading, output))
+    with one_decision():
+        return tuple(path.index for path in step.outgoing if _holds(path, reading, output))
 
 
 def answers_expiry(state: State, visit: Visit, output: JsonValue) -> bool:
     """Say whether a path that asks for `result.timed_out` holds after a wait expired."""
     reading = state.reading_after(visit, output)
-    return any(
-        path.asks_timed_out and _holds(path, reading, output) for path in visit.step.outgoing
-    )
+    with one_decision():
+        return any(
+            path.asks_timed_out and _holds(path, reading, output) for path in visit.step.outgoing
+        )
 
 
 def _holds(path: PathPlan, reading: Reading, output: JsonValue) -> bool:

@@ -1,0 +1,28 @@
+"""What can go wrong while a command is carried out, told apart from the end of the task itself."""
+
+import asyncio
+from typing import Final
+
+# Of what is recorded of a refusal: a text that quotes its command must still fit into the log.
+MAX_TEXT_CHARS: Final = 5_000
+
+
+def is_own_end(error: BaseException) -> bool:
+    """Say whether this is the running task's being cancelled, and no exception that code raised."""
+    task = asyncio.current_task()
+    is_cancel = isinstance(error, asyncio.CancelledError)
+    return is_cancel and task is not None and task.cancelling() > 0
+
+
+def text_of(error: BaseException) -> str:
+    """Return an exception's text, cut to what a record takes; it may be code of a user's."""
+    try:
+        return cut(str(error))
+    except BaseException:
+        return f"a {type(error).__name__} whose text can't be had"
+
+
+def cut(text: str, at_most: int = MAX_TEXT_CHARS) -> str:
+    """Return a text that a record takes: not too long, and with a UTF-8 form."""
+    shown = text if len(text) <= at_most else f"{text[:at_most]}..."
+    return shown.encode(errors="backslashreplace").decode()
