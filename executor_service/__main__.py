@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from executor_service.bootstrap import serve
 from executor_service.settings import ExecutorSettings
+from steplog_contracts.addresses import without_passwords
 from steplog_contracts.errors import SteplogError
 
 # Touched every commit interval while commands are taken.
@@ -59,12 +60,22 @@ def _ready(settings: ExecutorSettings) -> int:
 
 
 def _refuse(message: str) -> int:
-    print(message, file=sys.stderr)  # noqa: T201
+    print(without_passwords(message), file=sys.stderr)  # noqa: T201
     return _EXIT_REFUSED
 
 
+class _Formatter(logging.Formatter):
+    """Writes a library's line, in which no address shows its password."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return without_passwords(super().format(record))
+
+
 def _configure_logging(level: str) -> None:
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -75,6 +86,7 @@ def _configure_logging(level: str) -> None:
             structlog.dev.ConsoleRenderer(
                 colors=False, exception_formatter=structlog.dev.plain_traceback
             ),
+            lambda _logger, _method, line: without_passwords(str(line)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
     )

@@ -24,10 +24,13 @@ class SteplogSettings(BaseSettings):
 
     kafka_bootstrap_servers: str | None = Field(
         default=None,
+        repr=False,
         validation_alias=AliasChoices("STEPLOG_KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
     )
     database_url: str | None = Field(
-        default=None, validation_alias=AliasChoices("STEPLOG_DATABASE_URL", "DATABASE_URL")
+        default=None,
+        repr=False,
+        validation_alias=AliasChoices("STEPLOG_DATABASE_URL", "DATABASE_URL"),
     )
     topic_namespace: str = DEFAULT_NAMESPACE
     partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=4096)
@@ -40,9 +43,11 @@ class SteplogSettings(BaseSettings):
     # Unset: the default port if it is free, else any free one.
     api_port: int | None = Field(default=None, ge=1, le=65535)
     api_url: str | None = None  # Of an API that somebody else runs.
-    api_token: str | None = None  # Where that API wants to know who asks.
+    api_token: str | None = Field(
+        default=None, repr=False
+    )  # Where that API wants to know who asks.
     # Where values too large for a record go; unset, the local stack's, if one runs here.
-    payload_store: str | None = None
+    payload_store: str | None = Field(default=None, repr=False)
     max_inline_bytes: int = Field(default=MAX_INLINE_PAYLOAD_BYTES, ge=4_096, le=400_000)
 
     @property

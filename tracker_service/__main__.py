@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 
+from steplog_contracts.addresses import without_passwords
 from steplog_contracts.errors import SteplogError
 from tracker_service.logs import configure_logs
 from tracker_service.settings import Settings, read_settings
@@ -21,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         configure_logs(settings.log_level)
         {"worker": run_worker, "api": run_api, "migrate": run_migrate}[process](settings)
     except SteplogError as error:
-        print(f"tracker {process}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"tracker {process}: {without_passwords(str(error))}", file=sys.stderr)  # noqa: T201
         return EXIT_REFUSED
     except KeyboardInterrupt:
         return 130

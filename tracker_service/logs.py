@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import structlog
 
+from steplog_contracts.addresses import without_passwords
+
 # A broker that is down makes its client log hundreds of equal lines; this many pass per interval.
 MAX_EQUAL_LINES = 3
 INTERVAL_S = 30.0
@@ -38,6 +40,14 @@ class FloodGate(logging.Filter):
         return count < MAX_EQUAL_LINES
 
 
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Writes a line, and a traceback, in which no address shows its password."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return without_passwords(super().format(record))
+
+
 def configure_logs(level: str) -> None:
     """Send structlog and the standard library's logging to stderr, as one kind of line."""
     time_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
@@ -53,7 +63,7 @@ def configure_logs(level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _Formatter(
             # Not the richer form: it prints local variables, and those hold users' payloads.
             processor=structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),

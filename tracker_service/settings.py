@@ -7,6 +7,7 @@ from tempfile import gettempdir
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from steplog_contracts.addresses import without_passwords
 from steplog_contracts.topics import DEFAULT_NAMESPACE, topics_for
 from tracker_service.projections.errors import TrackerError
 
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         default="postgresql://steplog@127.0.0.1:5432/steplog",
+        repr=False,
         validation_alias=AliasChoices("STEPLOG_DATABASE_URL", "DATABASE_URL"),
     )
     topic_namespace: str = Field(default=DEFAULT_NAMESPACE, pattern=r"^[A-Za-z0-9._-]{1,100}$")
@@ -34,7 +36,7 @@ class Settings(BaseSettings):
     tracker_group: str | None = None
 
     # Where the executor stores what is too large for an event; the API reads it there.
-    payload_store: str | None = None
+    payload_store: str | None = Field(default=None, repr=False)
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8400, ge=0, le=65535)
@@ -42,7 +44,7 @@ class Settings(BaseSettings):
     # Beyond loopback the API starts only if it knows its callers: lines `NAME ROLE SHA256
     # [EXPIRES]` in a file (read again when it changes) or here, or tokens of an OpenID issuer.
     api_tokens_file: Path | None = None
-    api_tokens: str = ""
+    api_tokens: str = Field(default="", repr=False)
     api_oidc_issuer: str = ""
     api_oidc_audience: str = ""
     # Dotted path of the claim that holds viewer, operator or admin, or a list with one of them.
@@ -103,5 +105,6 @@ def read_settings() -> Settings:
         name = str(first["loc"][0])
         variable = name if name.isupper() else f"STEPLOG_{name.upper()}"
         raise BadSettings(
-            f"{variable} has the value {first['input']!r}, which can't be used: {first['msg']}."
+            f"{variable} has the value {without_passwords(repr(first['input']))}, which can't be "
+            f"used: {first['msg']}."
         ) from error

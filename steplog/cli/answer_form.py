@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from executor_service.json_schemas import answer_problems
-from steplog.cli.console import err
+from steplog.cli.console import err, printable
 from steplog.cli.sources import open_read
 from steplog.errors import BadInput, CommandWasRefused, NotAnswered, ServiceUnreachable
 from steplog.read_api import path_of
@@ -84,7 +84,9 @@ _NOTHING: Final = object()  # A field that may be left out, and was.
 
 def _tried(field: Field) -> JsonValue:
     for _ in range(MAX_TRIES):
-        text = typer.prompt(_label(field), default="", show_default=False, err=True).strip()
+        text = typer.prompt(
+            printable(_label(field)), default="", show_default=False, err=True
+        ).strip()
         if not text and field.default is not None:
             return field.default
         if not text and not field.required:

@@ -18,7 +18,7 @@ from executor_service import (
 )
 from executor_service.compat import Difference, differences
 from executor_service.flow_drawing import mermaid, terminal
-from steplog.cli.console import out, print_json
+from steplog.cli.console import out, print_json, print_plain
 from steplog.cli.options import AsJson
 from steplog.cli.reading import definition_in
 from steplog.settings import load_settings
@@ -53,7 +53,7 @@ def check(
         _tell([*refused.problems, *refused.warnings], unlike, file, as_json)
         raise typer.Exit(EXIT_REFUSED) from None
     if as_mermaid:
-        sys.stdout.write(mermaid(blueprint) + "\n")
+        print_plain(mermaid(blueprint))
         return
     _tell(blueprint.warnings, unlike, file, as_json, blueprint, graph=graph)
 

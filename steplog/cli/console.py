@@ -1,18 +1,58 @@
-"""Where people read: tables and colour on a terminal, plain text elsewhere, errors on stderr."""
+"""Where people read: tables and colour on a terminal, plain text elsewhere, errors on stderr.
+
+What users wrote may hold characters that steer a terminal or turn the order of a line around. All
+that is printed passes `printable`; nothing else in this package writes to a terminal.
+"""
 
 import json
 import sys
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 
+from steplog_contracts.addresses import without_passwords
+
+# Controls, marks that are not seen and turn a line around, separators of lines, half characters.
+_STEERING = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})
+# A line break, and what joins letters of some scripts and parts of emoji.
+_HARMLESS = frozenset("\n\u200c\u200d")
+
+
+def printable(text: str) -> str:
+    """Return a text with every character that steers a terminal written as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(_escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    if char in _HARMLESS or unicodedata.category(char) not in _STEERING:
+        return char
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+class TerminalConsole(Console):
+    """A console whose own controls reach the terminal and nobody else's do."""
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        # Here everything rich prints becomes text: tables, live displays, prompts.
+        return super()._render_buffer(
+            one if one.control else Segment(printable(one.text), one.style) for one in buffer
+        )
+
+
 # One sentence may be longer than the terminal is wide; breaking it would break copying from it.
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = TerminalConsole(highlight=False)
+err = TerminalConsole(stderr=True, highlight=False, soft_wrap=True)
 
 STATUS_STYLES = {
     "completed": "green",
@@ -33,7 +73,7 @@ MAX_VALUE_CHARS = 400
 
 def print_error(message: str) -> None:
     """Tell a person what went wrong."""
-    err.print(f"[bold red]Error:[/] {escape(message)}")
+    err.print(f"[bold red]Error:[/] {escape(without_passwords(message))}")
 
 
 def print_hint(message: str) -> None:
@@ -42,8 +82,27 @@ def print_hint(message: str) -> None:
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
-    """Write JSON for programs: one document, no colour, no wrapping."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write JSON for programs: one document in ASCII, no colour, no wrapping."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def print_json_line(value: Mapping[str, Any]) -> None:
+    """Write a document on a line of its own, in ASCII, at once."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def print_plain(text: str) -> None:
+    """Write text for other programs as it is, but for what steers a terminal."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def print_bytes(value: bytes) -> None:
+    """Write a stored value byte for byte; to a terminal as far as it can be shown."""
+    if sys.stdout.isatty():
+        print_plain(value.decode(errors="replace"))
+    else:
+        sys.stdout.buffer.write(value + b"\n")
 
 
 def styled_status(status: str) -> str:

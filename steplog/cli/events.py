@@ -1,8 +1,6 @@
 """`steplog events`: what was recorded of one execution, event by event."""
 
 import asyncio
-import json
-import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import datetime
@@ -11,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.markup import escape
 
-from steplog.cli.console import err, out, plain_table, short_json
+from steplog.cli.console import err, out, plain_table, print_json_line, short_json
 from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.sources import open_read
 from steplog.cli.submitting import ExecutionId
@@ -88,7 +86,7 @@ async def _pages(read: ReadApi, execution_id: str, asked: Asked) -> AsyncGenerat
 
 def _write_lines(items: list[Mapping[str, Any]]) -> None:
     for event in items:
-        sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+        print_json_line(event)
 
 
 def _print_page(items: list[Mapping[str, Any]], *, first: bool) -> None:

@@ -1,13 +1,12 @@
 """`steplog payload`: a value that was too large for an event."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from steplog.cli.console import err
+from steplog.cli.console import err, print_bytes
 from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.sources import open_read
 from steplog.cli.submitting import ExecutionId
@@ -40,7 +39,7 @@ def payload(
     settings = settings_with(data_dir, embedded=embedded, data=data)
     value = asyncio.run(_read(settings, execution_id, digest))
     if to is None:
-        sys.stdout.buffer.write(value + b"\n")
+        print_bytes(value)
     else:
         to.write_bytes(value)
         err.print(f"{len(value):,} bytes written to {to}.")

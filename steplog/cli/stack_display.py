@@ -12,6 +12,7 @@ from rich.text import Text
 
 from steplog.cli.console import out
 from steplog.local.stack_state import ProcessState, ProcessStatus, StackState
+from steplog_contracts.addresses import without_passwords
 
 REFRESHES_PER_S = 10
 _MARKS = {
@@ -84,7 +85,7 @@ class StackDisplay:
             after = f"{self._ready_after_s[process.name]:.1f} s"
             return f"[dim]{process.kind}, ready after {after}[/]"
         if process.note is not None:
-            return escape(process.note)
+            return escape(without_passwords(process.note))
         return f"[dim]{process.status}[/]"
 
     def _tell_changes(self, state: StackState) -> None:
@@ -93,7 +94,8 @@ class StackDisplay:
                 self._told[process.name] = process.status
                 if process.status is not ProcessStatus.WAITING:
                     note = "" if process.note is None else f": {process.note}"
-                    line = escape(f"{_LABELS[process.name]} {process.status}{note}")
+                    line = f"{_LABELS[process.name]} {process.status}{note}"
+                    line = escape(without_passwords(line))
                     out.print(line, soft_wrap=True)
 
 
@@ -106,6 +108,7 @@ def print_addresses(state: StackState, data_dir: Path, how_to_stop: str) -> None
 
 def print_where(state: StackState, data_dir: Path) -> None:
     """Print where everything answers, each address whole on its line, to be copied."""
+    state = state.shown()
     for name, value in (
         ("API", state.api_url),
         ("Kafka", state.kafka_bootstrap_servers),

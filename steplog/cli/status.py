@@ -20,6 +20,7 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """
     folder = DataFolder(settings_with(data_dir).data_dir)
     state = folder.read_state() if folder.is_held() else None
+    state = None if state is None else state.shown()
     if as_json:
         print_json({"running": state is not None, **_body(state)})
     elif state is None:

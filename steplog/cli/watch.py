@@ -1,8 +1,6 @@
 """`steplog watch`: one execution, live, until it has ended."""
 
 import asyncio
-import json
-import sys
 from contextlib import AbstractContextManager, aclosing
 from datetime import UTC, datetime
 from typing import Annotated
@@ -14,7 +12,7 @@ from rich.markup import escape
 from rich.text import Text
 from rich.tree import Tree
 
-from steplog.cli.console import STATUS_STYLES, duration, out, styled_status
+from steplog.cli.console import STATUS_STYLES, duration, out, print_json_line, styled_status
 from steplog.cli.flow_view import SIGNS
 from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.sources import open_read
@@ -125,8 +123,7 @@ class JsonLines(Telling):
             "execution": glimpse.execution.model_dump(mode="json"),
             "steps": [step.model_dump(mode="json") for step in glimpse.steps],
         }
-        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        print_json_line(told)
 
 
 def tree(glimpse: Glimpse, now: datetime) -> RenderableType:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from steplog.errors import ServiceUnreachable
 from steplog.local.server import Running
+from steplog_contracts.addresses import without_passwords
 
 
 class Elsewhere:
@@ -41,7 +42,7 @@ class GivenServer:
         """
         if not self.is_ready():
             raise ServiceUnreachable(
-                f"{self.title} does not answer at {self.address}; "
+                f"{self.title} does not answer at {without_passwords(self.address)}; "
                 f"start it there, or correct or unset {self.variable}."
             )
         return Elsewhere()

@@ -2,8 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+
+from steplog_contracts.addresses import without_passwords
 
 
 class ProcessStatus(StrEnum):
@@ -59,7 +62,19 @@ class StackState(BaseModel):
         processes = tuple(changed if p.name == changed.name else p for p in self.processes)
         return self.model_copy(update={"processes": processes})
 
+    def shown(self) -> "StackState":
+        """Return the state as people see it: no address shows its password."""
+        return StackState.model_validate(_shown(self.model_dump()))
+
     @property
     def is_whole(self) -> bool:
         """Whether every part runs."""
         return all(p.status is ProcessStatus.RUNNING for p in self.processes)
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_passwords(value)
+    if isinstance(value, dict):
+        return {name: _shown(part) for name, part in value.items()}
+    return [_shown(part) for part in value] if isinstance(value, list | tuple) else value

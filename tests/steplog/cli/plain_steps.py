@@ -41,6 +41,14 @@ class Ask(Step):
         return {"status": "human_input_required", "prompt": "Bake it?"}
 
 
+class Quote(Step):
+    """Never works, and says what it was given."""
+
+    def run(self, data: Any) -> Any:
+        """Raise."""
+        raise ValueError(data["say"])
+
+
 class AskFor(Step):
     """Asks a person for what its configuration says."""
 
