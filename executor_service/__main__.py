@@ -11,6 +11,7 @@ import uvloop
 from pydantic import ValidationError
 
 from executor_service.bootstrap import serve
+from executor_service.process_end import leave, run_to_end
 from executor_service.settings import ExecutorSettings
 from steplog_contracts.addresses import without_passwords
 from steplog_contracts.errors import SteplogError
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
         match arguments:
             case []:
                 _calm_garbage_collection()
-                uvloop.run(serve(settings))
+                run_to_end(serve(settings), uvloop.new_event_loop)
                 return 0
             case ["ready"]:
                 return _ready(settings)
@@ -93,4 +94,4 @@ def _configure_logging(level: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

@@ -4,7 +4,6 @@ Nothing is recorded here. What comes out says what the engine is to decide on: a
 later, or a failure for good.
 """
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +27,7 @@ from executor_service.guarded_loop import itself
 from executor_service.ports import Clock, Randomness
 from executor_service.question import checked_question
 from executor_service.registry import ServiceRegistry
-from executor_service.step import Step, StepContext, StepData
+from executor_service.step import Step, StepContext, StepData, warn_unheard
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonObject, JsonValue
 
@@ -96,6 +95,7 @@ class Attempts:
         self._services = services
         self._randomness = randomness
         self._on_heartbeat = on_heartbeat
+        self._unheard: set[tuple[str, int]] = set()  # Visits whose heartbeat reached nobody.
         self._claim_check = claim_check
         self._objects: dict[str, tuple[int, Step]] = {}
 
@@ -193,9 +193,17 @@ class Attempts:
             step.id,
             visit.iteration,
             visit.attempt,
-            None if self._on_heartbeat is None else functools.partial(self._on_heartbeat, step.id),
+            self._heartbeat,
         )
         return made
+
+    def _heartbeat(self, context: StepContext, progress: JsonValue) -> None:
+        visit = (context.step_id, context.iteration)
+        if self._on_heartbeat is not None:
+            self._on_heartbeat(context.step_id, progress)
+        elif visit not in self._unheard:
+            self._unheard.add(visit)
+            warn_unheard(context)
 
     async def _failed(
         self, state: State, visit: Visit, raised: BaseException, began_s: float, calling: StepCall

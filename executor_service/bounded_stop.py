@@ -1,7 +1,7 @@
 """A stop that ends for certain: what is recorded is in the log, so nothing is lost by ending hard.
 
 Leaving the group, committing and closing producers ask the broker; one that is away answers none of
-it, and its client may wait for a minute or more.
+it, and its client may wait for a minute or more. A step may block the event loop for longer still.
 """
 
 import os
@@ -37,6 +37,6 @@ class BoundedStop:
             self._timer.cancel()
 
     def _leave(self) -> None:
-        _log.critical("executor_left", after_s=self._longest_s, reason="Kafka does not answer.")
+        _log.critical("executor_left", after_s=self._longest_s, reason="Kafka or a step holds it.")
         sys.stderr.flush()
         os._exit(EXIT_TRY_AGAIN)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from executor_service.admission import BEGUN_BEFORE, Waiting
 from executor_service.alarms import Alarms
@@ -32,6 +33,9 @@ from executor_service.recovery import Fact, RecoveredExecution, RecoveredPartiti
 from executor_service.workplace import Workplace
 from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import Event, ExecutionStarted
+
+# Of steps that run, to end after they were cancelled.
+DROP_TIMEOUT_S: Final = 1.0
 
 
 class LiveExecutions:
@@ -169,7 +173,8 @@ class LiveExecutions:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            # A step that won't end is left a little later, by its own task.
+            await asyncio.wait(tasks, timeout=DROP_TIMEOUT_S)
         self._live.clear()
         self._limits.drop_all()
 

@@ -11,6 +11,8 @@ from executor_service.engine.values import ABSENT, copy_json
 from executor_service.registry import ServiceRegistry
 from steplog_contracts.payload import JsonObject, JsonValue
 
+_log = logging.getLogger(__name__)
+
 
 class StepContext:
     """Which execution, visit and attempt this is."""
@@ -23,13 +25,13 @@ class StepContext:
         step_id: str = "",
         iteration: int = 1,
         attempt: int = 1,
-        on_heartbeat: Callable[[JsonValue], None] | None = None,
+        on_heartbeat: "Callable[[StepContext, JsonValue], None] | None" = None,
     ) -> None:
         self.execution_id = execution_id
         self.step_id = step_id
         self.iteration = iteration  # Counts visits to the step in this execution, from 1.
         self.attempt = attempt  # Counts tries of this visit, from 1.
-        self._on_heartbeat = on_heartbeat
+        self._on_heartbeat = on_heartbeat or warn_unheard
 
     @property
     def idempotency_key(self) -> str:
@@ -37,9 +39,22 @@ class StepContext:
         return f"{self.execution_id}:{self.step_id}:{self.iteration}"
 
     def heartbeat(self, progress: JsonValue = None) -> None:
-        """Say that a long step is alive; who watches gets `progress` with it."""
-        if self._on_heartbeat is not None:
-            self._on_heartbeat(progress)
+        """Say that a long step is alive, with `progress` for who watches.
+
+        Nobody is shown it yet and it keeps no time limit off: this version has no one who listens,
+        so it changes nothing, and says so in the log once for each visit to the step.
+        """
+        self._on_heartbeat(self, progress)
+
+
+def warn_unheard(context: StepContext, progress: JsonValue = None) -> None:  # noqa: ARG001
+    """Say in the log that a heartbeat reaches nobody."""
+    _log.warning(
+        "Step %s of execution %s calls heartbeat(), which nobody listens to in this version; "
+        "it changes nothing.",
+        context.step_id,
+        context.execution_id,
+    )
 
 
 class Step:

@@ -7,8 +7,9 @@ with BlockingSteplog.connect() as steplog:
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Any, Self, TypeVar
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from typing import Any, Final, Self, TypeVar
 
 from steplog.addresses import Addresses
 from steplog.client import DEFAULT_RESULT_TIMEOUT_S, Steplog
@@ -20,6 +21,8 @@ from steplog_contracts.payload import JsonValue
 from steplog_contracts.records import ExecutionRecord, InteractionRecord, StepRecord
 
 T = TypeVar("T")
+# For what steps left on the loop or in its threads; what was run is in the log by then.
+CLOSE_TIMEOUT_S: Final = 2.0
 
 
 class BlockingSteplog:
@@ -40,19 +43,12 @@ class BlockingSteplog:
     @contextmanager
     def over(cls, opening: AbstractAsyncContextManager[Steplog]) -> Iterator[Self]:
         """Drive whatever client the context opens, such as an embedded one."""
-        with asyncio.Runner() as runner:
-            loop = runner.get_loop()
-            thread = threading.Thread(target=loop.run_forever, name="steplog", daemon=True)
-            thread.start()
+        with _loop_in_thread() as loop:
+            steplog = _on(loop, opening.__aenter__())
             try:
-                steplog = _on(loop, opening.__aenter__())
-                try:
-                    yield cls(steplog, loop)
-                finally:
-                    _on(loop, opening.__aexit__(None, None, None))
+                yield cls(steplog, loop)
             finally:
-                loop.call_soon_threadsafe(loop.stop)
-                thread.join()
+                _on(loop, opening.__aexit__(None, None, None))
 
     def run(
         self,
@@ -119,6 +115,31 @@ class BlockingSteplog:
                 yield glimpse
         finally:
             _on(self._loop, watched.aclose())
+
+
+@contextmanager
+def _loop_in_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    """Yield a loop that runs in a thread, which makes and closes it: this one may have its own."""
+    made: Future[asyncio.AbstractEventLoop] = Future()
+    stopping = threading.Event()
+
+    def run() -> None:
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            made.set_result(loop)
+            while not stopping.is_set():
+                with suppress(SystemExit):  # Out of a callback that a step left behind.
+                    loop.run_forever()
+
+    thread = threading.Thread(target=run, name="steplog", daemon=True)
+    thread.start()
+    loop = made.result()
+    try:
+        yield loop
+    finally:
+        stopping.set()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(CLOSE_TIMEOUT_S)
 
 
 async def _next(glimpses: AsyncGenerator[Glimpse]) -> Glimpse | None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from executor_service.adapters.forked_children import close_in_children, keep_in_children
 from executor_service.embedded_errors import FileHeld, FileRefused
 
 _SUFFIX = ".lock"
@@ -53,6 +54,8 @@ class EmbeddedLock:
             os.close(descriptor)
             raise FileHeld(self._held()) from error
         self._descriptor = descriptor
+        # A child would hold the lock on after this process, for flock is of the open file.
+        close_in_children(descriptor)
         self.tell(Holder(os.getpid()))
 
     def tell(self, holder: Holder) -> None:
@@ -65,9 +68,12 @@ class EmbeddedLock:
     def release(self) -> None:
         """Give the lock up; whoever waits for it sees nothing of this holder."""
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
-            os.close(self._descriptor)
-            self._descriptor = None
+            descriptor, self._descriptor = self._descriptor, None
+            os.ftruncate(descriptor, 0)
+            # Not by closing alone: what a program was started with may still have it open.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            keep_in_children(descriptor)
+            os.close(descriptor)
 
     def holder(self) -> Holder | None:
         """Return who holds the lock, or None; a holder that says nothing yet has process id 0."""

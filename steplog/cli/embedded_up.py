@@ -4,6 +4,7 @@ from pathlib import Path
 
 import uvloop
 
+from executor_service.process_end import run_to_end
 from steplog.cli.console import out
 from steplog.cli.embedded_process import prepare
 from steplog.cli.stack_display import print_step_modules
@@ -24,7 +25,8 @@ def up_embedded(file: Path, settings: SteplogSettings) -> None:
         )
         print_step_modules(settings.step_modules)
 
-    uvloop.run(serve(settings_of_environment(file), settings.api_host, _port(settings), tell_ready))
+    served = serve(settings_of_environment(file), settings.api_host, _port(settings), tell_ready)
+    run_to_end(served, uvloop.new_event_loop)
     out.print("Stopped; what was running goes on at the next start.")
 
 

@@ -8,7 +8,7 @@ understood; 130 interrupted.
 import logging
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -69,7 +69,15 @@ def main() -> None:
     # Client libraries report each failed attempt; the sentence at the end says it once.
     for library in ("aiokafka", "asyncio"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    sys.exit(_exit_code())
+    _leave(_exit_code())
+
+
+def _leave(code: int | str | None) -> NoReturn:
+    """End the process; where steps ran in it, none that still runs holds it up."""
+    process_end = sys.modules.get("executor_service.process_end")
+    if process_end is not None and process_end.ran_steps():
+        process_end.leave(code)
+    sys.exit(code)
 
 
 def _exit_code() -> int | str | None:

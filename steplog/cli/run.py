@@ -1,8 +1,7 @@
 """`steplog run`: ask for an execution, and wait for its end if wanted."""
 
-import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Any
@@ -84,10 +83,17 @@ def run(
     settings = settings_with(data_dir, embedded=embedded, data=data)
     place = open_client(settings, runs=wait)
     try:
-        asyncio.run(_run(place, asked, given, wait, as_json, settings.data_file))
+        _to_end(_run(place, asked, given, wait, as_json, settings.data_file))
     except KeyboardInterrupt:
         print_hint("Stopped waiting. What is recorded stays; see it with steplog ls.")
         raise
+
+
+def _to_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run it; in embedded mode steps may have run here, and what they left holds nothing up."""
+    from executor_service.process_end import run_to_end  # noqa: PLC0415 - loaded for this alone
+
+    run_to_end(work)
 
 
 def _values(pairs: list[str] | None) -> dict[str, Any]:

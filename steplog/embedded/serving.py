@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 
 from executor_service.adapters.embedded_lock import Holder
+from executor_service.adapters.forked_children import close_in_children
+from executor_service.bounded_stop import STOP_TIMEOUT_S, BoundedStop
 from executor_service.loop_watch import LoopWatch
 from steplog.embedded.node import Node, running_node
 from steplog.embedded.sender import EmbeddedSender
@@ -57,6 +59,8 @@ async def serve(
     stopping = _stop_signal()
     protection = protection_of(read_settings().model_copy(update={"api_host": host}))
     listening = _listen(host, port)
+    close_in_children(listening.fileno())  # Or a step's child would keep the port.
+    stop = BoundedStop(settings.shutdown_grace_s + STOP_TIMEOUT_S)
     async with running_node(settings) as node:
         url = f"http://{host}:{listening.getsockname()[1]}"
         async with _api(node, listening, protection):
@@ -65,6 +69,8 @@ async def serve(
             tune_process()
             with LoopWatch():
                 await _until_stopped(node, stopping)
+            stop.begin()
+    stop.end()
 
 
 @asynccontextmanager
