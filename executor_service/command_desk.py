@@ -240,7 +240,7 @@ class CommandDesk:
         self._errand(offset, self._refusals.refuse(sent, offset, error))
 
     def _running(self, execution_id: str, *, to_be_ended: bool = False) -> LiveExecution:
-        live = self._executions.take_up(execution_id)
+        live = self._executions.take_up(execution_id, to_be_ended=to_be_ended)
         if live is not None:
             return live
         if execution_id in self._room:

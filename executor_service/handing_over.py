@@ -1,12 +1,15 @@
 """How executions come to rest: for good when the process stops, briefly when partitions move."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from executor_service.live_execution import LiveExecution
 from executor_service.partition_writer import PartitionWriter
 
 REST_POLL_S = 0.01
+# For steps that run, to end after they were cancelled.
+DROP_TIMEOUT_S: Final = 1.0
 
 
 async def drain(executions: Collection[LiveExecution], grace_s: float) -> None:
@@ -16,6 +19,15 @@ async def drain(executions: Collection[LiveExecution], grace_s: float) -> None:
     running = [live.task for live in executions if live.task is not None]
     if running:
         await asyncio.wait(running, timeout=grace_s)
+
+
+async def drop(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel what is not wanted any more, recording nothing."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        # A step that won't end is left a little later, by its own task.
+        await asyncio.wait(tasks, timeout=DROP_TIMEOUT_S)
 
 
 async def come_to_rest(

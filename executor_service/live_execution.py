@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from executor_service.alarms import Alarms
 from executor_service.arrivals import WhenSettled
 from executor_service.blueprint import Blueprint
 from executor_service.claim_check import ClaimCheck
@@ -15,9 +16,11 @@ from executor_service.command_faults import is_own_end, text_of
 from executor_service.engine.state import State, evolve, initial
 from executor_service.errors import ExecutorError, RecordingLost
 from executor_service.execution import Execution
+from executor_service.held_execution import UNREADABLE, ExecutionHeld, HeldExecution
 from executor_service.outcome import Outcome
 from executor_service.parking import Parking
 from executor_service.partition_writer import PartitionWriter
+from executor_service.ports import Clock
 from executor_service.recording import ExecutionRecorder
 from executor_service.recovery import Fact, RecoveredExecution
 from executor_service.refusals import told
@@ -27,8 +30,6 @@ from steplog_contracts.events import ErrorInfo, ExecutionFailed, ExecutionStarte
 from steplog_contracts.parked_execution import ParkedExecution, ParkedFact
 
 Work = Callable[[], Coroutine[Any, Any, Outcome]]
-
-_BROKEN = "An event of it can't be read by this version; run the version that wrote it."
 
 _log = structlog.get_logger(__name__)
 
@@ -89,15 +90,7 @@ class LiveMaker:
     ) -> LiveExecution:
         """Return an execution whose `facts` are recorded and not folded."""
         claim_check = claim_check or ClaimCheck(self._workplace.payloads)
-        recorder = ExecutionRecorder(
-            self._writer,
-            self._workplace.clock,
-            execution_id,
-            source=self._workplace.source,
-            correlation_id=command_id,
-            claim_check=claim_check,
-            facts=facts,
-        )
+        recorder = self._recorder(execution_id, command_id, claim_check, facts)
         execution = Execution(
             blueprint,
             execution_id,
@@ -115,30 +108,31 @@ class LiveMaker:
         claim_check: ClaimCheck | None = None,
         *,
         facts_recorded: bool = True,
-        folded: bool = True,
-    ) -> LiveExecution | None:
-        """Return a recorded execution, its values in place; None if it can't be gone on with here.
+    ) -> LiveExecution:
+        """Return a recorded execution, its values in place.
 
         `claim_check` knows where its large values are stored.
+
+        Raises:
+            ExecutionHeld: it can't be gone on with here; its commands stay uncommitted, so an
+                executor that can load it goes on with it.
         """
         try:
-            return self._revived(unfinished, claim_check, facts_recorded, folded)
+            return self._revived(unfinished, claim_check, facts_recorded)
         except BaseException as error:  # Nothing here awaits: it is the history that led to it.
-            # Its commands stay uncommitted, so an executor that can load it goes on with it.
             _log.error(
                 "execution_held",
                 execution=unfinished.execution_id,
                 reason=text_of(error),
                 exc_info=None if isinstance(error, SteplogError) else error,
             )
-            return None
+            raise ExecutionHeld(unfinished.execution_id, text_of(error)) from error
 
     def _revived(
         self,
         unfinished: RecoveredExecution,
         claim_check: ClaimCheck | None,
         facts_recorded: bool,
-        folded: bool,
     ) -> LiveExecution:
         definition = unfinished.started.definition
         if definition is None:
@@ -151,9 +145,33 @@ class LiveMaker:
         live = self.new(
             unfinished.execution_id, unfinished.command_id, blueprint, claim_check, facts
         )
-        if folded:
-            live.execution.state = _folded(blueprint, unfinished)
+        live.execution.state = _folded(blueprint, unfinished)
         return live
+
+    def held(self, unfinished: RecoveredExecution) -> LiveExecution:
+        """Return a recorded execution that only ends: neither code nor stored values are needed."""
+        recorder = self._recorder(
+            unfinished.execution_id, unfinished.command_id, None, unfinished.facts
+        )
+        execution = HeldExecution(unfinished, recorder, self._workplace.clock)
+        return LiveExecution(unfinished.execution_id, unfinished.command_id, execution, recorder)
+
+    def _recorder(
+        self,
+        execution_id: str,
+        command_id: str | None,
+        claim_check: ClaimCheck | None,
+        facts: Sequence[Fact],
+    ) -> ExecutionRecorder:
+        return ExecutionRecorder(
+            self._writer,
+            self._workplace.clock,
+            execution_id,
+            source=self._workplace.source,
+            correlation_id=command_id,
+            claim_check=claim_check or ClaimCheck(self._workplace.payloads),
+            facts=facts,
+        )
 
 
 def _folded(blueprint: Blueprint, unfinished: RecoveredExecution) -> State:
@@ -170,7 +188,7 @@ def may_be_adopted(execution: RecoveredExecution) -> bool:
         return False
     begins = execution.facts and isinstance(execution.facts[0].event, ExecutionStarted)
     if execution.broken or not begins:
-        _log.error("execution_held", execution=execution.execution_id, reason=_BROKEN)
+        _log.error("execution_held", execution=execution.execution_id, reason=UNREADABLE)
         return False
     return True
 
@@ -225,3 +243,17 @@ def _key_of(facts: Sequence[Fact]) -> str | None:
     """Return the concurrency key an execution began with."""
     started = facts[0].event
     return started.concurrency_key if isinstance(started, ExecutionStarted) else None
+
+
+async def park(live: LiveExecution, parking: Parking, alarms: Alarms, clock: Clock) -> bool:
+    """Park an execution that only waits; False when its history is too long for that, or when it
+    was answered or came due meanwhile."""
+    wake_at = live.execution.next_due
+    if wake_at is not None:
+        alarms.set(live.execution_id, wake_at)
+    return await set_down(live, parking, wake_at) and live.rests(clock.now())
+
+
+async def raising(error: SteplogError) -> Outcome:
+    """Stand for the work of an execution that ends with an error of ours."""
+    raise error

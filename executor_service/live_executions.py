@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final
 
 from executor_service.admission import BEGUN_BEFORE, Waiting
 from executor_service.alarms import Alarms
@@ -13,6 +12,8 @@ from executor_service.blueprint import Blueprint
 from executor_service.claim_check import ClaimCheck
 from executor_service.errors import RecordingLost
 from executor_service.guarded_loop import GuardedTask
+from executor_service.handing_over import drop
+from executor_service.held_execution import UNREADABLE, ExecutionHeld
 from executor_service.limits import LimitsHeld
 from executor_service.live_execution import (
     LiveExecution,
@@ -21,10 +22,10 @@ from executor_service.live_execution import (
     Work,
     ended,
     may_be_adopted,
-    set_down,
+    park,
+    raising,
 )
 from executor_service.low_water_mark import LowWaterMark
-from executor_service.outcome import Outcome
 from executor_service.parking import Parking
 from executor_service.partition_writer import PartitionWriter
 from executor_service.payload_errors import PayloadNotStored
@@ -33,9 +34,6 @@ from executor_service.recovery import Fact, RecoveredExecution, RecoveredPartiti
 from executor_service.workplace import Workplace
 from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import Event, ExecutionStarted
-
-# Of steps that run, to end after they were cancelled.
-DROP_TIMEOUT_S: Final = 1.0
 
 
 class LiveExecutions:
@@ -56,19 +54,22 @@ class LiveExecutions:
         self._parking = parking
         self._on_lost = on_lost
         self._live: dict[str, LiveExecution] = {}
+        self._unreadable: set[str] = set()
+        # What can't go on here, with what knows where its values are; a parked one stays parked.
+        self._held: dict[str, tuple[RecoveredExecution, ClaimCheck | None]] = {}
         self._alarms = Alarms(workplace.clock, self._woken)
         self._maker = LiveMaker(workplace, writer)
-        self._arrivals = Arrivals(workplace.payloads, self._arrived, self._fail)
+        self._arrivals = Arrivals(workplace.payloads, self._revive, self._fail)
         self._clearing: set[asyncio.Task[None]] = set()
         self._limits = LimitsHeld(workplace.admission, partition)
 
     def __contains__(self, execution_id: str) -> bool:
         """Return whether it has not ended: it runs, waits or is parked."""
-        return any(execution_id in held for held in (self._live, self._parking, self._arrivals))
+        places = (self._live, self._parking, self._arrivals, self._held, self._unreadable)
+        return any(execution_id in place for place in places)
 
     def settling(self, execution_id: str) -> WhenSettled | None:
-        """Return what to add to, to be called once an execution in memory has ended or is parked;
-        None where it is not in memory."""
+        """Return what is called once an execution in memory has ended or is parked, to add to."""
         if execution_id in self._arrivals:
             return self._arrivals.when_settled(execution_id)
         live = self._live.get(execution_id)
@@ -89,15 +90,32 @@ class LiveExecutions:
         """Return once an execution's stored values are here, or can't be had."""
         await self._arrivals.wait(execution_id)
 
-    def take_up(self, execution_id: str) -> LiveExecution | None:
-        """Return an execution that has not ended, from its snapshot if it is parked."""
+    def take_up(self, execution_id: str, *, to_be_ended: bool = False) -> LiveExecution | None:
+        """Return an execution that has not ended, from its snapshot if it is parked.
+
+        Raises:
+            ExecutionHeld: it can't go on here, and is not to be ended.
+        """
+        if execution_id in self._unreadable:
+            raise ExecutionHeld(execution_id, UNREADABLE)
         live = self._live.get(execution_id)
         snapshot = self._parking.parked.get(execution_id)
-        if live is not None or snapshot is None:
+        held = self._held.get(execution_id)
+        if live is not None:
             return live
-        self._mark.hold(execution_id, self._writer.next_offset)
-        taken_up = RecoveredExecution.unparked(snapshot, self._writer.next_offset)
-        return self._revive(taken_up)
+        if held is None:
+            if snapshot is None:
+                return None
+            self._mark.hold(execution_id, self._writer.next_offset)
+            held = RecoveredExecution.unparked(snapshot, self._writer.next_offset), None
+        try:
+            return self._keep(self._maker.revived(*held), held[0].started)
+        except ExecutionHeld:
+            if to_be_ended:
+                return self._keep(self._maker.held(held[0]), held[0].started)
+            if execution_id not in self._held:
+                self._mark.let_go(execution_id)
+            raise
 
     def begin(
         self,
@@ -120,25 +138,27 @@ class LiveExecutions:
         offset: int,
         events: Sequence[Event],
         claim_check: ClaimCheck,
-    ) -> LiveExecution | None:
+    ) -> LiveExecution:
         """Record the beginning of an execution that takes results over, and run it on.
 
-        `claim_check` knows which of the results are stored already. Returns None where its
-        definition can't be loaded here any more.
+        `claim_check` knows which of the results are stored already.
+
+        Raises:
+            ExecutionHeld: its definition can't be loaded here any more.
         """
         now = self._workplace.clock.now()
         facts = [Fact(event, now) for event in events]
         begun = RecoveredExecution(execution_id, command_id, self._writer.next_offset, facts)
-        live = self._revive(begun, claim_check, facts_recorded=False)
-        if live is not None:
-            live.recorder.expect(command_id, offset)
-            try:
-                await live.recorder.record(events, cause=command_id)
-            except PayloadNotStored:
-                self._forget(live)
-                self._limits.end(execution_id)
-                raise
-            self.go_on(live)
+        revived = self._maker.revived(begun, claim_check, facts_recorded=False)
+        live = self._keep(revived, begun.started)
+        live.recorder.expect(command_id, offset)
+        try:
+            await live.recorder.record(events, cause=command_id)
+        except PayloadNotStored:
+            self._forget(live)
+            self._limits.end(execution_id)
+            raise
+        self.go_on(live)
         return live
 
     def adopt(self, recovered: RecoveredPartition) -> None:
@@ -148,6 +168,8 @@ class LiveExecutions:
                 self._clear_snapshot(execution.execution_id)
             elif may_be_adopted(execution):
                 self._adopt(execution)
+            elif not execution.foreign:
+                self._unreadable.add(execution.execution_id)
         for snapshot in self._parking.parked.values():
             if snapshot.concurrency_key is not None:
                 self._limits.count_parked(snapshot.execution_id, snapshot.concurrency_key)
@@ -169,59 +191,47 @@ class LiveExecutions:
         """Stop everything where it stands, recording nothing."""
         self._alarms.close()
         tasks = [live.task for live in self._live.values() if live.task is not None]
-        tasks += [*self._clearing, *self._arrivals.tasks]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            # A step that won't end is left a little later, by its own task.
-            await asyncio.wait(tasks, timeout=DROP_TIMEOUT_S)
+        await drop([*tasks, *self._clearing, *self._arrivals.tasks])
         self._live.clear()
+        self._held.clear()
         self._limits.drop_all()
 
     def _adopt(self, unfinished: RecoveredExecution) -> None:
-        # Its command may never come again (it was parked, or it came here from an archive), and
-        # then nothing else keeps the mark below its events.
+        # Where its command never comes again, nothing else keeps the mark below its events.
         self._mark.hold(unfinished.execution_id, unfinished.first_offset)
         self._limits.count(unfinished.started, unfinished.execution_id)
         if refers(unfinished):
             self._arrivals.begin(unfinished)
             return
-        live = self._revive(unfinished)
-        if live is not None:
-            self.go_on(live)
-
-    def _arrived(
-        self, whole: RecoveredExecution, claim_check: ClaimCheck, when_settled: WhenSettled
-    ) -> None:
-        live = self._revive(whole, claim_check)
-        if live is not None:
-            live.when_settled += when_settled
-            self.go_on(live)
+        self._revive(unfinished)
 
     def _fail(
         self, unfinished: RecoveredExecution, error: SteplogError, when_settled: WhenSettled
     ) -> None:
         """End an execution whose stored values can't be had; the partition goes on."""
-        live = self._revive(unfinished, folded=False)
-        if live is not None:
-            live.when_settled += when_settled
-            self._run(live, partial(_raising, error))
+        live = self._keep(self._maker.held(unfinished), unfinished.started)
+        live.when_settled += when_settled
+        self._run(live, partial(raising, error))
 
     def _revive(
         self,
         unfinished: RecoveredExecution,
         claim_check: ClaimCheck | None = None,
-        *,
-        facts_recorded: bool = True,
-        folded: bool = True,
-    ) -> LiveExecution | None:
-        live = self._maker.revived(
-            unfinished, claim_check, facts_recorded=facts_recorded, folded=folded
-        )
-        return None if live is None else self._keep(live, unfinished.started)
+        when_settled: WhenSettled | None = None,
+    ) -> None:
+        """Run an execution on, its values in place, or hold it."""
+        try:
+            live = self._maker.revived(unfinished, claim_check)
+        except ExecutionHeld:
+            self._held[unfinished.execution_id] = unfinished, claim_check
+            return
+        self._keep(live, unfinished.started)
+        live.when_settled += when_settled or []
+        self.go_on(live)
 
     def _keep(self, live: LiveExecution, started: ExecutionStarted) -> LiveExecution:
         self._live[live.execution_id] = live
+        self._held.pop(live.execution_id, None)
         self._limits.count(started, live.execution_id)
         live.since = self._mark.held(live.execution_id, self._writer.next_offset)
         return live
@@ -238,7 +248,7 @@ class LiveExecutions:
                 await self._parking.clear(live.execution_id)
                 self._settle(live)
                 self._limits.end(live.execution_id)
-            elif await self._set_down(live) and live.rests(self._workplace.clock.now()):
+            elif await park(live, self._parking, self._alarms, self._workplace.clock):
                 self._settle(live)
                 self._limits.park(live.execution_id)
         except HandedOver:
@@ -254,21 +264,13 @@ class LiveExecutions:
         if live.execution_id in self._live and not live.rests(self._workplace.clock.now()):
             self.go_on(live)  # It was answered or came due while it was being set down.
 
-    async def _set_down(self, live: LiveExecution) -> bool:
-        """Park an execution that only waits; False when its history is too long for that."""
-        wake_at = live.execution.next_due
-        if wake_at is not None:
-            self._alarms.set(live.execution_id, wake_at)
-        return await set_down(live, self._parking, wake_at)
-
     def _settle(self, live: LiveExecution) -> None:
-        """It has ended or is parked: nothing of it needs to stay here."""
         self._forget(live)
         for call in live.when_settled:
             call()
 
     def _refuse(self, live: LiveExecution, error: SteplogError) -> None:
-        """Not even its beginning could be recorded, so there is no such execution."""
+        # Not even its beginning could be recorded, so there is no such execution.
         self._forget(live)
         self._limits.end(live.execution_id)
         if live.when_refused is not None:
@@ -280,20 +282,19 @@ class LiveExecutions:
         self._mark.let_go(live.execution_id)
 
     def _woken(self, execution_id: str) -> None:
-        """Its time has come; many may be due at once, so it waits for a slot too."""
+        # Many may be due at once, so it waits for a slot too.
         wake = partial(self._wake, execution_id)
         self._workplace.admission.ask(Waiting(execution_id, wake, BEGUN_BEFORE))
 
     def _wake(self, execution_id: str) -> None:
-        live = None if self.arriving(execution_id) else self.take_up(execution_id)
+        try:
+            live = None if self.arriving(execution_id) else self.take_up(execution_id)
+        except ExecutionHeld:
+            return  # It stays parked, for an executor that can; the log says so.
         if live is not None:
             self.go_on(live)
 
     def _clear_snapshot(self, execution_id: str) -> None:
-        """A former owner recorded the end and stopped before it removed the snapshot."""
+        # A former owner recorded the end and stopped before it removed the snapshot.
         if execution_id in self._parking:
             self._clearing.add(asyncio.create_task(self._parking.clear(execution_id)))
-
-
-async def _raising(error: SteplogError) -> Outcome:
-    raise error
