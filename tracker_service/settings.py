@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     api_oidc_role_claim: str = "role"
     # Origins whose pages may ask, separated by commas; none by default.
     api_cors_origins: str = ""
+    # Addresses of proxies whose X-Forwarded-For and -Proto are believed, separated by commas.
+    api_trusted_proxies: str = ""
     # Requests a caller may make in a second; more are told to come again.
     api_rate_per_s: int = Field(default=200, ge=1, le=100_000)
     api_max_streams: int = Field(default=2_000, ge=1, le=100_000)

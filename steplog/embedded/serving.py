@@ -19,12 +19,11 @@ from steplog.embedded.tuning import tune_process
 from steplog.errors import ServerNotStarted
 from steplog.local.interrupts import STOP_SIGNALS
 from tracker_service.http_api.app import make_app
+from tracker_service.http_api.connections import server_config
 from tracker_service.http_api.parts import Protection
 from tracker_service.http_api.server import ApiServer, listen, protection_of
 from tracker_service.payload_reader import make_reader
 from tracker_service.settings import read_settings
-
-API_STOP_TIMEOUT_S = 5
 
 
 class _Api(ApiServer):
@@ -75,7 +74,7 @@ async def serve(
 
 @asynccontextmanager
 async def _api(node: Node, listening: socket.socket, protection: Protection) -> AsyncIterator[None]:
-    config = uvicorn.Config(
+    config = server_config(
         make_app(
             node.model,
             node.topic,
@@ -84,11 +83,9 @@ async def _api(node: Node, listening: socket.socket, protection: Protection) -> 
             EmbeddedSender(node.file, node.payloads),
             protection,
         ),
-        log_config=None,
-        access_log=False,
+        max_streams=protection.max_streams,
         # The node closes the read model, after the executor has stopped.
         lifespan="off",
-        timeout_graceful_shutdown=API_STOP_TIMEOUT_S,
     )
     server = _Api(config)
     serving = asyncio.create_task(server.serve([listening]))

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 
+from tracker_service.http_api.change_feed import MAX_LISTENERS
+from tracker_service.http_api.connections import server_config
 from tracker_service.http_api.server import ApiServer, listen
 
 PATIENCE_S = 20.0
@@ -28,7 +29,7 @@ class _Server(ApiServer):
 async def serving(app: FastAPI) -> AsyncIterator[str]:
     """Yield the URL at which the app answers."""
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
+    config = server_config(app, max_streams=MAX_LISTENERS, lifespan="off")
     server = _Server(config)
     task = asyncio.create_task(server.serve([listening]))
     try:

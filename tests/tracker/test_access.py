@@ -14,7 +14,6 @@ from tests.tracker.histories import History, Log
 from tracker_service.access.policy import Policy, policy_of
 from tracker_service.access.roles import AccessRefused, Role
 from tracker_service.access.tokens import Keyring, hash_of, new_token, token_line
-from tracker_service.http_api import door
 from tracker_service.http_api.app import make_app
 from tracker_service.http_api.parts import Protection
 from tracker_service.settings import Settings
@@ -133,12 +132,11 @@ async def test_supervisors_need_no_token_and_metrics_do(rows: ReadModelUnderTest
 
 
 async def test_a_file_of_tokens_is_read_again_when_it_changes(
-    rows: ReadModelUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows: ReadModelUnderTest, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(door, "TOKENS_READ_EVERY_S", 0.0)
     file = tmp_path / "tokens"
     file.write_text("# nobody yet\n" + token_line(TOKENS[Role.VIEWER], "v", Role.VIEWER))
-    async with client(rows, Policy(Keyring(file=file))) as api:
+    async with client(rows, Policy(Keyring(file=file, read_every_s=0.0))) as api:
         before = await api.get("/api/executions", headers=bearer(Role.ADMIN))
         file.write_text(token_line(TOKENS[Role.ADMIN], "a", Role.ADMIN))
         after = await api.get("/api/executions", headers=bearer(Role.ADMIN))
@@ -162,6 +160,25 @@ async def test_a_file_of_tokens_is_read_again_when_it_changes(
         ({"api_tokens": "# none"}, "No token is set"),
         ({"api_tokens_file": Path("/nowhere/tokens")}, "can't be read"),
         ({"api_oidc_issuer": "https://id.example"}, "AUDIENCE"),
+        *(
+            ({"api_oidc_issuer": issuer, "api_oidc_audience": "steplog"}, "https://")
+            for issuer in ("http://i.example", "ftp://i.example", "file:" + "///etc", "id.example")
+        ),
+        *(
+            ({"api_cors_origins": origins}, "no origin of pages")
+            for origins in (
+                "*",
+                "null",
+                "https://a.example,*",
+                "a.example",
+                "https://a.example/",
+                "https://*.a",
+                "https://a.example/path",
+                "file:" + "//x",
+                "https://",
+                "https://a b",
+            )
+        ),
     ],
 )
 def test_access_that_protects_nothing_is_refused_at_the_start(
@@ -226,7 +243,7 @@ async def test_a_page_signs_in_with_a_cookie_no_script_can_read(rows: ReadModelU
         await api.delete("/api/session", headers=own)
         after = await api.get("/api/executions")
 
-    assert before == {"name": None, "role": None, "access": "token"}
+    assert before == {"name": None, "label": None, "role": None, "access": "token"}
     assert {"HttpOnly", "SameSite=strict"} <= set(signed.headers["set-cookie"].split("; "))
     assert (listed.status_code, sent, after.status_code) == (200, [202, 403, 403], 401)
 

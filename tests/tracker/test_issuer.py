@@ -1,5 +1,6 @@
 """Tokens of an OpenID Connect issuer that runs on this machine."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -28,13 +29,22 @@ class Running:
     def __init__(self, url: str) -> None:
         self.url = url
         self.asked = 0
+        self.issuer: str | None = None
+        self.keys_at: str | None = None
+        self.use = "sig"
+        self.delay_s = 0.0
         self.keys = {"k-1": KEY}
 
     def documents(self) -> dict[str, Any]:
         """Return the key set."""
         self.asked += 1
         shown = [
-            {**json.loads(RSAAlgorithm.to_jwk(key.public_key())), "kid": name, "alg": "RS256"}
+            {
+                **json.loads(RSAAlgorithm.to_jwk(key.public_key())),
+                "kid": name,
+                "alg": "RS256",
+                "use": self.use,
+            }
             for name, key in self.keys.items()
         ]
         return {"keys": shown}
@@ -45,7 +55,9 @@ class Running:
             "iss": self.url,
             "aud": "steplog",
             "exp": time.time() + 60,
+            "sub": "u-1",
             "email": "ann@example.org",
+            "email_verified": True,
             "role": "operator",
             **changes,
         }
@@ -78,7 +90,9 @@ async def running() -> AsyncIterator[Running]:
 
     @app.get("/.well-known/openid-configuration")
     async def configuration() -> dict[str, Any]:
-        return {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"}
+        await asyncio.sleep(issuer.delay_s)
+        keys_at = issuer.keys_at or f"{issuer.url}/keys"
+        return {"issuer": issuer.issuer or issuer.url, "jwks_uri": keys_at}
 
     @app.get("/keys")
     async def keys() -> dict[str, Any]:
@@ -98,7 +112,76 @@ def checks(running: Running, claim: str = "role") -> Issuer:
 async def test_a_token_names_its_caller_and_role(running: Running) -> None:
     caller = await checks(running).caller(running.token())
 
-    assert (caller.name, caller.role) == ("ann@example.org", Role.OPERATOR)
+    assert (caller.name, caller.role) == ("oidc:u-1", Role.OPERATOR)
+    assert caller.label == "ann@example.org"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"email_verified": False},
+        {"email_verified": None},
+        {"email_verified": "true"},
+        {"email": "ceo@example.org\n\x1b[2J"},
+        {"email": ["ceo@example.org"]},
+        {"email": None, "preferred_username": "ann"},
+    ],
+)
+async def test_a_name_that_nobody_verified_is_no_label(
+    running: Running, changes: dict[str, Any]
+) -> None:
+    caller = await checks(running).caller(running.token(**changes))
+
+    assert (caller.name, caller.label) == ("oidc:u-1", None)
+
+
+@pytest.mark.parametrize("subject", [None, "", 7, ["u-1"], "u\n1", "u\x1b[2J", "ü", "x" * 256])
+async def test_a_token_without_a_plain_subject_is_refused(running: Running, subject: Any) -> None:
+    with pytest.raises(NotKnown):
+        await checks(running).caller(running.token(sub=subject))
+
+
+@pytest.mark.parametrize(
+    ("issuer", "keys_at"),
+    [
+        ("https://elsewhere.example", None),
+        (None, "http://169.254.169.254/keys"),
+        (None, "ftp://127.0.0.1/keys"),
+        (None, "file:" + "///etc/passwd"),
+    ],
+)
+async def test_a_document_that_leads_elsewhere_is_not_followed(
+    running: Running, issuer: str | None, keys_at: str | None
+) -> None:
+    running.issuer, running.keys_at = issuer, keys_at
+
+    with pytest.raises(IssuerAway):
+        await checks(running).caller(running.token())
+    assert running.asked == 0
+
+
+async def test_a_key_for_encryption_proves_nothing(running: Running) -> None:
+    running.use = "enc"
+
+    with pytest.raises(NotKnown, match="a key the issuer does not show"):
+        await checks(running).caller(running.token())
+
+
+async def test_callers_with_known_keys_do_not_wait_for_a_slow_issuer(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker_service.access.issuer.FETCH_EVERY_S", 0.0)
+    issuer = checks(running)
+    await issuer.caller(running.token())
+    running.delay_s = 2.0
+    unknown = asyncio.create_task(issuer.caller(running.token(key_id="k-9")))
+    await asyncio.sleep(0.1)
+
+    async with asyncio.timeout(1.0):
+        await issuer.caller(running.token())
+    assert not unknown.done()
+    with pytest.raises(NotKnown):
+        await unknown
 
 
 async def test_the_role_may_stand_deeper_and_the_highest_counts(running: Running) -> None:

@@ -129,7 +129,7 @@ async def test_streams_beyond_the_bound_are_told_to_come_back(told: Told) -> Non
 async def test_a_thousand_idle_streams_cost_one_look_and_are_all_told(told: Told) -> None:
     """Listeners without connections: what a connection adds is the server's, not ours."""
     feed = told.app.state.parts.feed
-    many = [listeners.ListListener(_everything()) for _ in range(1_000)]
+    many = [listeners.ListListener(_everything(), f"caller {n % 10}") for n in range(1_000)]
     for listener in many:
         feed.join(listener, {0: 0})
 

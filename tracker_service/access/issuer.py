@@ -1,7 +1,11 @@
 """An OpenID Connect issuer whose tokens are taken: signature, issuer, audience and time checked.
 
-Its keys are fetched over HTTP once and kept; a token signed with a key not seen yet makes them be
-fetched again, at most twice a minute, so that nobody can make this process hammer the issuer.
+A caller is `oidc:<sub>`: the one claim that an issuer never gives to somebody else. An address is a
+label, and only if the issuer has verified it.
+
+Its keys are fetched once and kept, over https alone; a token signed with a key not seen yet makes
+them be fetched again, at most twice a minute, so that nobody can make this process hammer the
+issuer. Callers whose key is known don't wait for that.
 """
 
 import asyncio
@@ -14,6 +18,7 @@ import httpx
 import jwt
 from jwt import PyJWK, PyJWKSet
 
+from tracker_service.access.addresses import is_trusted_url
 from tracker_service.access.roles import Caller, NotKnown, Role
 from tracker_service.projections.errors import TrackerError
 
@@ -25,7 +30,8 @@ FETCH_EVERY_S: Final = 30.0
 AWAY_FOR_S: Final = 5.0
 LEEWAY_S: Final = 30
 MAX_TOKEN_CHARS: Final = 20_000
-_NAMES: Final = ("email", "preferred_username", "sub")
+MAX_SUBJECT_CHARS: Final = 255  # OpenID Connect Core 1.0, 2: the claim `sub`.
+IDENTITY_PREFIX: Final = "oidc:"
 
 
 class IssuerAway(TrackerError):
@@ -88,10 +94,11 @@ class Issuer:
                 f"The token's claim {self._settings.role_claim} names none of viewer, operator and "
                 "admin; ask whoever runs the issuer for a role."
             )
-        names = (claims.get(name) for name in _NAMES)
-        return Caller(str(next((name for name in names if name), "unnamed")), max(known))
+        return Caller(IDENTITY_PREFIX + _subject(claims), max(known), _label(claims))
 
     async def _key(self, key_id: str | None) -> PyJWK:
+        if key_id in self._keys and not self._is_stale():
+            return self._keys[key_id]
         async with self._fetching:
             age_s = None if self._fetched_s is None else time.monotonic() - self._fetched_s
             stale = age_s is None or age_s > KEYS_GOOD_FOR_S
@@ -102,6 +109,9 @@ class Issuer:
         if key is None:
             raise NotKnown("The token is signed with a key the issuer does not show.")
         return key
+
+    def _is_stale(self) -> bool:
+        return self._fetched_s is None or time.monotonic() - self._fetched_s > KEYS_GOOD_FOR_S
 
     async def _fetch(self, *, keep: bool) -> None:
         """Fetch the keys; with `keep` those at hand go on where the issuer does not answer."""
@@ -114,8 +124,8 @@ class Issuer:
             ) as client:
                 base = self._settings.issuer.rstrip("/")
                 told = await _document(client, f"{base}/.well-known/openid-configuration")
-                keys = await _document(client, str(told["jwks_uri"]))
-            self._keys = {key.key_id: key for key in PyJWKSet.from_dict(keys).keys}
+                keys = await _document(client, _keys_address(told, base))
+            self._keys = {key.key_id: key for key in _signing_keys(keys)}
         except (httpx.HTTPError, jwt.PyJWTError, ValueError, KeyError, TypeError) as error:
             if not keep:
                 self._fetched_s = None
@@ -124,6 +134,43 @@ class Issuer:
                     f"The issuer {self._settings.issuer} does not show its keys: {error!r}; try "
                     "again, or check STEPLOG_API_OIDC_ISSUER."
                 ) from error
+
+
+def _keys_address(told: Mapping[str, Any], issuer: str) -> str:
+    """Return where the keys are; OpenID Connect Discovery 1.0, 4.3: the document names its issuer.
+
+    Raises:
+        ValueError: the document is another issuer's, or sends elsewhere than over https.
+    """
+    if str(told["issuer"]).rstrip("/") != issuer:
+        raise ValueError(f"the document is of the issuer {told['issuer']!r}")
+    address = str(told["jwks_uri"])
+    if not is_trusted_url(address):
+        raise ValueError(f"its keys are at {address!r}, not over https")
+    return address
+
+
+def _signing_keys(document: Mapping[str, Any]) -> list[PyJWK]:
+    """Return the keys that sign; those for encryption (RFC 7517, 4.2) prove nothing."""
+    signing = [key for key in document["keys"] if key.get("use", "sig") == "sig"]
+    return PyJWKSet.from_dict({"keys": signing}).keys if signing else []
+
+
+def _subject(claims: Mapping[str, Any]) -> str:
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_CHARS:
+        raise NotKnown("The token has no claim sub, which says who it is about.")
+    if not (subject.isascii() and subject.isprintable()):
+        raise NotKnown("The token's claim sub has characters that no issuer gives.")
+    return subject
+
+
+def _label(claims: Mapping[str, Any]) -> str | None:
+    email = claims.get("email")
+    verified = claims.get("email_verified") is True
+    if verified and isinstance(email, str) and len(email) <= MAX_SUBJECT_CHARS:
+        return email if email.isprintable() else None
+    return None
 
 
 async def _document(client: httpx.AsyncClient, url: str) -> dict[str, Any]:

@@ -26,10 +26,14 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `name` is None where access is open: nobody has shown who they are."""
+    """Who asks. `name` is None where access is open: nobody has shown who they are.
+
+    `label` is what people know a name by, such as an address; it proves nothing by itself.
+    """
 
     name: str | None
     role: Role
+    label: str | None = None
 
 
 ANYBODY: Final = Caller(None, Role.ADMIN)

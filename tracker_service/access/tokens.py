@@ -6,11 +6,14 @@ nothing about it and can be looked up at once.
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+import structlog
 
 from tracker_service.access.roles import AccessRefused, Caller, NotKnown, Role
 
@@ -18,6 +21,10 @@ PREFIX: Final = "slt_"
 TOKEN_BYTES: Final = 32
 MAX_TOKEN_CHARS: Final = 200
 MAX_TOKENS: Final = 10_000
+GONE_AFTER_S: Final = 30.0
+READ_EVERY_S: Final = 2.0
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +101,23 @@ def _time(text: str, where: str) -> datetime:
 
 
 class Keyring:
-    """The tokens that are known, read anew when their file changes."""
+    """The tokens that are known, read again when their file changes.
 
-    def __init__(self, text: str = "", file: Path | None = None) -> None:
+    `trouble` says what is wrong with the file at the moment, for readiness and metrics.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        file: Path | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+        read_every_s: float = READ_EVERY_S,
+    ) -> None:
+        self.trouble: str | None = None
+        self._clock_s = clock_s
+        self._read_every_s = read_every_s
+        self._read_s = clock_s()
+        self._gone_since_s: float | None = None
         self._given = read_tokens(text, "STEPLOG_API_TOKENS")
         self._file = file
         self._stamp: tuple[int, int] | None = None
@@ -107,14 +128,47 @@ class Keyring:
     def __len__(self) -> int:
         return len(self._given) + len(self._of_file)
 
+    def refresh_if_due(self) -> None:
+        """Read the file again every `read_every_s`; what is wrong with it is logged and kept."""
+        now_s = self._clock_s()
+        if self._file is None or now_s - self._read_s < self._read_every_s:
+            return
+        self._read_s = now_s
+        try:
+            self.refresh()
+        except AccessRefused as error:
+            _log.error("tokens_not_read", reason=str(error))
+
     def refresh(self) -> None:
         """Read the file again if it changed; what it held stays where it can't be read now.
+
+        A file that is gone is an empty one once it has been gone for `GONE_AFTER_S`: whoever
+        removes it means to let nobody in, while an editor that replaces it is quicker.
 
         Raises:
             AccessRefused: a line of it is none.
         """
-        if self._file is not None and self._file.exists():
-            self._read(self._file)
+        if self._file is None:
+            return
+        try:
+            if self._file.exists():
+                self._gone_since_s = None
+                self._read(self._file)
+            else:
+                self._forget_if_gone(self._file)
+        except AccessRefused as error:
+            self.trouble = str(error)
+            raise
+        if self._gone_since_s is None:
+            self.trouble = None
+
+    def _forget_if_gone(self, file: Path) -> None:
+        now_s = self._clock_s()
+        if self._gone_since_s is None:
+            self._gone_since_s = now_s
+        if now_s - self._gone_since_s >= GONE_AFTER_S:
+            self._of_file, self._stamp = {}, None
+        self.trouble = f"The file of tokens {file} is gone; restore it, or nobody gets in by it."
 
     def caller(self, token: str, now: datetime) -> Caller:
         """Return who a token stands for.

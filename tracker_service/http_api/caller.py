@@ -27,6 +27,12 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+def sender_of(request: Request) -> str:
+    """Return who a request counts for: its caller's name, or where it comes from."""
+    name = caller_of(request).name
+    return name or (request.client.host if request.client is not None else "unknown")
+
+
 CallerOfRequest = Annotated[Caller, Depends(caller_of)]
 
 

@@ -27,6 +27,8 @@ TELL_LISTS_EVERY_S: Final = 0.25
 # Looking and telling take at most this share of the time.
 SHARE_OF_TIME: Final = 0.25
 MAX_LISTENERS: Final = 2_000
+# One caller may have one share of the streams, so that the others still get some.
+SHARES: Final = 10
 
 _log = structlog.get_logger(__name__)
 Positions = Mapping[int, int]
@@ -42,6 +44,7 @@ class ChangeFeed:
         self._topic = topic
         self._masks = masks
         self._max_listeners = max_listeners
+        self._max_of_one = max(max_listeners // SHARES, 1)
         self._listeners: set[Listener] = set()
         # Of each execution somebody listens to, how it stood when it was told last.
         self._marks: dict[str, tuple[int, bool] | None] = {}
@@ -65,6 +68,11 @@ class ChangeFeed:
             raise TooManyListeners(
                 f"{self._max_listeners} streams are open, which is the bound; close some or come "
                 "back later."
+            )
+        own = sum(one.owner == listener.owner for one in self._listeners)
+        if own >= self._max_of_one:
+            raise TooManyListeners(
+                f"You have {own} streams open, which is one caller's share of them; close some."
             )
         self._listeners.add(listener)
         if self._looking is None:

@@ -1,6 +1,5 @@
 """The door every request passes: is it from here, who sends it, does he ask too often."""
 
-import time
 from typing import Final
 
 import structlog
@@ -8,19 +7,22 @@ from limits import RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from steplog_contracts.errors import SteplogError
-from tracker_service.access.policy import COOKIE, Credentials, Policy
+from tracker_service.access.cookies import session_of
+from tracker_service.access.policy import Credentials, Policy
 from tracker_service.access.roles import Caller, NotAllowed, NotKnown, Role
 from tracker_service.http_api.caller import IN_PROCESS_KEY, SCOPE_KEY
 from tracker_service.http_api.problems import TooOften, of_error
 
-# Pages hold nothing themselves: they ask the API, each with what its own reader has shown.
-PROTECTED: Final = ("/api/", "/metrics", "/openapi.json", "/docs")
+# Pages hold nothing themselves: they ask the API, each with what its own reader has shown. What is
+# not named here asks for a caller, so that a new route is closed until it is opened on purpose.
+OPEN_PATHS: Final = frozenset(
+    {"/", "/healthz", "/readyz", "/executions", "/pipelines", "/health", "/sign-in"}
+)
+OPEN_FOLDERS: Final = ("/executions/", "/static/")
 SIGN_IN_PATH: Final = "/api/session"
-TOKENS_READ_EVERY_S: Final = 2.0
 DEFAULT_RATE_PER_S: Final = 200
 
 # Where nobody has to show who they are; no route there asks for more.
@@ -39,7 +41,6 @@ class Door:
         self._policy = policy
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._rate = RateLimitItemPerSecond(rate_per_s)
-        self._tokens_read_s = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -58,10 +59,9 @@ class Door:
         credentials = credentials_of(headers)
         self._policy.check_origin(scope["method"], headers, from_cookie=credentials.from_cookie)
         sender = (scope.get("client") or ("unknown",))[0]
-        if scope["path"] == SIGN_IN_PATH or not scope["path"].startswith(PROTECTED):
+        if scope["path"] == SIGN_IN_PATH or is_open(scope["path"]):
             await self._count(scope, sender)
             return NOBODY
-        self._refresh_tokens()
         try:
             caller = await self._policy.caller(credentials)
         except NotKnown:
@@ -79,21 +79,16 @@ class Door:
                 f"More than {self._rate.amount} requests within a second; come again in the next."
             )
 
-    def _refresh_tokens(self) -> None:
-        now_s = time.monotonic()
-        if self._policy.keyring is None or now_s - self._tokens_read_s < TOKENS_READ_EVERY_S:
-            return
-        self._tokens_read_s = now_s
-        try:
-            self._policy.keyring.refresh()
-        except SteplogError as error:
-            _log.error("tokens_not_read", reason=str(error))
+
+def is_open(path: str) -> bool:
+    """Return whether a path is answered without asking who wants to know."""
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
 
 def credentials_of(headers: Headers) -> Credentials:
-    """Return what a request shows of who sends it: a bearer token, else a page's cookie."""
+    """Return what a request shows of who sends it: a bearer token, else a page's session."""
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and token.strip():
         return Credentials(token.strip())
-    cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
-    return Credentials(cookie, from_cookie=cookie is not None)
+    session_id = session_of(headers)
+    return Credentials(session_id, from_cookie=session_id is not None)

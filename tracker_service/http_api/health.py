@@ -13,9 +13,14 @@ from tracker_service.freshness import Freshness
 from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import answer, record
 from tracker_service.http_api.asking import Asked, PartsOfApp
+from tracker_service.projections.errors import TrackerError
 from tracker_service.store.drift import Drift
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class NotReady(TrackerError):
+    """The API answers, but not as it is set up to."""
 
 
 class ReadyAnswer(shapes.Answer):
@@ -71,6 +76,8 @@ async def healthz() -> Response:
 async def readyz(parts: PartsOfApp) -> Response:
     """Answer 200 while questions can be answered; says whether a worker keeps rows fresh."""
     freshness = await parts.model.freshness(parts.topic)
+    if (trouble := parts.policy.trouble) is not None:
+        raise NotReady(trouble)
     return answer({"status": "ready", "tracker": freshness.tracker}, freshness)
 
 
@@ -127,10 +134,17 @@ async def metrics(parts: PartsOfApp) -> Response:
     freshness = await parts.model.freshness(parts.topic)
     letters = await parts.model.dead_letter_count()
     drift = await parts.model.drift(parts.topic)
-    return Response(_metrics(freshness, letters, drift, parts.feed.listeners), media_type=_TEXT)
+    told = _metrics(freshness, letters, drift, parts.feed.listeners, parts.policy.trouble)
+    return Response(told, media_type=_TEXT)
 
 
-def _metrics(freshness: Freshness, dead_letters: int, drift: Drift, streams: int = 0) -> bytes:
+def _metrics(
+    freshness: Freshness,
+    dead_letters: int,
+    drift: Drift,
+    streams: int = 0,
+    trouble: str | None = None,
+) -> bytes:
     registry = CollectorRegistry()
     labels = ["partition"]
     gap = Gauge("steplog_tracker_gap_events", "Events not applied", labels, registry=registry)
@@ -150,6 +164,10 @@ def _metrics(freshness: Freshness, dead_letters: int, drift: Drift, streams: int
         lag.labels(label).set(partition.lag_s(freshness.now))
         position.labels(label).set(partition.next_offset)
     letters.set(dead_letters)
+    bad_tokens = Gauge(
+        "steplog_api_tokens_unreadable", "1 while the file of tokens is bad", registry=registry
+    )
+    bad_tokens.set(trouble is not None)
     Gauge("steplog_api_streams", "Open event streams", registry=registry).set(streams)
     drifted = Gauge("steplog_tracker_drift_rows", "Rows unlike the log", registry=registry)
     drifted.set(drift.drifted_rows)

@@ -21,9 +21,13 @@ class TooManyListeners(TrackerError):
 
 
 class Listener:
-    """One open stream. Its events are bytes in the form of server-sent events."""
+    """One open stream. Its events are bytes in the form of server-sent events.
 
-    def __init__(self) -> None:
+    `owner` is the caller whose stream it is: a name, or an address where nobody has to show one.
+    """
+
+    def __init__(self, owner: str = "") -> None:
+        self.owner = owner
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_EVENTS)
         self.ended = False
 
@@ -52,8 +56,8 @@ class Listener:
 class ListListener(Listener):
     """Listens to the executions of a filter."""
 
-    def __init__(self, wanted: ExecutionFilter) -> None:
-        super().__init__()
+    def __init__(self, wanted: ExecutionFilter, owner: str = "") -> None:
+        super().__init__(owner)
         self._wanted = wanted
 
     def told(self, rows: Sequence[Row], event_id: str, *, complete: bool) -> None:
@@ -75,8 +79,8 @@ class OneListener(Listener):
     therefore remembered here, by listener: a step is left out only if it was sent as it stands.
     """
 
-    def __init__(self, execution_id: str, last_id: str | None) -> None:
-        super().__init__()
+    def __init__(self, execution_id: str, last_id: str | None, owner: str = "") -> None:
+        super().__init__(owner)
         self.execution_id = execution_id
         self._last_id = last_id
         self._told: dict[str, tuple[Any, ...]] = {}

@@ -9,13 +9,12 @@ from fastapi import FastAPI
 from tracker_service.access.policy import policy_of
 from tracker_service.bootstrap import make_commands, make_events_log, make_read_model
 from tracker_service.http_api.app import make_app
+from tracker_service.http_api.connections import server_config
 from tracker_service.http_api.parts import Protection
 from tracker_service.payload_reader import make_reader
 from tracker_service.projections.errors import TrackerError
 from tracker_service.settings import Settings
 
-SHUTDOWN_TIMEOUT_S = 5
-MAX_REQUESTS_AT_ONCE = 1_000
 BACKLOG_CONNECTIONS = 512
 
 
@@ -51,7 +50,7 @@ async def _serve(settings: Settings) -> None:
     model = make_read_model(settings)
     await model.open()
     commands = make_commands(settings)
-    config = uvicorn.Config(
+    config = server_config(
         make_app(
             model,
             settings.events_topic,
@@ -60,12 +59,8 @@ async def _serve(settings: Settings) -> None:
             commands,
             protection,
         ),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Beyond it uvicorn answers 503 by itself, before anything waits for the database.
-        limit_concurrency=settings.api_max_streams + MAX_REQUESTS_AT_ONCE,
-        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        max_streams=settings.api_max_streams,
+        trusted_proxies=settings.api_trusted_proxies,
     )
     try:
         await ApiServer(config).serve([listening])

@@ -1,6 +1,7 @@
-"""Signing in from a page: a token is kept in a cookie that scripts can't read.
+"""Signing in from a page: a session is kept in a cookie that scripts can't read.
 
-The cookie is sent by the API's own pages alone, and commands that carry it are taken from those.
+The cookie holds a random id, never the token. It is sent by the API's own pages alone, commands
+that carry it are taken from those, and signing out ends it wherever it was copied to.
 """
 
 from typing import Final
@@ -8,14 +9,15 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from tracker_service.access.policy import COOKIE, Credentials
+from tracker_service.access.cookies import session_cookie, session_of
+from tracker_service.access.policy import Credentials
 from tracker_service.access.roles import Caller, NotKnown
+from tracker_service.access.sessions import SESSION_S
 from tracker_service.http_api import shapes
 from tracker_service.http_api.asking import PartsOfApp
 from tracker_service.http_api.door import credentials_of
 from tracker_service.http_api.submitting import Body
 
-SESSION_S: Final = 12 * 3600
 MAX_TOKEN_CHARS: Final = 4_000
 
 router = APIRouter(prefix="/api/session", tags=["session"])
@@ -31,6 +33,7 @@ class Session(BaseModel):
     """Who asks; `open` where nobody has to show who they are."""
 
     name: str | None
+    label: str | None = Field(None, description="What people know the name by.")
     role: str | None = Field(description="viewer, operator or admin; null if not signed in.")
     access: str = Field(description="open, or by token.")
 
@@ -49,23 +52,36 @@ async def get_session(request: Request, parts: PartsOfApp) -> Session:
 async def sign_in(
     request: Request, response: Response, parts: PartsOfApp, given: SignIn
 ) -> Session:
-    """Keep a token in the browser for twelve hours."""
+    """Begin a session of twelve hours for a token."""
     caller = await parts.policy.caller(Credentials(given.token))
+    # A header that lies makes the cookie stricter at most.
     secure = request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
     response.set_cookie(
-        COOKIE, given.token, SESSION_S, httponly=True, samesite="strict", secure=secure, path="/"
+        session_cookie(request.headers.get("host", ""), secure=secure),
+        parts.policy.sessions.begin(given.token),
+        SESSION_S,
+        httponly=True,
+        samesite="strict",
+        secure=secure,
+        path="/",
     )
     return _session(caller, is_open=parts.policy.is_open)
 
 
 @router.delete("", status_code=204, responses=shapes.problems())
-async def sign_out() -> Response:
-    """Forget the token."""
-    response = Response(status_code=204)
-    response.delete_cookie(COOKIE, path="/")
+async def sign_out(request: Request, parts: PartsOfApp) -> Response:
+    """End the session, here and in every browser that has its cookie."""
+    response, session_id = Response(status_code=204), session_of(request.headers)
+    if session_id is not None:
+        parts.policy.sessions.end(session_id)
+    for secure in (True, False):
+        name = session_cookie(request.headers.get("host", ""), secure=secure)
+        response.delete_cookie(name, path="/", secure=secure, httponly=True, samesite="strict")
     return response
 
 
 def _session(caller: Caller, *, is_open: bool) -> Session:
     access = "open" if is_open else "token"
-    return Session(name=caller.name, role=caller.role.name.lower(), access=access)
+    return Session(
+        name=caller.name, label=caller.label, role=caller.role.name.lower(), access=access
+    )

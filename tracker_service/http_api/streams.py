@@ -8,14 +8,19 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Send
 
+from tracker_service.access.issuer import IssuerAway
+from tracker_service.access.policy import Credentials
+from tracker_service.access.roles import NotKnown
 from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import position_text, record
 from tracker_service.http_api.asking import Asked, AskedOfExecution
+from tracker_service.http_api.caller import sender_of
 from tracker_service.http_api.change_feed import places
+from tracker_service.http_api.door import credentials_of
 from tracker_service.http_api.filters import Narrowed
 from tracker_service.http_api.listeners import Listener, ListListener, OneListener
 from tracker_service.http_api.parts import Parts
@@ -62,58 +67,86 @@ class EventStream(StreamingResponse):
 
 @router.get("/stream", responses=_STREAM | shapes.problems(), response_class=EventStream)
 async def stream_executions(
-    asked: Asked, wanted: Narrowed, after: After = None, last_event_id: LastEventId = None
+    request: Request,
+    asked: Asked,
+    wanted: Narrowed,
+    after: After = None,
+    last_event_id: LastEventId = None,
 ) -> EventStream:
     """Stream executions of a filter as they change; `gone` names those that match no longer."""
     if wanted.waiting is not None:
         raise BadQuestion("waiting can't be streamed; use status=waiting_for_human.")
-    parts, listener = asked.parts, ListListener(wanted)
+    parts, listener = asked.parts, ListListener(wanted, sender_of(request))
     at = places(asked.freshness)
     since = last_event_id or after
     known = at if since is None else _positions(since)
     parts.feed.join(listener, at)
     listener.tell("hello", position_text(asked.freshness.positions()), {})
     await parts.feed.catch_up(listener, known)
-    return _stream(parts, listener)
+    return _stream(request, parts, listener)
 
 
 @router.get(
     "/{execution_id}/stream", responses=_STREAM | shapes.problems(404), response_class=EventStream
 )
-async def stream_execution(one: AskedOfExecution, last_event_id: LastEventId = None) -> EventStream:
+async def stream_execution(
+    request: Request, one: AskedOfExecution, last_event_id: LastEventId = None
+) -> EventStream:
     """Stream one execution and its steps as they change, until it has ended."""
     parts = one.parts
-    listener = OneListener(one.execution_id, last_event_id)
+    listener = OneListener(one.execution_id, last_event_id, sender_of(request))
     parts.feed.join(listener, places(one.asked.freshness))
     # Read after joining: what commits from here on is told by the feed.
     row = await parts.execution(one.execution_id)
     steps = [record(bar) for bar in await parts.model.bars(one.execution_id)]
     shown = await parts.masks.shown({"execution": record(row), "steps": steps}, row)
     listener.told(**shown)
-    return _stream(parts, listener)
+    return _stream(request, parts, listener)
 
 
-def _stream(parts: Parts, listener: Listener) -> EventStream:
+def _stream(request: Request, parts: Parts, listener: Listener) -> EventStream:
     return EventStream(
-        _events(parts, listener),
+        _events(parts, listener, credentials_of(request.headers)),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _events(parts: Parts, listener: Listener) -> AsyncIterator[bytes]:
+async def _events(
+    parts: Parts, listener: Listener, credentials: Credentials
+) -> AsyncIterator[bytes]:
+    """Yield events until the listener ends, or who listens is not known any more."""
+    loop = asyncio.get_running_loop()
+    check_at_s = loop.time() + HEARTBEAT_S
     try:
         while True:
-            try:
-                async with asyncio.timeout(HEARTBEAT_S):
-                    event = await listener.next()
-            except TimeoutError:
-                yield b": still here\n\n"
-                continue
+            event = await _event_until(listener, check_at_s)
+            if loop.time() >= check_at_s:
+                if not await _is_known(parts, credentials):
+                    return
+                check_at_s = loop.time() + HEARTBEAT_S
             if event is None:
                 return
             yield event
     finally:
         parts.feed.leave(listener)
+
+
+async def _event_until(listener: Listener, time_s: float) -> bytes | None:
+    try:
+        async with asyncio.timeout_at(time_s):
+            return await listener.next()
+    except TimeoutError:
+        return b": still here\n\n"
+
+
+async def _is_known(parts: Parts, credentials: Credentials) -> bool:
+    try:
+        await parts.policy.caller(credentials)
+    except NotKnown:
+        return False
+    except IssuerAway:
+        return True  # Known when it began; asked again at the next heartbeat.
+    return True
 
 
 def _positions(text: str) -> dict[int, int]:

@@ -22,7 +22,8 @@ DEFAULT_WINDOW: Final = "24h"
 BUCKETS: Final = 48
 PAGE_EVENTS: Final = 200
 # A page of ours, never another host's: one slash, then no second one.
-_OWN_PAGE: Final = re.compile(r"/(?![/\\]).{0,2000}|/")
+# Printable characters alone: browsers drop tabs and line breaks before they read an address.
+_OWN_PAGE: Final = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")
 
 # Link checkers and uptime probes ask for the head alone.
 METHODS: Final = ["GET", "HEAD"]

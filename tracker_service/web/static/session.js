@@ -10,7 +10,9 @@ export function signingIn() {
       body: JSON.stringify({ token: form.elements.token.value }),
     }).catch(() => null);
     if (response?.ok) {
-      location.assign(form.dataset.next);
+      // Only to a page of this API, whatever the address asks for.
+      const next = new URL(form.dataset.next, location.href);
+      location.assign(next.origin === location.origin ? next.href : "/");
       return;
     }
     const answer = await response?.json().catch(() => null);
