@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Final, Self, TypeVar
 
 from steplog.addresses import Addresses
@@ -16,9 +17,11 @@ from steplog.client import DEFAULT_RESULT_TIMEOUT_S, Steplog
 from steplog.definition_source import PipelineSource
 from steplog.read_api import ExecutionPage, Parameter
 from steplog.sending import Submitted
+from steplog.stored_values import RecordT, with_each
 from steplog.watching import Glimpse
 from steplog_contracts.payload import JsonValue
 from steplog_contracts.records import ExecutionRecord, InteractionRecord, StepRecord
+from steplog_contracts.stored_value import StoredValue
 
 T = TypeVar("T")
 # For what steps left on the loop or in its threads; what was run is in the log by then.
@@ -79,15 +82,16 @@ class BlockingSteplog:
 
     def get(self, execution_id: str) -> ExecutionRecord | None:
         """Return an execution as the rows have it now, or None where they have none."""
-        return _on(self._loop, self._steplog.get(execution_id))
+        found = _on(self._loop, self._steplog.get(execution_id))
+        return None if found is None else self._own(found)
 
     def steps(self, execution_id: str) -> tuple[StepRecord, ...]:
         """Return an execution's visits to steps in the order they began."""
-        return _on(self._loop, self._steplog.steps(execution_id))
+        return tuple(map(self._own, _on(self._loop, self._steplog.steps(execution_id))))
 
     def waits(self, execution_id: str) -> tuple[InteractionRecord, ...]:
         """Return the questions an execution asked people, answered ones too."""
-        return _on(self._loop, self._steplog.waits(execution_id))
+        return tuple(map(self._own, _on(self._loop, self._steplog.waits(execution_id))))
 
     def payload(self, execution_id: str, sha256: str) -> JsonValue:
         """Return a value that a record has in its `references` instead of in itself."""
@@ -95,7 +99,8 @@ class BlockingSteplog:
 
     def executions(self, **filters: Parameter) -> ExecutionPage:
         """Return a page of executions; `filters` are what `Steplog.executions` takes."""
-        return _on(self._loop, self._steplog.executions(**filters))
+        page = _on(self._loop, self._steplog.executions(**filters))
+        return replace(page, items=tuple(map(self._own, page.items)))
 
     def applied(self, submitted: Submitted) -> None:
         """Return once a command shows in the rows; raises `CommandWasRefused`."""
@@ -105,16 +110,24 @@ class BlockingSteplog:
         self, submitted: Submitted, timeout_s: float = DEFAULT_RESULT_TIMEOUT_S
     ) -> ExecutionRecord:
         """Return the execution once it has ended; raises as `Steplog.result` does."""
-        return _on(self._loop, self._steplog.result(submitted, timeout_s))
+        return self._own(_on(self._loop, self._steplog.result(submitted, timeout_s)))
 
     def watch(self, execution_id: str) -> Iterator[Glimpse]:
         """Yield the execution and its steps whenever they changed, until it has ended."""
         watched = self._steplog.watch(execution_id)
         try:
             while (glimpse := _on(self._loop, _next(watched))) is not None:
-                yield glimpse
+                yield replace(glimpse, execution=self._own(glimpse.execution))
         finally:
             _on(self._loop, watched.aclose())
+
+    def _own(self, record: RecordT) -> RecordT:
+        """Return a record whose stored values are fetched without `await`."""
+
+        def blocking(value: StoredValue) -> StoredValue:
+            return value.fetched_by(lambda _reference: _on(self._loop, value.fetch()))
+
+        return with_each(record, blocking)
 
 
 @contextmanager

@@ -139,7 +139,11 @@ class Steplog:
         return await self._commands.send(command)
 
     async def get(self, execution_id: str) -> ExecutionRecord | None:
-        """Return an execution as the rows have it now, or None where they have none."""
+        """Return an execution as the rows have it now, or None where they have none.
+
+        Values over 64 KiB are kept apart and fetched here, up to 64 MiB; a `StoredValue` stands for
+        what goes beyond or can't be had: it is never None, and `await value.fetch()` gets it.
+        """
         try:
             return await self.read.execution(execution_id)
         except NotFound:
@@ -205,12 +209,20 @@ class Steplog:
                 f"look at it with `steplog show {submitted.execution_id}`."
             ) from error
 
+    async def _whole(self, execution: ExecutionRecord) -> ExecutionRecord:
+        """Return an ended execution with its values, read again only if some are stored apart."""
+        if not execution.references:
+            return execution
+        return await self.read.execution(execution.execution_id)
+
     async def _until_ended(self, execution_id: str) -> ExecutionRecord:
         pause_s = FIRST_POLL_S
         while True:
-            execution = await self._asked(lambda: self.read.execution(execution_id))
+            execution = await self._asked(
+                lambda: self.read.execution(execution_id, whole=False)
+            )
             if execution.status in FINAL_EXECUTION_STATUSES:
-                return execution
+                return await self._whole(execution)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 1.5, LONGEST_POLL_S)
 

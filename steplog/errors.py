@@ -6,6 +6,7 @@ SteplogError
 ├── ServiceUnreachable       a broker, a database or the API does not answer
 ├── NotAnswered              the API answered with a problem, or not in time
 │   ├── NotFound             what was asked for is not in the rows
+│   │   └── NeverBegan       the command that was to begin the execution was refused
 │   └── NotAvailable         it can't answer now, or is asked too often; later it can
 ├── CommandWasRefused        the executor refused a command
 ├── ExecutionDidNotComplete  the execution that was waited for failed or was cancelled
@@ -45,6 +46,18 @@ class NotFound(NotAnswered):
 
 class NotAvailable(NotAnswered):
     """The API can't answer at the moment, or is asked too often, and said when to come again."""
+
+
+class NeverBegan(NotFound):
+    """The command that was to begin an execution was refused; the text says why.
+
+    `code` is the refusal's, for programs, and `command_id` the command's.
+    """
+
+    def __init__(self, message: str, code: str, command_id: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.command_id = command_id
 
 
 class CommandWasRefused(SteplogError):

@@ -3,7 +3,7 @@
 import json
 import re
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import quote
@@ -11,10 +11,18 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from steplog.errors import BadInput, NotAnswered, NotAvailable, NotFound, ServiceUnreachable
+from steplog.errors import (
+    BadInput,
+    NeverBegan,
+    NotAnswered,
+    NotAvailable,
+    NotFound,
+    ServiceUnreachable,
+)
 from steplog.patience import COME_AGAIN, PATIENCE_S, patiently
 from steplog.server_events import EventTooLong, ServerEvent, server_events
-from steplog_contracts.payload import JsonValue
+from steplog.stored_values import MAX_FETCHED_BYTES, StoredValues
+from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.records import ExecutionRecord, InteractionRecord, RowRecord, StepRecord
 
 REQUEST_TIMEOUT_S = 40.0  # More than the longest wait the API grants.
@@ -105,35 +113,56 @@ class ReadApi:
         """Close connections."""
         await self._http.aclose()
 
-    async def execution(self, execution_id: str) -> ExecutionRecord:
-        """Return one execution; raise `NotFound` if its rows are not there."""
-        answer = await self.get(path_of(execution_id))
-        return self._record(ExecutionRecord, answer.get("execution"))
+    async def execution(self, execution_id: str, *, whole: bool = True) -> ExecutionRecord:
+        """Return one execution; raise `NotFound` if its rows are not there.
 
-    async def steps(self, execution_id: str) -> tuple[StepRecord, ...]:
-        """Return an execution's visits to steps in the order they began, however many."""
-        path, found = path_of(execution_id, "steps"), list[StepRecord]()
+        With `whole`, values that are stored apart are fetched, up to `MAX_FETCHED_BYTES`.
+        """
+        answer = await self.get(path_of(execution_id))
+        [record] = await self._records(ExecutionRecord, [answer.get("execution")], whole=whole)
+        return record
+
+    async def steps(self, execution_id: str, *, whole: bool = True) -> tuple[StepRecord, ...]:
+        """Return an execution's visits to steps in the order they began, however many; `whole`
+        as of `execution`, for all of them together."""
+        path, found = path_of(execution_id, "steps"), list[Any]()
         while True:
-            answer = await self.get(path, after_seq=found[-1].seq if found else None)
+            answer = await self.get(path, after_seq=found[-1]["seq"] if found else None)
             items = answer.get("items", ())
-            found.extend(self._record(StepRecord, item) for item in items)
+            found.extend(items)
             if len(items) < STEPS_ON_A_PAGE:
-                return tuple(found)
+                return tuple(await self._records(StepRecord, found, whole=whole))
 
     async def executions(self, **filters: Parameter) -> ExecutionPage:
-        """Return a page of executions; filters are those of the API, None leaves one out."""
+        """Return a page of executions; filters are those of the API, None leaves one out.
+
+        Values that are stored apart are not fetched: a `StoredValue` stands for each.
+        """
         answer = await self.get("/api/executions", **filters)
-        items = tuple(self._record(ExecutionRecord, item) for item in answer.get("items", ()))
-        return ExecutionPage(items, answer.get("next_cursor"), answer)
+        items = await self._records(ExecutionRecord, answer.get("items", ()), whole=False)
+        return ExecutionPage(tuple(items), answer.get("next_cursor"), answer)
 
     async def waits(self, execution_id: str) -> tuple[InteractionRecord, ...]:
         """Return the questions an execution asked people, in the order they were asked."""
         answer = await self.get(path_of(execution_id, "waits"))
-        return tuple(self._record(InteractionRecord, item) for item in answer.get("items", ()))
+        return tuple(await self._records(InteractionRecord, answer.get("items", ()), whole=True))
+
+    async def whole(
+        self, rows: Sequence[Mapping[str, Any]], max_bytes: int = MAX_FETCHED_BYTES
+    ) -> list[JsonObject]:
+        """Return rows of an answer as JSON, the values that are stored apart in their places."""
+        return await StoredValues(self._content, max_bytes, as_json=True).whole(rows)
+
+    def apart(self, row: Mapping[str, Any]) -> JsonObject:
+        """Return a row with a `StoredValue` in the place of each value that is stored apart."""
+        return StoredValues(self._content).apart(row)
 
     async def payload(self, execution_id: str, sha256: str) -> JsonValue:
         """Return a value that is kept in the payload store."""
-        return json.loads(await self.content(path_of(execution_id, "payloads", sha256)))
+        return json.loads(await self._content(execution_id, sha256))
+
+    async def _content(self, execution_id: str, sha256: str) -> bytes:
+        return await self.content(path_of(execution_id, "payloads", sha256))
 
     async def command(self, command_id: str, wait_ms: int = 0) -> CommandOutcome:
         """Return what became of a command, waiting for it up to `wait_ms`."""
@@ -190,13 +219,24 @@ class ReadApi:
         try:
             async with self._http.stream("GET", path, headers=headers) as response:
                 if not response.is_success:
-                    raise NotAnswered(f"The API answers {response.status_code} to {path}.")
+                    kind = NotFound if response.status_code == 404 else NotAnswered
+                    raise kind(f"The API answers {response.status_code} to {path}.")
                 if "text/event-stream" not in response.headers.get("Content-Type", ""):
                     raise NotAnswered(f"The API has no stream at {path}.")
                 async for event in server_events(response.aiter_bytes()):
                     yield event
         except (httpx.HTTPError, EventTooLong) as error:
             raise self._away() from error
+
+    async def _records(
+        self, kind: type[RecordT], given: Sequence[Any], *, whole: bool
+    ) -> list[RecordT]:
+        rows = [row for row in given if isinstance(row, dict)]
+        if len(rows) < len(given):
+            return [self._record(kind, row) for row in given]  # It says what is wrong with it.
+        values = StoredValues(self._content)
+        read = await values.whole(rows) if whole else [values.apart(row) for row in rows]
+        return [self._record(kind, row) for row in read]
 
     def _record(self, kind: type[RecordT], given: object) -> RecordT:
         try:
@@ -235,6 +275,8 @@ def _refusal(response: httpx.Response) -> NotAnswered:
     told = body.get("detail") if isinstance(body, dict) else None
     detail = str(told or response.reason_phrase or f"The API answers {response.status_code}.")
     if response.status_code == httpx.codes.NOT_FOUND:
+        if isinstance(body, dict) and "command_id" in body and "code" in body:
+            return NeverBegan(detail, str(body["code"]), str(body["command_id"]))
         return NotFound(detail)
     if response.status_code in COME_AGAIN:
         return NotAvailable(detail)

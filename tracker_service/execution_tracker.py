@@ -6,16 +6,20 @@ makes from a log are only read.
 """
 
 import asyncio
+import json
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
+from steplog_contracts.data_ref import DataRef
 from steplog_contracts.envelope import format_time
 from steplog_contracts.event_publisher import EventPublisher
 from steplog_contracts.events import Event
+from steplog_contracts.payload import JsonValue
 from steplog_contracts.records import ExecutionRecord, StepRecord
+from steplog_contracts.stored_value import StoredValue, placed, references_in
 from tracker_service.direct_projection import DirectProjection
 from tracker_service.payload_reader import make_reader, with_values
 from tracker_service.store.errors import StoreRefused
@@ -78,7 +82,8 @@ class ExecutionTracker(EventPublisher):
             await self._model.close()
 
     async def get_execution(self, execution_id: str, *, resolve: bool = False) -> Record | None:
-        """Return one execution's record, or None; with `resolve` every stored value in its place.
+        """Return one execution's record, or None; with `resolve` every stored value in its place,
+        else a `StoredValue` that says what it is and whose `fetch` is to be awaited.
 
         Raises:
             NoPayloadStore, PayloadGone, PayloadTooLong, AlteredPayload: a value can't be had.
@@ -86,7 +91,7 @@ class ExecutionTracker(EventPublisher):
         row = await (await self._opened()).execution(execution_id)
         if row is None:
             return None
-        record = _record(row, ExecutionRecord)
+        record = self._record(row, ExecutionRecord)
         return await with_values(self._reader, record) if resolve else record
 
     async def get_execution_steps(
@@ -95,7 +100,7 @@ class ExecutionTracker(EventPublisher):
         """Return the records of an execution's visits to steps, in the order they began; `resolve`
         as in `get_execution`."""
         rows = await (await self._opened()).steps(execution_id)
-        records = [_record(row, StepRecord) for row in rows]
+        records = [self._record(row, StepRecord) for row in rows]
         return [
             await with_values(self._reader, record) if resolve else record for record in records
         ]
@@ -106,7 +111,7 @@ class ExecutionTracker(EventPublisher):
         """Return the newest executions' records, at most 500."""
         wanted = ExecutionFilter(limit=min(limit, MAX_PAGE_ROWS), pipeline_id=pipeline_id)
         rows: Sequence[Row] = await (await self._opened()).executions(wanted)
-        return [_record(row, ExecutionRecord) for row in rows]
+        return [self._record(row, ExecutionRecord) for row in rows]
 
     async def get_execution_statistics(self) -> Record:
         """Return counts and rates over all executions in the rows; durations in milliseconds."""
@@ -124,6 +129,13 @@ class ExecutionTracker(EventPublisher):
             "success_rate": completed / ended if ended else 0.0,
             "average_execution_time_ms": found["mean_completed_ms"],
         }
+
+    def _record(self, row: Row, shape: type[ExecutionRecord | StepRecord]) -> Record:
+        record, references = _record(row, shape), references_in(_value(row.get("references")))
+        return placed(record, references, lambda one: StoredValue.of(one, self._fetched))
+
+    async def _fetched(self, reference: DataRef) -> JsonValue:
+        return json.loads(await self._reader.read(reference))
 
     async def _opened(self) -> ReadModel:
         async with self._opening:

@@ -1,6 +1,7 @@
 """The root of the one tree of exceptions, and what can be wrong with a record.
 
 SteplogError
+├── ValueStoredApart         a value in the payload store was used before it was fetched
 └── ContractError            what crossed the wire breaks the contract
     ├── UndecodableRecord    bytes or headers that are no record of ours
     ├── UnknownRecordType    a well-formed record of a type this code does not know
@@ -11,6 +12,10 @@ SteplogError
 
 class SteplogError(Exception):
     """Anything steplog refuses or fails at; its text is one sentence a person can act on."""
+
+
+class ValueStoredApart(SteplogError, TypeError):
+    """A value that is kept in the payload store was used as if it were here."""
 
 
 class ContractError(SteplogError):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -16,6 +16,9 @@ from steplog.cli.submitting import ExecutionId
 from steplog.errors import BadInput
 from steplog.read_api import ReadApi, path_of
 from steplog.settings import SteplogSettings
+
+# Of values that are stored apart; larger ones are marked, and `steplog payload` prints them.
+MAX_SHOWN_BYTES: Final = 8 * 1024 * 1024
 
 
 def show(
@@ -78,13 +81,27 @@ async def read_execution(read: ReadApi, execution_id: str) -> dict[str, Any]:
             for part in ("steps", "waits", "attempts", "relatives")
         ),
     )
-    return {
+    answer = {
         "execution": one["execution"],
         "steps": steps["items"],
         "waits": waits["items"],
         "attempts": attempts["items"],
         "relatives": {name: told for name, told in relatives.items() if name != "freshness"},
         "freshness": one["freshness"],
+    }
+    return await _with_values(read, answer)
+
+
+async def _with_values(read: ReadApi, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer about one execution with the values that are stored apart, up to a bound."""
+    listed = [name for name in ("steps", "waits", "interactions") if name in answer]
+    rows = [answer["execution"], *(row for name in listed for row in answer[name])]
+    execution, *rest = await read.whole(rows, MAX_SHOWN_BYTES)
+    following = iter(rest)
+    return {
+        **answer,
+        "execution": execution,
+        **{name: [next(following) for _ in answer[name]] for name in listed},
     }
 
 
@@ -98,6 +115,7 @@ def _asked(
 ) -> Mapping[str, Any]:
     async def read() -> Mapping[str, Any]:
         async with open_read(settings) as api:
-            return await api.get(path, **asked)
+            answer = await api.get(path, **asked)
+            return await _with_values(api, answer) if "execution" in answer else answer
 
     return asyncio.run(read())

@@ -87,10 +87,10 @@ class Embedded(Steplog):
 
     async def _until_ended(self, execution_id: str) -> ExecutionRecord:
         async def ended() -> ExecutionRecord | None:
-            execution = await self.read.execution(execution_id)
+            execution = await self.read.execution(execution_id, whole=False)
             return execution if execution.status in FINAL_EXECUTION_STATUSES else None
 
-        return await self._until(execution_id, ended)
+        return await self._whole(await self._until(execution_id, ended))
 
     async def _until(
         self, execution_id: str, look: Callable[[], Awaitable[ResultT | None]]

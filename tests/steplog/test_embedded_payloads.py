@@ -1,10 +1,13 @@
 """Large values in embedded mode: a folder beside the file, with nothing to set."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from steplog.embedded import Embedded
+from steplog.errors import NotAnswered
+from steplog_contracts.stored_value import StoredValue
 from tests.e2e.large_steps import ROW
 from tests.e2e.test_large_payloads import WANTED_ROWS, definition
 
@@ -24,5 +27,55 @@ async def test_large_values_go_through_a_file_and_come_back(file: Path) -> None:
         rows = await steplog.payload(execution.execution_id, kept.sha256)
 
     assert execution.output_data["characters"] == len(ROW) * len(WANTED_ROWS)
-    assert rows == WANTED_ROWS
+    assert execution.output_data["rows"] == rows == WANTED_ROWS
     assert Path(kept.uri.removeprefix("file://")).parts[-3] == f"{file.name}-payloads"
+
+
+async def test_every_reading_has_the_value_itself(file: Path) -> None:
+    async with Embedded.open(file) as steplog:
+        submitted = await steplog.run(definition(), {"given": "g" * 100_000})
+        await steplog.result(submitted, timeout_s=60)
+        execution = await steplog.get(submitted.execution_id)
+        first, second = await steplog.steps(submitted.execution_id)
+
+    assert execution is not None
+    assert execution.input_data == {"given": "g" * 100_000}
+    assert execution.output_data["rows"] == WANTED_ROWS
+    assert first.output_data["rows"] == second.input_data["rows"] == WANTED_ROWS
+
+
+async def test_a_list_and_a_watch_say_what_is_stored_apart(file: Path) -> None:
+    async with Embedded.open(file) as steplog:
+        submitted = await steplog.run(definition(), {"given": "g" * 100_000})
+        await steplog.result(submitted, timeout_s=60)
+        (listed,) = (await steplog.executions()).items
+        seen = [glimpse async for glimpse in steplog.watch(submitted.execution_id)]
+        fetched = await listed.output_data["rows"].fetch()
+
+    assert isinstance(listed.output_data["rows"], StoredValue)
+    assert isinstance(seen[-1].execution.output_data["rows"], StoredValue)
+    assert fetched == WANTED_ROWS
+
+
+async def test_a_value_that_is_gone_is_not_nothing(file: Path) -> None:
+    async with Embedded.open(file) as steplog:
+        submitted = await steplog.run(definition(), {"given": "g" * 100_000})
+        await steplog.result(submitted, timeout_s=60)
+        shutil.rmtree(f"{file}-payloads")
+        execution = await steplog.get(submitted.execution_id)
+        assert execution is not None
+        with pytest.raises(NotAnswered, match="is not there"):
+            await execution.output_data["rows"].fetch()
+
+    assert "stored apart" in str(execution.output_data["rows"])
+    assert "$stored" in execution.model_dump_json()
+
+
+def test_the_blocking_client_fetches_without_await(file: Path) -> None:
+    with Embedded.blocking(file) as steplog:
+        submitted = steplog.run(definition(), {"given": "g" * 100_000})
+        execution = steplog.result(submitted, 60)
+        (listed,) = steplog.executions().items
+        fetched = listed.output_data["rows"].fetch()
+
+    assert execution.output_data["rows"] == fetched == WANTED_ROWS

@@ -101,11 +101,17 @@ def claim(partition: int = 0, owner: str = "x") -> Record:
     )
 
 
-def refused(command_id: str, execution_id: str = "e-1") -> Record:
+def refused(
+    command_id: str,
+    execution_id: str = "e-1",
+    *,
+    code: str = "bad_definition",
+    command_type: str = "steplog.command.run_pipeline.v1",
+) -> Record:
     """A refusal of a command."""
     encoder = ExecutionEncoder(execution_id, source="/test")
     event = events.CommandRefused(
-        command_id=command_id, command_type="run", code="bad_definition", message="No steps."
+        command_id=command_id, command_type=command_type, code=code, message="No steps."
     )
     return encoder.encode(
         event, seq=0, time=format_time(BEGINNING).encode(), event_id_text=command_id

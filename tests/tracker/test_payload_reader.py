@@ -9,6 +9,7 @@ import pytest
 
 from steplog_contracts import events
 from steplog_contracts.data_ref import DataRef, object_name
+from steplog_contracts.stored_value import StoredValue
 from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.tracker.histories import History, Log
 from tracker_service.execution_tracker import ExecutionTracker
@@ -144,13 +145,51 @@ async def test_the_tracker_puts_values_into_a_record_when_asked_to(
     url = f"sqlite:///{tmp_path / 'rows.db'}"
     async with ExecutionTracker(url, str(tmp_path / "store")) as tracker:
         plain = await tracker.get_execution("e-1")
+        assert plain is not None
+        fetched = await plain["output_data"].fetch()
         resolved = await tracker.get_execution("e-1", resolve=True)
 
-    assert plain is not None
     assert resolved is not None
-    assert (plain["output_data"], plain["references"].keys()) == (None, {"/output_data"})
+    stored = plain["output_data"]
+    assert isinstance(stored, StoredValue)
+    assert (stored.size_bytes, plain["references"].keys()) == (len(VALUE), {"/output_data"})
+    assert fetched == ["x" * 100_000]
     assert resolved["output_data"] == ["x" * 100_000]
     assert resolved["references"] is None
+
+
+MARK = {"$stored": REFERENCE.model_dump()}
+ANSWERS = (
+    "/api/executions/e-1",
+    "/api/executions?pipeline_id=p",
+    "/api/executions/e-1?as_of=2026-06-01T00:00:00Z",
+    "/api/execute/e-1",
+)
+
+
+@pytest.mark.parametrize("path", ANSWERS)
+async def test_no_answer_has_null_in_the_place_of_a_stored_value(
+    api: httpx.AsyncClient, path: str
+) -> None:
+    found = (await api.get(path)).json()
+    record = found.get("execution") or next(
+        (one for one in found.get("items", ()) if one["execution_id"] == "e-1"), found
+    )
+
+    assert record["output_data"] == MARK
+
+
+async def test_a_list_of_the_past_marks_stored_values(api: httpx.AsyncClient) -> None:
+    items = (await api.get("/api/executions", params={"as_of": "2026-06-01T00:00:00Z"})).json()
+
+    (record,) = [one for one in items["items"] if one["execution_id"] == "e-1"]
+    assert record["output_data"] == MARK
+
+
+async def test_a_mark_is_not_laid_over_a_masked_value(api: httpx.AsyncClient) -> None:
+    execution = (await api.get("/api/executions/e-3")).json()["execution"]
+
+    assert execution["input_data"] == {"password": "***"}
 
 
 async def test_what_is_too_long_is_not_read() -> None:

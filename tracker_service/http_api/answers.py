@@ -1,13 +1,17 @@
 """Answers: JSON with the users' own JSON text inside, and freshness in body and headers."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from fastapi import Request, Response
+from msgspec import Raw
 
+from steplog_contracts.data_ref import keys_of
 from steplog_contracts.envelope import format_time
+from steplog_contracts.stored_value import marked
 from tracker_service.freshness import Freshness
 from tracker_service.projections.errors import TrackerError
 from tracker_service.store.questions import Row
@@ -99,8 +103,35 @@ def freshness_body(freshness: Freshness) -> dict[str, Any]:
 
 
 def record(row: Row) -> Row:
-    """Return a row with its times as text in the one form times have."""
-    return {
+    """Return a row with its times as text in the one form times have, and with a mark in the place
+    of each value that is stored apart."""
+    told = {
         name: format_time(value) if isinstance(value, datetime) else value
         for name, value in row.items()
     }
+    return told if told.get("references") is None else _marked(told)
+
+
+def marked_payload(text: Raw) -> Raw:
+    """Return an event's payload as JSON text, with such marks where it refers to stored values."""
+    if b'"references"' not in bytes(text):
+        return text
+    payload = _loaded(text)
+    references = payload.get("references") if isinstance(payload, dict) else None
+    return _dumped(marked(payload, references)) if isinstance(references, dict) else text
+
+
+def _marked(row: Row) -> Row:
+    references = _loaded(row["references"])
+    fields = {keys_of(place)[0] for place in references} & row.keys()
+    here = marked({name: _loaded(row[name]) for name in fields}, references)
+    return row | {name: _dumped(value) for name, value in here.items()}
+
+
+def _loaded(value: Any) -> Any:
+    return json.loads(bytes(value)) if isinstance(value, Raw) else value
+
+
+def _dumped(value: Any) -> Raw:
+    # The standard library's: users' numbers have any number of digits.
+    return Raw(json.dumps(value).encode())

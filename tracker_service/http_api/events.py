@@ -20,7 +20,7 @@ from tracker_service.event_pages import (
 )
 from tracker_service.events_log import EventsLog, LogUnreachable
 from tracker_service.http_api import shapes
-from tracker_service.http_api.answers import record
+from tracker_service.http_api.answers import marked_payload, record
 from tracker_service.http_api.asking import Asked
 from tracker_service.http_api.parts import ExecutionIdInPath, Parts
 from tracker_service.http_api.problems import BadQuestion, NotFound
@@ -93,7 +93,8 @@ async def get_events(
     bound = MAX_SEARCHED if row is None else MAX_LOOKED_AT
     page = await page_of_events(log, row, wanted, max_records=bound)
     if row is None and not page.events and page.following is None:
-        raise NotFound(
+        refused = await asked.parts.refused(execution_id)
+        raise refused or NotFound(
             f"There is no execution {execution_id}, neither in the rows nor in partition "
             f"{page.stretch.partition} of the log."
         )
@@ -126,6 +127,8 @@ def _with_those_of(page: EventPage, mask: Mask) -> Mask:
 
 def _masked(event: Row, mask: Mask) -> Row:
     told: Row = masked_body(record(event), {}, mask)
+    if isinstance(told.get("data"), Raw):
+        told["data"] = marked_payload(told["data"])
     if mask and "raw" in told:
         # Nobody can tell what stands where in bytes that are no JSON.
         told["raw"] = MASKED

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import Path
 
+from steplog_contracts.commands import CancelExecution, ResumeExecution
 from steplog_contracts.envelope import format_time
 from tracker_service.access.policy import Policy
 from tracker_service.command_sink import CommandSink
@@ -12,7 +13,7 @@ from tracker_service.events_log import EventsLog
 from tracker_service.http_api.change_feed import MAX_LISTENERS, ChangeFeed
 from tracker_service.http_api.door import DEFAULT_RATE_PER_S
 from tracker_service.http_api.past import Past
-from tracker_service.http_api.problems import NotFound
+from tracker_service.http_api.problems import NeverBegan, NotFound
 from tracker_service.http_api.tallies import Tallies
 from tracker_service.masking import Masks
 from tracker_service.payload_reader import PayloadReader
@@ -24,6 +25,11 @@ MAX_ID_CHARS: Final = 200
 ExecutionIdInPath = Annotated[
     str, Path(min_length=1, max_length=MAX_ID_CHARS, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
+
+# Commands about an execution that has begun: refusing one says nothing of its beginning.
+_CHANGES: Final = (CancelExecution.command_type, ResumeExecution.command_type)
+# Refusals that say that the execution began, or may have.
+_BEGAN_BEFORE: Final = ("duplicate_execution", "duplicate_command", "history_removed")
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,24 @@ class Parts:
         """
         row = await self.model.execution(execution_id)
         if row is None:
-            raise await self._not_found(execution_id)
+            raise await self.not_found(execution_id)
         return row
 
-    async def _not_found(self, execution_id: str) -> NotFound:
+    async def refused(self, execution_id: str) -> NeverBegan | None:
+        """Return why an execution without a row never began, None if nothing refused it."""
+        for refusal in await self.model.refusals(execution_id):
+            begins = refusal["command_type"] not in _CHANGES
+            if begins and refusal["code"] not in _BEGAN_BEFORE:
+                return NeverBegan(
+                    execution_id, refusal["command_id"], refusal["code"], refusal["message"]
+                )
+        return None
+
+    async def not_found(self, execution_id: str) -> NotFound:
+        """Return what is said of an execution that has no row."""
+        refused = await self.refused(execution_id)
+        if refused is not None:
+            return refused
         pruned_before = await self.model.pruned_before()
         if pruned_before is None:
             return NotFound(f"There is no execution {execution_id} in the rows.")

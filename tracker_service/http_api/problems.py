@@ -30,6 +30,18 @@ class NotFound(TrackerError):
     """What was asked for is not in the rows."""
 
 
+class NeverBegan(NotFound):
+    """No such execution: the command that was to begin it was refused."""
+
+    def __init__(self, execution_id: str, command_id: str, code: str, message: str) -> None:
+        super().__init__(
+            f"Execution {execution_id} never began: its command {command_id} was refused "
+            f"({code}). {message}"
+        )
+        self.code = code
+        self.command_id = command_id
+
+
 class BadQuestion(TrackerError):
     """A parameter can't be used as it is."""
 
@@ -91,7 +103,9 @@ _STATUS_OF: Final[Mapping[type[BaseException], int]] = {
 def of_error(error: SteplogError) -> Response:
     """Return the problem document of an error with a sentence for people."""
     known = (_STATUS_OF[kind] for kind in type(error).__mro__ if kind in _STATUS_OF)
-    more = {"code": error.code} if isinstance(error, Refused) else {}
+    more = {"code": error.code} if isinstance(error, Refused | NeverBegan) else {}
+    if isinstance(error, NeverBegan):
+        more["command_id"] = error.command_id
     return problem(next(known, 503), _sentence(error), **more)
 
 

@@ -57,12 +57,13 @@ class PastRows:
         }
         status = [wanted.status] if by_status else []
         rows = await self._fetch(
-            past_sql.page(by_status=by_status, **shape),
+            past_sql.page(self._columns("pipeline_executions"), by_status=by_status, **shape),
             wanted.at,
             wanted.limit + 1,
             *narrowed,
             *status,
         )
+        rows = [_of_then(row) for row in rows]
         if len(rows) > wanted.limit:
             last = rows[wanted.limit - 1]
             return PastPage(rows[: wanted.limit], (last["started_at"], last["execution_id"]))

@@ -9,8 +9,6 @@ to then, and its counts are those of the visits opened and ended up to then.
 
 from typing import Final
 
-from tracker_service.store import record_sql
-
 # Executions looked at for one page that asks for a status: how they stood is in no index.
 SCAN_ROWS: Final = 20_000
 
@@ -83,11 +81,11 @@ def one(columns: str) -> str:
     return f"SELECT {columns} FROM ({_BEGUN} AND e.execution_id = $2) AS pipeline_executions"  # noqa: S608
 
 
-def page(*, by_status: bool, by_pipeline: bool, after: bool) -> str:
-    """Return the statement for a page; arguments: moment, rows, then those asked for in order.
+def page(columns: str, *, by_status: bool, by_pipeline: bool, after: bool) -> str:
+    """Return the statement for a page of `columns`.
 
-    Last place looked at (two), pipeline, status. With a status, at most `SCAN_ROWS` executions are
-    looked at, so a page may be short.
+    Arguments: moment, rows, then those asked for in order: last place looked at (two), pipeline,
+    status. With a status, at most `SCAN_ROWS` executions are looked at, so a page may be short.
     """
     conditions, place = _range(3, by_pipeline=by_pipeline, after=after)
     looked_at = (
@@ -103,7 +101,7 @@ def page(*, by_status: bool, by_pipeline: bool, after: bool) -> str:
         looked_at = f"SELECT execution_id FROM ({looked_at} LIMIT $2) AS looked_at"  # noqa: S608
     # The dear columns are computed for the rows of the page alone.
     return (
-        f"SELECT {record_sql.EXECUTION} FROM ({_BEGUN} AND e.execution_id IN ({looked_at})) "  # noqa: S608
+        f"SELECT {columns} FROM ({_BEGUN} AND e.execution_id IN ({looked_at})) "  # noqa: S608
         f"AS pipeline_executions {_NEWEST}"
     )
 

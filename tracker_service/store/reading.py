@@ -121,6 +121,9 @@ class ReadModel(Protocol):
     async def stored_payload(self, execution_id: str, sha256: str) -> StoredValue | None:
         """Return where a value that records of the execution refer to is, or None."""
 
+    async def refusals(self, execution_id: str) -> Sequence[Row]:
+        """Return the commands about an execution that were refused, the newest first."""
+
     async def statistics(self) -> Row:
         """Return counts by status and the mean duration of completed executions."""
 

@@ -3,16 +3,17 @@
 A subclass brings the connection: `_fetch` runs a statement written with `$1` arguments.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from tracker_service.freshness import Freshness, PartitionFreshness
 from tracker_service.store import changes_sql, record_sql, statistics_sql
-from tracker_service.store.dialect import Arguments, Dialect
+from tracker_service.store.dialect import Arguments
 from tracker_service.store.drift import DRIFT_SQL, Drift
+from tracker_service.store.kept_apart import KeptApart
 from tracker_service.store.letters import Letter
 from tracker_service.store.listing import COLUMN_OF, Listing
 from tracker_service.store.past import PastRows
@@ -29,7 +30,6 @@ from tracker_service.store.questions import (
     Row,
     Sort,
     Statistics,
-    StoredValue,
     Window,
 )
 from tracker_service.store.reading import MAX_RELATIVES, MAX_STEP_ROWS
@@ -54,14 +54,8 @@ FROM pipeline_executions GROUP BY status
 """
 
 
-class SqlReadModel(ABC):
+class SqlReadModel(KeptApart):
     """`tracker_service.store.reading.ReadModel`, but for opening, closing and letters."""
-
-    dialect: ClassVar[Dialect]
-
-    @abstractmethod
-    async def _fetch(self, query: str, *values: Any) -> Sequence[Row]:
-        """Return the rows of a statement, JSON as `Raw`, times as times."""
 
     @abstractmethod
     async def _now(self) -> datetime:
@@ -85,7 +79,9 @@ class SqlReadModel(ABC):
         listing = Listing(wanted, self.dialect)
         rows = await self._ask(listing.page())
         if len(rows) > wanted.limit:
-            return Page(rows[: wanted.limit], _place(rows[wanted.limit - 1], wanted.sort))
+            shown = await self._referring(rows[: wanted.limit])
+            return Page(shown, _place(shown[-1], wanted.sort))
+        rows = await self._referring(rows)
         end_of_scan = listing.end_of_scan()
         if end_of_scan is None:
             return Page(rows)
@@ -122,11 +118,12 @@ class SqlReadModel(ABC):
 
     async def executions_by_id(self, execution_ids: Sequence[str]) -> Sequence[Row]:
         """Return those of the executions that have rows."""
-        return await self._fetch(
+        rows = await self._fetch(
             f"SELECT {record_sql.EXECUTION_BRIEF} FROM pipeline_executions "  # noqa: S608
             f"WHERE {self.dialect.among('execution_id', '$1')}",
             self.dialect.listed(execution_ids),
         )
+        return await self._referring(rows)
 
     async def steps(
         self, execution_id: str, *, after_seq: int = 0, limit: int = MAX_STEP_ROWS
@@ -214,16 +211,6 @@ class SqlReadModel(ABC):
             command_id, **row
         )  # fmt: skip
 
-    async def stored_payload(self, execution_id: str, sha256: str) -> StoredValue | None:
-        """Return where a value that records of the execution refer to is."""
-        rows = await self._fetch(
-            "SELECT DISTINCT pointer, uri, sha256, size_bytes FROM stored_payloads "
-            "WHERE execution_id = $1 AND sha256 = $2",
-            execution_id,
-            sha256,
-        )
-        return StoredValue.of(rows)
-
     async def statistics(self) -> Row:
         """Return counts by status and the mean duration of completed executions."""
         rows = await self._fetch(_STATISTICS)
@@ -244,7 +231,7 @@ class SqlReadModel(ABC):
     async def changed(self, since: Mapping[int, int], until: Mapping[int, int]) -> Changed:
         """Return executions whose last event lies between two positions."""
         rows = await self._ask(changes_sql.changed(since, until))
-        return Changed(rows[:CHANGED_ROWS], len(rows) <= CHANGED_ROWS)
+        return Changed(await self._referring(rows[:CHANGED_ROWS]), len(rows) <= CHANGED_ROWS)
 
     @property
     def past(self) -> PastRows:
