@@ -207,3 +207,14 @@ async def test_without_a_store_the_setting_is_named() -> None:
 def test_a_kind_of_store_nobody_knows_is_named() -> None:
     with pytest.raises(NoPayloadStore, match="can't be used"):
         make_reader("nosuch://x")
+
+
+async def test_the_page_shows_a_stored_value_or_a_link_to_it(
+    api: httpx.AsyncClient, kept: Kept
+) -> None:
+    shown = await api.get("/executions/e-1/values?fragment")
+    kept.goes()
+    gone = await api.get("/executions/e-1/values?fragment")
+
+    assert "xxxx" in shown.text
+    assert f'<a href="/api/executions/e-1/payloads/{SHA256}">Open it</a>' in gone.text

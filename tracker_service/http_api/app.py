@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -29,6 +29,7 @@ from tracker_service.http_api import (
 )
 from tracker_service.http_api.bounds import Bounds
 from tracker_service.http_api.door import Door
+from tracker_service.http_api.known_parameters import known_parameters
 from tracker_service.http_api.parts import Parts, Protection
 from tracker_service.payload_reader import NoReader, PayloadReader
 from tracker_service.store.reading import ReadModel
@@ -92,7 +93,7 @@ def make_app(
     app.state.parts = parts
     _surround(app, protection)
     for module in _ROUTES:
-        app.include_router(module.router)
+        app.include_router(module.router, dependencies=[Depends(known_parameters)])
     app.state.routes = [route for module in _ROUTES for route in module.router.routes]
     site.install(app)
     return app

@@ -14,6 +14,7 @@ from steplog_contracts.records import ExecutionStatus
 from tracker_service.access.roles import Caller, NotAllowed, Role
 from tracker_service.http_api.caller import CallerOfRequest
 from tracker_service.http_api.cursors import read_cursor
+from tracker_service.http_api.known_parameters import METADATA, Taking
 from tracker_service.http_api.problems import BadQuestion
 from tracker_service.masking import Mask, Masks
 from tracker_service.store.questions import (
@@ -28,7 +29,6 @@ MAX_CURSOR_CHARS: Final = 1_000
 MAX_METADATA_KEYS: Final = 10
 MAX_DURATION_MS: Final = 1e12  # About 32 years.
 PLAIN_TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
-_METADATA: Final = "metadata."
 _METADATA_KEY: Final = re.compile(r"[A-Za-z0-9_.:@/-]{1,100}")
 
 Text = Query(max_length=MAX_TEXT_CHARS, pattern=PLAIN_TEXT)
@@ -70,6 +70,7 @@ def ranges(
 async def narrowed(
     request: Request,
     caller: CallerOfRequest,
+    _taking: Annotated[None, Depends(Taking((METADATA,)))],
     within: Annotated[ExecutionFilter, Depends(ranges)],
     status: Annotated[
         list[ExecutionStatus], Query(max_length=len(ExecutionStatus), description="Any of these.")
@@ -167,9 +168,9 @@ def _refuse_secret(metadata: Sequence[tuple[str, str]], secrets: Mapping[str, Ma
 def _metadata(request: Request) -> tuple[tuple[str, str], ...]:
     found = []
     for name, text in request.query_params.multi_items():
-        if not name.startswith(_METADATA):
+        if not name.startswith(METADATA):
             continue
-        key = name.removeprefix(_METADATA)
+        key = name.removeprefix(METADATA)
         if _METADATA_KEY.fullmatch(key) is None:
             raise BadQuestion(f"{name} names no metadata key; keys are letters, digits and _.:@/-.")
         if len(text) > MAX_TEXT_CHARS or "\x00" in text:

@@ -9,6 +9,7 @@ from fastapi import Request
 from tracker_service.flow_graph import graph
 from tracker_service.web.asking import Api, ApiProblem
 from tracker_service.web.flow_layout import lay_out
+from tracker_service.web.stored_values import with_values
 from tracker_service.web.timeline import timeline
 
 FINAL: Final = frozenset({"completed", "failed", "cancelled"})
@@ -65,7 +66,7 @@ async def step_values(request: Request, execution_id: str, seq: int) -> dict[str
     attempts = [] if then else (await api.get(f"{base}/attempts"))["items"]
     key = (step["step_id"], step["iteration"])
     failed = [one for one in attempts if (one["step_id"], one["iteration"]) == key]
-    return {"step": step, "attempts": failed}
+    return {"step": await with_values(api, base, step), "attempts": failed}
 
 
 async def _present(api: Api, base: str) -> dict[str, Any]:

@@ -17,6 +17,10 @@ _FILTERS: Final = (
 )  # fmt: skip
 _PLACE: Final = ("sort", "order", "cursor")
 _METADATA: Final = "metadata."
+# All that the address of the list may ask.
+ASKED: Final = (
+    *_FILTERS, *_PLACE, "as_of", "status", _METADATA, "metadata_key", "metadata_text",
+)  # fmt: skip
 
 
 async def list_page(request: Request, api: Api) -> dict[str, Any]:

@@ -5,17 +5,19 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from tracker_service.http_api import problems
+from tracker_service.http_api.known_parameters import Taking
 from tracker_service.http_api.statistics import MAX_WINDOW_S
 from tracker_service.web.asking import Api, ApiProblem
 from tracker_service.web.charts import pipeline_charts
 from tracker_service.web.history_page import address_of, history_page, moment_in, step_values
-from tracker_service.web.list_page import list_page
+from tracker_service.web.list_page import ASKED, list_page
 from tracker_service.web.rendering import page
+from tracker_service.web.stored_values import with_values
 
 WINDOWS_S: Final = {"1h": 3600, "24h": 24 * 3600, "7d": 7 * 24 * 3600, "30d": 30 * 24 * 3600}
 DEFAULT_WINDOW: Final = "24h"
@@ -28,29 +30,35 @@ _OWN_PAGE: Final = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")
 # Link checkers and uptime probes ask for the head alone.
 METHODS: Final = ["GET", "HEAD"]
 
+# What a page of figures, or one about a moment of the past, reads from its address.
+OF_WINDOW: Final = Depends(Taking(("window", "pipeline_id")))
+THEN: Final = Depends(Taking(("at_seq", "as_of")))
+
 router = APIRouter(include_in_schema=False)
 
 
-@router.api_route("/", methods=METHODS)
+@router.api_route("/", methods=METHODS, dependencies=[Depends(Taking(ASKED))])
 async def executions(request: Request) -> Response:
     """The list of executions."""
     return page(request, "list.html", await list_page(request, Api(request)))
 
 
-@router.api_route("/executions/{execution_id}", methods=METHODS)
+@router.api_route("/executions/{execution_id}", methods=METHODS, dependencies=[THEN])
 async def execution(request: Request, execution_id: str) -> Response:
     """One execution."""
     return page(request, "history.html", await history_page(request, Api(request), execution_id))
 
 
-@router.api_route("/executions/{execution_id}/values", methods=METHODS)
+@router.api_route("/executions/{execution_id}/values", methods=METHODS, dependencies=[THEN])
 async def values(request: Request, execution_id: str) -> Response:
     """The input and output of one execution, opened when asked for."""
-    told = await Api(request).get(address_of(execution_id), **moment_in(request))
-    return page(request, "values.html", {"execution": told["execution"]})
+    api, base = Api(request), address_of(execution_id)
+    told = await api.get(base, **moment_in(request))
+    whole = await with_values(api, base, told["execution"])
+    return page(request, "values.html", {"execution": whole})
 
 
-@router.api_route("/executions/{execution_id}/steps/{seq}", methods=METHODS)
+@router.api_route("/executions/{execution_id}/steps/{seq}", methods=METHODS, dependencies=[THEN])
 async def step(request: Request, execution_id: str, seq: int) -> Response:
     """The values of one visit to a step, opened when asked for."""
     return page(request, "step.html", await step_values(request, execution_id, seq))
@@ -71,7 +79,9 @@ async def definition(request: Request, execution_id: str) -> Response:
     return page(request, "definition.html", {"definition": told["definition"]})
 
 
-@router.api_route("/pipelines", methods=METHODS)
+@router.api_route(
+    "/pipelines", methods=METHODS, dependencies=[Depends(Taking(("window", "pipeline_id")))]
+)
 async def pipelines(request: Request) -> Response:
     """Every pipeline's figures over a window, and the steps of one."""
     api, chosen = Api(request), request.query_params.get("window", DEFAULT_WINDOW)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from steplog_contracts.answer_form import assigned_to
 from steplog_contracts.failure_summary import failure_summary
+from steplog_contracts.stored_value import StoredValue
 
 SIGNS: Final[Mapping[str, str]] = {
     "completed": "✓",
@@ -65,8 +66,10 @@ def words(status: str) -> str:
 
 
 def kind(value: Any) -> str:
-    """Return how a JSON value is shown: `object`, `array`, `text` or `literal`."""
+    """Return how a JSON value is shown: `object`, `array`, `text`, `literal` or `stored`."""
     match value:
+        case StoredValue():
+            return "stored"
         case dict():
             return "object"
         case list():
