@@ -218,9 +218,7 @@ class Steplog:
     async def _until_ended(self, execution_id: str) -> ExecutionRecord:
         pause_s = FIRST_POLL_S
         while True:
-            execution = await self._asked(
-                lambda: self.read.execution(execution_id, whole=False)
-            )
+            execution = await self._asked(lambda: self.read.execution(execution_id, whole=False))
             if execution.status in FINAL_EXECUTION_STATUSES:
                 return await self._whole(execution)
             await asyncio.sleep(pause_s)
