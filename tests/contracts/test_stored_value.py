@@ -10,7 +10,7 @@ from steplog_contracts.data_ref import DataRef
 from steplog_contracts.errors import ValueStoredApart
 from steplog_contracts.stored_value import StoredValue, marked, placed
 
-REFERENCE = DataRef(uri="file:///x.json", sha256="ab" * 32, size_bytes=250_000)
+REFERENCE = DataRef(uri="s3://bucket/x.json", sha256="ab" * 32, size_bytes=250_000)
 STORED = StoredValue.of(REFERENCE)
 
 
