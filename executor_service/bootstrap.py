@@ -98,7 +98,8 @@ def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Workpl
 
 
 def _payloads(settings: ExecutorSettings) -> Payloads:
-    store = FsspecStore(settings.payload_store) if settings.payload_store else None
+    url, shared = settings.payload_store, settings.payload_store_shared
+    store = FsspecStore(url, shared=shared) if url else None
     return Payloads(store, settings.max_inline_bytes)
 
 

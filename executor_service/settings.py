@@ -40,6 +40,8 @@ class ExecutorSettings(BaseSettings):
     services: str | None = None
     # A folder all services share, or a URL of any kind fsspec knows; none: values stay in events.
     payload_store: str | None = Field(default=None, repr=False)
+    # In a folder: the group may read what is stored, for services that run as other users.
+    payload_store_shared: bool = False
     # Above half of what the log takes there would be no room for an event's other values.
     max_inline_bytes: int = Field(default=MAX_INLINE_PAYLOAD_BYTES, ge=4_096, le=400_000)
     executor_instance: str = Field(default_factory=_instance)

@@ -20,6 +20,7 @@ class Addresses:
     payload_store: str | None = None  # None: what is too large for a record is refused.
     max_inline_bytes: int = MAX_INLINE_PAYLOAD_BYTES
     api_token: str | None = None
+    payload_store_shared: bool = False
 
 
 def find_addresses(settings: SteplogSettings) -> Addresses:
@@ -37,6 +38,7 @@ def find_addresses(settings: SteplogSettings) -> Addresses:
             settings.payload_store,
             settings.max_inline_bytes,
             settings.api_token,
+            settings.payload_store_shared,
         )
     if state is None or state.kafka_bootstrap_servers is None or state.api_url is None:
         raise _nothing_runs(settings)
@@ -48,6 +50,7 @@ def find_addresses(settings: SteplogSettings) -> Addresses:
         settings.payload_store or state.payload_store,
         settings.max_inline_bytes,
         settings.api_token,
+        settings.payload_store_shared,
     )
 
 

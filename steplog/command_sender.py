@@ -102,5 +102,6 @@ class CommandSender:
 
 def payloads_of(addresses: Addresses) -> Payloads:
     """Return the payload store that goes with a log."""
-    store = FsspecStore(addresses.payload_store) if addresses.payload_store else None
+    url, shared = addresses.payload_store, addresses.payload_store_shared
+    store = FsspecStore(url, shared=shared) if url else None
     return Payloads(store, addresses.max_inline_bytes)

@@ -48,6 +48,7 @@ class SteplogSettings(BaseSettings):
     )  # Where that API wants to know who asks.
     # Where values too large for a record go; unset, the local stack's, if one runs here.
     payload_store: str | None = Field(default=None, repr=False)
+    payload_store_shared: bool = False  # Its group may read what is stored.
     max_inline_bytes: int = Field(default=MAX_INLINE_PAYLOAD_BYTES, ge=4_096, le=400_000)
 
     @property

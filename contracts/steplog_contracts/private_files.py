@@ -9,7 +9,7 @@ judged by what it is (`fstat` of the opened folder), never by its path.
 import os
 import stat
 from pathlib import Path
-from typing import IO, Final
+from typing import BinaryIO, Final
 
 from steplog_contracts.errors import SteplogError
 
@@ -59,14 +59,24 @@ def private_folder(path: Path, *, owner: int | None = None, mode: int = FOLDER_M
 def private_file(path: Path, mode: int = FILE_MODE) -> Path:
     """Make an empty file that only its owner reads, or narrow the one that is there if it is ours.
 
+    One that is there is not opened: closing it would drop locks this process has on it.
+
     Raises:
         OSError: it can't be made.
     """
-    os.close(_private_descriptor(path, os.O_WRONLY | os.O_CREAT, mode))
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except FileExistsError:
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+            path.chmod(mode)
+        return path
+    os.fchmod(descriptor, mode)
+    os.close(descriptor)
     return path
 
 
-def open_private(path: Path, *, append: bool = False, mode: int = FILE_MODE) -> IO[bytes]:
+def open_private(path: Path, *, append: bool = False, mode: int = FILE_MODE) -> BinaryIO:
     """Open a file to write bytes that only its owner reads; without `append` it is emptied.
 
     Raises:
@@ -75,6 +85,19 @@ def open_private(path: Path, *, append: bool = False, mode: int = FILE_MODE) -> 
     how = os.O_APPEND if append else os.O_TRUNC
     descriptor = _private_descriptor(path, os.O_WRONLY | os.O_CREAT | how, mode)
     return os.fdopen(descriptor, "ab" if append else "wb")
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file was written by us: no link, our own, and nobody else may write in it."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return (
+        stat.S_ISREG(found.st_mode)
+        and found.st_uid == os.geteuid()
+        and not found.st_mode & _WRITABLE_BY_OTHERS
+    )
 
 
 def write_private(path: Path, text: str) -> None:

@@ -6,9 +6,11 @@ read model's tables lie beside these under migrations of their own.
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from executor_service.embedded_errors import FileRefused
+from steplog_contracts.private_files import private_file
 
 APPLICATION_ID = 0x53_54_45_50  # "STEP"
 FORMAT_VERSION = 1
@@ -71,6 +73,10 @@ def _connected(
     path: Path, mode: str, prepare: Callable[[sqlite3.Connection], None]
 ) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
+    if mode == "rwc":
+        # SQLite gives -wal and -shm the mode of the file; what can't be made, it tells itself.
+        with suppress(OSError):
+            private_file(path)
     try:
         connection = sqlite3.connect(
             uri,

@@ -17,12 +17,18 @@ from executor_service.payload_errors import PayloadMissing, StoreUnavailable
 from executor_service.service_errors import BadSetting
 from steplog_contracts.data_ref import object_name
 
+# Modes of files and folders: their owner's, or readable by the folder's group as well.
+_PRIVATE = (0o600, 0o700)
+_SHARED = (0o640, 0o750)
+
 
 class FsspecStore:
     """Satisfies `payloads.PayloadStore`. Objects lie below the URL as `ab/abcd....json`."""
 
-    def __init__(self, url: str) -> None:
-        """Raises:
+    def __init__(self, url: str, *, shared: bool = False) -> None:
+        """`shared`: the group of a folder may read what is written there.
+
+        Raises:
         BadSetting: the URL's kind is not known here, or its package is not installed.
         """
         try:
@@ -32,6 +38,7 @@ class FsspecStore:
                 f"STEPLOG_PAYLOAD_STORE={without_secrets(url)!r} can't be used: {error}; give a "
                 "folder or a URL whose fsspec package is installed (s3fs for s3://)."
             ) from error
+        self._modes = _SHARED if shared else _PRIVATE
         self._is_folder = isinstance(self._files, LocalFileSystem)
         self._url = Path(self._root).as_uri() if self._is_folder else without_secrets(url)
 
@@ -46,7 +53,7 @@ class FsspecStore:
             if self._kept_size(path) == len(data):
                 return
             if self._is_folder:
-                _write_whole(Path(path), data)
+                _write_whole(Path(path), data, *self._modes)
             else:
                 self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
                 self._files.pipe_file(path, data)
@@ -77,21 +84,34 @@ class FsspecStore:
             return None
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _write_whole(path: Path, data: bytes, file_mode: int, folder_mode: int) -> None:
+    _make_folder(path.parent, folder_mode)
     handle, part = tempfile.mkstemp(suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # Other services read it; the umask has its say through the folder.
-        Path(part).chmod(0o644)
+        Path(part).chmod(file_mode)
         Path(part).replace(path)
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _make_folder(folder: Path, mode: int) -> None:
+    """Make a folder and the store's own above it; what is there keeps what it was given."""
+    if folder.is_dir():
+        return
+    if not folder.parent.is_dir():
+        folder.parent.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(folder.parent, mode)
+    try:
+        folder.mkdir(mode)
+        folder.chmod(mode)  # Whatever the umask is.
+    except FileExistsError:  # Another writer was first.
+        return
 
 
 def _sync_folder(folder: Path) -> None:

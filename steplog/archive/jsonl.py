@@ -25,6 +25,7 @@ from steplog.archive.format import (
     cut_off,
     opening_of,
 )
+from steplog_contracts.private_files import open_private
 
 # Longer than any record a broker takes, written as text.
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
@@ -37,7 +38,7 @@ class JsonLinesWriter:
         self._path = path
         self._digest = hashlib.sha256()
         self._part = None if path is None else path.with_name(f"{path.name}.part")
-        self._file: BinaryIO = sys.stdout.buffer if self._part is None else self._part.open("wb")
+        self._file: BinaryIO = sys.stdout.buffer if self._part is None else open_private(self._part)
         self._line({"steplog_archive": opening.as_json()})
 
     def write(self, record: ArchivedRecord) -> None:

@@ -22,6 +22,7 @@ from steplog.archive.format import (
     opening_of,
 )
 from steplog.errors import BadInput
+from steplog_contracts.private_files import private_file
 from tracker_service.projections.headings import Heading, read_heading
 
 # A row group is in memory until it is written: so many rows or bytes at most.
@@ -51,6 +52,7 @@ class ParquetWriter:
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
         schema = _schema(self._arrow).with_metadata({_OPENING: to_json(opening.as_json())})
+        private_file(self._part)
         self._writer = self._arrow.parquet.ParquetWriter(
             self._part, schema, compression="zstd", write_page_checksum=True
         )

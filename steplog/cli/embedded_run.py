@@ -10,6 +10,7 @@ from steplog.cli.embedded_process import prepare
 from steplog.client import Steplog
 from steplog.embedded.api_sender import ApiSender
 from steplog.embedded.client import Embedded
+from steplog.embedded.holder_address import token_for
 from steplog.embedded.reading import IN_PROCESS_URL
 from steplog.embedded.sender import EmbeddedSender
 from steplog.embedded.settings import settings_of_environment
@@ -29,14 +30,14 @@ async def embedded_client(
     may be named, as `steplog check` has it.
     """
     prepare(file)
-    holder = EmbeddedLock(file).holder()
+    lock = EmbeddedLock(file)
+    holder = lock.holder()
     if holder is not None and holder.api_url is not None:
         async with AsyncExitStack() as stack:
-            read = ReadApi(holder.api_url, token=settings.api_token)
+            token = token_for(lock, holder, settings.api_token)
+            read = ReadApi(holder.api_url, token=token)
             stack.push_async_callback(read.close)
-            yield Steplog(
-                await stack.enter_async_context(ApiSender(holder.api_url, settings.api_token)), read
-            )
+            yield Steplog(await stack.enter_async_context(ApiSender(holder.api_url, token)), read)
         return
     if not runs:
         async with EmbeddedFile(file) as opened:

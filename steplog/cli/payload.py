@@ -13,6 +13,7 @@ from steplog.cli.submitting import ExecutionId
 from steplog.errors import BadInput
 from steplog.read_api import path_of
 from steplog.settings import SteplogSettings
+from steplog_contracts.private_files import open_private
 
 SHA256_CHARS = 64
 
@@ -41,7 +42,8 @@ def payload(
     if to is None:
         print_bytes(value)
     else:
-        to.write_bytes(value)
+        with open_private(to) as file:
+            file.write(value)
         err.print(f"{len(value):,} bytes written to {to}.")
 
 

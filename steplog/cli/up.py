@@ -16,6 +16,7 @@ from steplog.local.data_folder import DataFolder
 from steplog.local.interrupts import interrupt_on_stop_signals
 from steplog.local.stack_state import StackState
 from steplog.settings import SteplogSettings
+from steplog_contracts.private_files import open_private
 
 DETACHED_TIMEOUT_S = 300.0
 DETACHED_POLL_S = 0.1
@@ -102,7 +103,7 @@ def _run_detached(settings: SteplogSettings) -> None:
     arguments = [f"--data-dir={folder.root}"]
     if settings.api_port is not None:
         arguments.append(f"--api-port={settings.api_port}")
-    with log.open("ab") as output:
+    with open_private(log, append=True) as output:
         supervisor = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "steplog.cli.main", "up", *arguments],
             stdin=subprocess.DEVNULL,

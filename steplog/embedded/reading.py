@@ -14,6 +14,7 @@ from executor_service.adapters.embedded_file import EmbeddedFile
 from executor_service.adapters.embedded_lock import EmbeddedLock
 from executor_service.adapters.embedded_reader import EmbeddedReader
 from steplog.embedded.history import EmbeddedHistory
+from steplog.embedded.holder_address import token_for
 from steplog.embedded.settings import EmbeddedSettings
 from steplog.embedded.tail import EventTail
 from steplog.read_api import ReadApi
@@ -43,10 +44,11 @@ async def open_embedded_read(path: Path, token: str | None = None) -> AsyncItera
     Raises:
         FileRefused: it can't be used.
     """
-    holder = EmbeddedLock(path).holder()
+    lock = EmbeddedLock(path)
+    holder = lock.holder()
     async with AsyncExitStack() as stack:
         if holder is not None and holder.api_url is not None:
-            read = ReadApi(holder.api_url, token=token)
+            read = ReadApi(holder.api_url, token=token_for(lock, holder, token))
         else:
             if holder is None:
                 await caught_up(path)

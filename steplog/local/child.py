@@ -14,6 +14,8 @@ from steplog.local.launcher import launcher_argv
 from steplog_contracts.private_files import open_private
 
 DEFAULT_STOP_TIMEOUT_S = 15.0
+PRIVATE_UMASK = 0o077
+INHERITED_UMASK = -1
 KILL_TIMEOUT_S = 5.0
 LOG_TAIL_BYTES = 4000
 
@@ -29,6 +31,8 @@ class Program:
     user: str | None = None
     folder: Path | None = None  # That `user` is let into.
     stop_signal: signal.Signals = signal.SIGTERM
+    # What a server writes is private; an executor's steps may write for others.
+    umask: int = PRIVATE_UMASK
     stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
 
 
@@ -56,6 +60,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=program.umask,
             )
         return cls(program, process)
 

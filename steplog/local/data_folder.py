@@ -12,6 +12,14 @@ from pathlib import Path
 
 from steplog.errors import DataFolderUnusable, StackBusy
 from steplog.local.stack_state import StackState
+from steplog_contracts.private_files import (
+    NotPrivate,
+    is_ours,
+    open_private,
+    private_file,
+    private_folder,
+    write_private,
+)
 
 LOG_LIMIT_BYTES = 20 * 1024 * 1024
 _PRIVATE_MODE = 0o600
@@ -37,9 +45,12 @@ class DataFolder:
             DataFolderUnusable: it can't be made or written.
         """
         try:
-            for folder in (self.root, self.logs, self.run):
-                folder.mkdir(parents=True, exist_ok=True)
-            (self.root / ".gitignore").write_text("*\n")
+            for folder in (self.root.resolve(), self.logs, self.run, self.payloads):
+                private_folder(folder)
+            write_private(self.root / ".gitignore", "*\n")
+            private_file(self._lock)
+        except NotPrivate as error:
+            raise DataFolderUnusable(str(error)) from error
         except OSError as error:
             raise DataFolderUnusable(
                 f"The data folder {self.root} can't be written ({error.strerror}); "
@@ -83,7 +94,12 @@ class DataFolder:
         draft.replace(self._state)
 
     def read_state(self) -> StackState | None:
-        """Return the state last written, by a stack that runs or by one that was killed."""
+        """Return the state last written, by a stack that runs or by one that was killed.
+
+        One that somebody else wrote is none: clients send tokens where it points.
+        """
+        if not is_ours(self._state):
+            return None
         try:
             return StackState.model_validate_json(self._state.read_bytes())
         except (OSError, ValueError):
@@ -101,5 +117,6 @@ class DataFolder:
         """
         for log in self.root.glob("**/*.log"):
             if log.stat().st_size > LOG_LIMIT_BYTES:
-                log.with_suffix(".log.1").write_bytes(log.read_bytes())
+                with open_private(log.with_suffix(".log.1")) as kept:
+                    kept.write(log.read_bytes())
                 os.truncate(log, 0)

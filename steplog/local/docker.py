@@ -19,6 +19,7 @@ from steplog.local.kafka_properties import broker_settings
 from steplog.local.ports import LOOPBACK, free_ports
 from steplog.local.postgres_programs import POSTGRES_MAJOR_VERSION
 from steplog.local.readiness import kafka_answers, postgres_answers
+from steplog_contracts.private_files import private_folder, write_private
 from steplog_kafka.settings import local_kafka
 
 ENGINE_TIMEOUT_S = 2.0
@@ -181,7 +182,6 @@ def _kept_password(folder: Path) -> str:
     """Return the password the volume was made with, new ones for new folders."""
     path = folder / "password"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24))
+        private_folder(folder)
+        write_private(path, secrets.token_urlsafe(24))
     return path.read_text()

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from steplog.errors import ServerNotStarted
-from steplog.local.child import Child, Program
+from steplog.local.child import PRIVATE_UMASK, Child, Program
 from steplog.local.foreground import run_in_foreground
 from steplog.local.kafka_jars import OnBytes, ignore_bytes, java, kafka_jars
 from steplog.local.kafka_properties import LOGGING_PROPERTIES, server_settings
 from steplog.local.ports import LOOPBACK, free_ports
 from steplog.local.readiness import kafka_answers
+from steplog_contracts.private_files import private_folder, write_private
 from steplog_kafka.settings import local_kafka
 
 NAME = "kafka"
@@ -54,12 +55,13 @@ class KafkaServer:
 
     def program(self) -> Program:
         """Write the settings, format the storage if it is new, and return what to run."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         log_dir = self.folder / "log"
         properties = self.folder / "server.properties"
         settings = self.settings(log_dir)
-        properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        (self.folder / "log4j2.properties").write_text(LOGGING_PROPERTIES)
+        text = "".join(f"{name}={value}\n" for name, value in settings.items())
+        write_private(properties, text)
+        write_private(self.folder / "log4j2.properties", LOGGING_PROPERTIES)
         if not (log_dir / "meta.properties").exists():
             self._format(properties)
         return Program(
@@ -89,6 +91,7 @@ class KafkaServer:
         done = subprocess.run(  # noqa: S603
             self._java("kafka.tools.StorageTool", *argv),
             capture_output=True,
+            umask=PRIVATE_UMASK,
             timeout=FORMAT_TIMEOUT_S,
             check=False,
         )

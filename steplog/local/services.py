@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steplog.errors import ServerNotStarted
-from steplog.local.child import Child, Program
+from steplog.local.child import INHERITED_UMASK, PRIVATE_UMASK, Child, Program
 from steplog.local.data_folder import DataFolder
+from steplog_contracts.private_files import open_private
 
 READY_REQUEST_TIMEOUT_S = 2.0
 MIGRATE_TIMEOUT_S = 60.0
@@ -84,6 +85,7 @@ def services(settings: ServiceSettings, folder: DataFolder) -> tuple[Service, ..
             argv=(sys.executable, "-m", *arguments),
             log_path=folder.log_of(name),
             env=environment,
+            umask=INHERITED_UMASK if name == "executor" else PRIVATE_UMASK,
             stop_timeout_s=SERVICE_STOP_TIMEOUT_S,
         )
 
@@ -116,7 +118,8 @@ def migrate(settings: ServiceSettings, folder: DataFolder) -> None:
         timeout=MIGRATE_TIMEOUT_S,
         check=False,
     )
-    folder.log_of("migrate").write_bytes(done.stderr)
+    with open_private(folder.log_of("migrate")) as log:
+        log.write(done.stderr)
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
         raise ServerNotStarted(

@@ -7,12 +7,13 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from steplog_contracts.envelope import format_time
+from steplog_contracts.private_files import private_file
 from tracker_service.store.errors import RowsRejected, StoreRefused, StoreUnavailable
 
 BUSY_TIMEOUT_S = 10.0
@@ -79,6 +80,10 @@ class Database:
     def _connect(self) -> None:
         mode = "ro" if self._readonly else "rwc"
         uri = f"{self._path.absolute().as_uri()}?mode={mode}"
+        if not self._readonly:
+            # SQLite gives -wal and -shm the mode of the file; what can't be made, it tells itself.
+            with suppress(OSError):
+                private_file(self._path)
         connection = sqlite3.connect(
             uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
