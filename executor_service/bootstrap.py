@@ -11,7 +11,7 @@ import structlog
 from executor_service.adapters.fsspec_store import FsspecStore
 from executor_service.adapters.kafka_command_source import KafkaCommandSource
 from executor_service.adapters.kafka_event_log import KafkaEventLog
-from executor_service.adapters.kafka_topics import check_topics
+from executor_service.adapters.kafka_topics import check_topics, commands_retention_h
 from executor_service.adapters.system_clock import SystemClock
 from executor_service.bounded_stop import STOP_TIMEOUT_S, BoundedStop
 from executor_service.command_consumer import HANDOVER_GRACE_S, CommandConsumer
@@ -25,7 +25,7 @@ from executor_service.settings import ExecutorSettings
 from executor_service.slots import ExecutionSlots
 from executor_service.workplace import Workplace
 from steplog_contracts.partitioning import partition_of
-from steplog_kafka.settings import kafka_settings
+from steplog_kafka.settings import Kafka, kafka_settings
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +36,7 @@ async def serve(settings: ExecutorSettings) -> None:
     topics = settings.topics
     kafka = kafka_settings(settings.kafka_bootstrap_servers)
     await check_topics(kafka, tuple(topics))
+    await _check_window(kafka, settings)
     source = KafkaCommandSource(
         kafka,
         topic=topics.commands.name,
@@ -77,6 +78,19 @@ async def serve(settings: ExecutorSettings) -> None:
             await workplace.services.cleanup_all()
     stop.end()
     _log.info("executor_stopped")
+
+
+async def _check_window(kafka: Kafka, settings: ExecutorSettings) -> None:
+    """Say so where commands outlive the memory of them: one that comes again would run again."""
+    kept_h = await commands_retention_h(kafka, settings.topics.commands.name)
+    if kept_h is not None and kept_h > settings.dedupe_window_h:
+        _log.warning(
+            "dedupe_window_short",
+            commands_kept_h=kept_h,
+            window_h=settings.dedupe_window_h,
+            remedy="set retention.ms of the commands topic, or STEPLOG_DEDUPE_WINDOW_H, so that "
+            "the window is no shorter",
+        )
 
 
 def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Workplace:

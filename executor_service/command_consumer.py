@@ -208,8 +208,23 @@ class CommandConsumer:
         fetched = await self._source.poll(room, POLL_TIMEOUT_MS)
         for partition, records in fetched.items():
             owner = self._owners.get(partition)
-            if owner is not None and owner.live:
+            if owner is None or not owner.live or not records:
+                continue
+            if await self._are_next(owner, records[0].offset):
                 owner.receive(records)
+
+    async def _are_next(self, owner: PartitionOwner, offset: int) -> bool:
+        """Return whether commands from an offset on are the next; else the topic lost some, and the
+        partition is looked at anew."""
+        due = owner.next_command
+        if offset == due:
+            return True
+        loss = f"The commands of partition {owner.partition} begin again at {offset}."
+        if offset > due:  # Or these offsets never were commands.
+            loss = await self._check.removed_commands(owner.partition, due) or ""
+        if loss:
+            owner.lose_log(loss)
+        return not loss
 
     def _room(self) -> dict[int, int]:
         """Return how many commands each partition takes, as soon as that is worth a call."""

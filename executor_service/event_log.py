@@ -50,5 +50,8 @@ class EventLog(Protocol):
     async def end_offset(self, partition: int) -> int:
         """Return the offset the next append will get."""
 
+    async def begin_offset(self, partition: int) -> int:
+        """Return the first offset that retention has left."""
+
     async def ends(self, partitions: Iterable[int]) -> Mapping[int, int]:
         """Return the same for several partitions; asked every second, so it is cheap."""

@@ -58,6 +58,7 @@ class LogCheck:
             loss = await loss_of(
                 self.commands, "commands", partition, last.commands, point.command_offset
             )
+            loss = loss or await self.removed_commands(partition, point.command_offset)
             if loss is not None:
                 raise CommandsLost(
                     f"{loss} Commands may be lost, and those that came since may be passed over: "
@@ -75,6 +76,21 @@ class LogCheck:
             return point
         _log.error("log_lost_records", partition=partition, found=losses, remedy=_REMEDY)
         return point.from_the_beginning(await self._seen.end_offset(partition))
+
+    async def removed_commands(self, partition: int, wanted: int) -> str | None:
+        """Return a sentence if commands were removed before they were taken.
+
+        A group that has never committed begins with what there is.
+        """
+        if self.commands is None or wanted == 0:
+            return None
+        begin = await self.commands.begin_offset(partition)
+        if wanted >= begin:
+            return None
+        return (
+            f"The commands {wanted} to {begin - 1} of partition {partition} were removed before "
+            "they were taken."
+        )
 
     async def lost_partitions(self, owners: Mapping[int, PartitionOwner]) -> dict[int, str]:
         """Return the partitions of which a log ends before what their owner knows, and why."""

@@ -4,6 +4,7 @@ ExecutorError
 ├── UnknownPipeline    a command names a definition that is not in the pipelines folder
 ├── BadSetting         a setting that can't be used
 ├── LogUnreachable     no broker answers
+├── GroupBusy          the executors' group does not let its offsets be changed
 └── WrongTopic         a topic is missing or has another partition count
 """
 
@@ -32,6 +33,10 @@ class BadSetting(ExecutorError):
 
 class LogUnreachable(ExecutorError):
     """No broker answers at the configured address."""
+
+
+class GroupBusy(ExecutorError):
+    """The executors' group does not let its offsets be changed now."""
 
 
 class WrongTopic(ExecutorError):

@@ -53,8 +53,9 @@ class ExecutorSettings(BaseSettings):
     max_waiting_commands: int = Field(default=MAX_WAITING_COMMANDS, ge=1, le=100_000)
     # Executions that wait for a time further off than this leave memory until then.
     park_timers_over_s: float = Field(default=60.0, ge=1, le=86_400)
-    # How long a repeat of a command is known for one; ids kept for each partition at most.
-    dedupe_window_h: float = Field(default=24.0, gt=0, le=MAX_DEDUPE_WINDOW_H)
+    # How long a repeat of a command is known for one, as long as the topic keeps commands; ids kept
+    # for each partition at most.
+    dedupe_window_h: float = Field(default=float(MAX_DEDUPE_WINDOW_H), gt=0, le=MAX_DEDUPE_WINDOW_H)
     dedupe_max_ids: int = Field(default=DEFAULT_MAX_IDS, ge=1_000, le=100_000_000)
     shutdown_grace_s: float = Field(default=10.0, ge=0, le=600)
     # Touched while commands are being taken, for `python -m executor_service ready`.

@@ -40,6 +40,11 @@ class EmbeddedEventLog:
         _check(partition)
         return self._file.end(self._topic)
 
+    async def begin_offset(self, partition: int) -> int:
+        """Return the first offset; nothing is ever removed."""
+        _check(partition)
+        return 0
+
     async def ends(self, partitions: Iterable[int]) -> Mapping[int, int]:
         """Return the offset the next append to each partition will get."""
         return {partition: await self.end_offset(partition) for partition in partitions}

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from executor_service.errors import LogLostRecords
 from executor_service.event_log import MAX_RECORD_BYTES, Appended, LoggedRecord
 from steplog_contracts.envelope import Record
 from steplog_contracts.errors import UnwritablePayload
@@ -87,6 +88,13 @@ class KafkaEventLog:
             consumer.assign([tp])
             return int((await consumer.end_offsets([tp]))[tp])
 
+    async def begin_offset(self, partition: int) -> int:
+        """Return the first offset that retention has left."""
+        tp = TopicPartition(self.topic, partition)
+        async with self._reads, self._reader() as consumer:
+            consumer.assign([tp])
+            return int((await consumer.beginning_offsets([tp]))[tp])
+
     async def ends(self, partitions: Iterable[int]) -> Mapping[int, int]:
         """Return the offset the next append to each partition will get, over a kept connection."""
         places = [TopicPartition(self.topic, partition) for partition in partitions]
@@ -113,7 +121,11 @@ class KafkaEventLog:
             await looker.__aexit__()
 
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[LoggedRecord]:
-        """Yield the records in [start, end); what retention removed is skipped."""
+        """Yield the records in [start, end); what retention removed is skipped.
+
+        Raises:
+            LogLostRecords: the log ends before `end` meanwhile.
+        """
         if start >= end:
             return
         tp = TopicPartition(self.topic, partition)
@@ -125,7 +137,16 @@ class KafkaEventLog:
                 fetched = await consumer.getmany(
                     tp, timeout_ms=READ_TIMEOUT_MS, max_records=READ_RECORDS
                 )
+                if not fetched and (ends := (await consumer.end_offsets([tp]))[tp]) < end:
+                    raise LogLostRecords(
+                        f"Partition {partition} of {self.topic} was to be read up to offset {end} "
+                        f"and ends at {ends}: it lost records."
+                    )
                 for message in fetched.get(tp, ()):
+                    if message.offset < first:
+                        raise LogLostRecords(
+                            f"Partition {partition} of {self.topic} begins anew: it lost records."
+                        )
                     if message.offset >= end:
                         return
                     yield LoggedRecord(message.offset, message.value, list(message.headers))

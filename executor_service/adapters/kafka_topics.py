@@ -1,9 +1,12 @@
 """What must be true of the topics before anything is written to them."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
 
 from executor_service.service_errors import LogUnreachable, WrongTopic
 from steplog_contracts.topics import Topic
@@ -14,6 +17,8 @@ from steplog_kafka.settings import Kafka
 
 CONNECT_ATTEMPTS = 30
 CONNECT_DELAY_S = 1.0
+MS_PER_H = 3_600_000
+_UNKNOWN_MS = -2
 
 
 async def check_topics(kafka: Kafka, topics: Sequence[Topic]) -> None:
@@ -42,6 +47,23 @@ async def check_topics(kafka: Kafka, topics: Sequence[Topic]) -> None:
                 "the count never changes after creation: set STEPLOG_PARTITIONS to "
                 f"{found} or use another STEPLOG_TOPIC_NAMESPACE."
             )
+
+
+async def commands_retention_h(kafka: Kafka, topic: str) -> float | None:
+    """Return how long a topic keeps its records, infinity for ever; None where it can't be told."""
+    admin = await _connected(kafka)
+    try:
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        entries = answers[0].to_object()["resources"][0]["config_entries"]
+    except KafkaError:
+        return None  # This client may have no right to ask.
+    finally:
+        await admin.close()
+    found = {one["config_names"]: one["config_value"] for one in entries}
+    retention_ms = int(found.get("retention.ms", _UNKNOWN_MS))
+    if retention_ms == _UNKNOWN_MS:
+        return None
+    return math.inf if retention_ms < 0 else retention_ms / MS_PER_H
 
 
 async def _connected(kafka: Kafka) -> AIOKafkaAdminClient:

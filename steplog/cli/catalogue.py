@@ -104,9 +104,10 @@ PANELS: Final[Mapping[str, Mapping[str, Entry]]] = {
         "lag": Entry(
             "steplog.cli.lag:lag",
             "Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at "
-            "it.",
+            "it, or the log lost records.",
         ),
         "dead-letters": Entry("steplog.cli.dead_letters:app", "Events that could not be applied."),
+        "commands": Entry("steplog.cli.commands:app", "Commands that wait for a decision."),
         "topics": Entry("steplog.cli.topics:app", "Topics on the broker."),
         "token": Entry("steplog.cli.token:app", "Tokens for the HTTP API."),
         "prune": Entry(

@@ -87,6 +87,10 @@ class FakeEventLog:
         for logged in self.shared.partitions.get(partition, [])[start:end]:
             yield logged
 
+    async def begin_offset(self, partition: int) -> int:
+        """Return the first offset."""
+        return self.shared.removed_until
+
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """Return the next offsets."""
         return {partition: await self.end_offset(partition) for partition in partitions}

@@ -270,3 +270,51 @@ async def test_an_executor_whose_commands_were_lost_is_not_ready(tmp_path: Path)
 
     assert not ready.exists()
     assert owning.events.partitions == {}
+
+
+async def test_commands_that_retention_removed_before_they_were_taken_are_no_commands_taken() -> (
+    None
+):
+    owning = Owning()
+    topic = a_topic(owning, 4)
+    await owning.begin()
+    point = owning.commit()
+    topic.land(PARTITION, owning.commands * 2)
+    topic.removed_until = 6
+    check = check_of(owning)
+    check.commands = FakeEventLog(topic)
+
+    with pytest.raises(CommandsLost, match="The commands 4 to 5 of partition 0 were removed"):
+        await check.sound(PARTITION, point)
+
+
+async def test_a_group_that_never_committed_begins_with_the_commands_there_are() -> None:
+    owning = Owning()
+    topic = a_topic(owning, 4)
+    topic.removed_until = 2
+    check = check_of(owning)
+    check.commands = FakeEventLog(topic)
+    point = ResumePoint(0, 0, None)
+
+    assert await check.sound(PARTITION, point) == point
+
+
+async def test_commands_handed_out_once_more_are_not_carried_out_again() -> None:
+    """What a client does by itself when a topic ends before where it reads."""
+    owning = Owning()
+    a_topic(owning, 3)
+    source = TopicSource({PARTITION: list(owning.commands)})
+    logs = [FakeEventLog(log) for log in (owning.events, owning.parked, owning.seen)]
+    consumer = CommandConsumer(source, *logs, owning.workplace, commit_interval_s=60)
+    await consumer.assigned([PARTITION])
+    running = asyncio.create_task(consumer.run(stopping := asyncio.Event()))
+    await settle(400)
+    events = len(owning.events.partitions[PARTITION])
+    source.next[PARTITION] = 0
+    await settle(400)
+    stopping.set()
+    await running
+    await consumer.stop(0.0)
+
+    recorded = owning.events.taken(PARTITION)[events:]
+    assert [taken.event.event_type for taken in recorded if taken.envelope.seq == 1] == []

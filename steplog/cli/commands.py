@@ -1,0 +1,13 @@
+"""`steplog commands`: the commands topic, where a person has to decide."""
+
+import typer
+
+from steplog.cli.command_offsets import reset
+
+app = typer.Typer(help="Commands that wait for a decision.", no_args_is_help=True)
+app.command(name="reset")(reset)
+
+
+@app.callback()
+def commands() -> None:
+    """Commands that wait for a decision."""
