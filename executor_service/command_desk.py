@@ -293,7 +293,7 @@ class CommandDesk:
         except RecordingLost:
             return  # The next owner is given the command again.
         except Exception:  # It could not even be refused: the next owner is given it again.
-            _log.exception("command_stuck", partition=self._partition, offset=offset)
+            _log.exception("command_unanswered", partition=self._partition, offset=offset)
             return
         if done:
             self._mark.done(offset)

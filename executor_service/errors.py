@@ -17,6 +17,7 @@ SteplogError
         ├── SchemaMismatch      its result breaks the declared schema
         │   └── InputMismatch   what it was given breaks it
         ├── Unresolved          a template or a required source leads nowhere
+        ├── TextTooLong         templates put more text together than a value may have
         ├── ConditionFailed     a condition could not be evaluated
         ├── LoopBoundExceeded   a step was to run more often, or longer, than its loop may
         └── AttemptsLost        the process died under it too often
@@ -47,6 +48,7 @@ class Problem:
     message: str
     hint: str = ""
     severity: Literal["error", "warning"] = "error"
+    is_unknown_key: bool = False  # A key that means nothing where it stands.
 
     def __str__(self) -> str:
         return f"{self.json_path}: {self.message}" + (f" ({self.hint})" if self.hint else "")
@@ -142,6 +144,12 @@ class InputMismatch(SchemaMismatch):
 
 class Unresolved(StepProblem):
     """A template or a required source leads nowhere."""
+
+    terminal = True
+
+
+class TextTooLong(StepProblem):
+    """Templates put more text together than a value may have."""
 
     terminal = True
 

@@ -66,9 +66,6 @@ class Snapshot:
         return ParkedExecution.model_validate_json(self.value)
 
 
-_log = structlog.get_logger(__name__)
-
-
 class ParkedFold:
     """Which executions are parked, from a parked partition's records in offset order."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from executor_service.errors import Problem
 from steplog_contracts.definition import ErrorHandling, PipelineDefinition, Retry
@@ -18,7 +18,17 @@ CONDITION_KEYS = (
     *("not", "condition", "conditions", "module_path", "function_name", "function", "parameters"),
     "description",
 )
+MAX_SHOWN_CHARS = 100
 _SIMILAR = 0.6
+
+
+def warnings_of(definition: JsonValue) -> list[Problem]:
+    """Return a warning for each unknown key of a definition not yet read, if its shape is right;
+    imports nothing that it names."""
+    try:
+        return list(unknown_keys(PipelineDefinition.model_validate(definition)))
+    except (ValidationError, RecursionError):
+        return []  # What is wrong with it is said by who refuses it.
 
 
 def unknown_keys(shaped: PipelineDefinition) -> Iterator[Problem]:
@@ -92,6 +102,5 @@ def _is_free(key: str) -> bool:
 
 def _warning(key: str, known: list[str], where: str) -> Problem:
     hint = suggestion(key, known) or f"known: {', '.join(known)}"
-    return Problem(
-        f"{where}.{key}", f"'{key}' means nothing here; it changes nothing.", hint, "warning"
-    )
+    message = f"'{key[:MAX_SHOWN_CHARS]}' means nothing here; it changes nothing."
+    return Problem(f"{where}.{key}", message, hint, "warning", is_unknown_key=True)

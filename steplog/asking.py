@@ -17,7 +17,7 @@ from steplog_contracts.commands import (
     RunPipeline,
 )
 from steplog_contracts.partitioning import new_execution_id, new_execution_id_beside
-from steplog_contracts.payload import JsonValue
+from steplog_contracts.payload import JsonValue, json_problem
 
 CommandT = TypeVar("CommandT", bound=Command)
 
@@ -106,6 +106,10 @@ def _zone_aware(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _checked(kind: type[CommandT], given: Mapping[str, Any]) -> CommandT:
+    for name in kind.payload_fields:
+        problem = json_problem(given.get(name))
+        if problem is not None:
+            raise BadInput(f"{name} can't be sent: {problem}.")
     try:
         return kind.model_validate(given)
     except ValidationError as error:

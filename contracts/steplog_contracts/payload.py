@@ -1,6 +1,7 @@
 """JSON as it travels in payloads, and the bounds every writer keeps."""
 
 import hashlib
+import math
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
@@ -16,6 +17,27 @@ JsonObject: TypeAlias = dict[str, Any]
 MAX_JSON_DEPTH_LEVELS = 100
 # A payload above this goes to the object store and the event carries a reference to it.
 MAX_INLINE_PAYLOAD_BYTES = 64 * 1024
+
+
+def json_problem(value: JsonValue) -> str | None:
+    """Return why a value can't travel as JSON that every reader takes, or None if it can.
+
+    Python's own reader takes NaN, infinities and any depth; others take none of these.
+    """
+    level, depth = [value], 0
+    while level:
+        if depth > MAX_JSON_DEPTH_LEVELS:
+            return f"it nests deeper than {MAX_JSON_DEPTH_LEVELS} levels"
+        inner: list[JsonValue] = []
+        for part in level:
+            if isinstance(part, float) and not math.isfinite(part):
+                return "it holds NaN or a number beyond all bounds, which JSON has not"
+            if isinstance(part, dict):
+                inner += part.values()
+            elif isinstance(part, list):
+                inner += part
+        level, depth = inner, depth + 1
+    return None
 
 
 def canonical_json(value: JsonValue) -> bytes:

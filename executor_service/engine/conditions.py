@@ -27,10 +27,15 @@ from executor_service.engine.references import (
     resolve,
     split,
 )
-from executor_service.engine.templates import compile_template, is_constant, render_optional
+from executor_service.engine.templates import (
+    Template,
+    compile_template,
+    is_constant,
+    render_optional,
+)
 from executor_service.engine.user_code import Raised, call
-from executor_service.engine.values import ABSENT, copy_json
-from executor_service.errors import ConditionFailed
+from executor_service.engine.values import ABSENT, Absent, copy_json
+from executor_service.errors import ConditionFailed, TextTooLong
 from steplog_contracts.payload import JsonObject, JsonValue
 
 # Conditions inside conditions; deeper ones are nobody's handwriting.
@@ -151,7 +156,7 @@ class ConditionCompiler:
         if is_constant(value):
             constant = spec.get("value")
             return lambda reading: compare(resolve(reference, reading), constant)
-        return lambda reading: compare(resolve(reference, reading), render_optional(value, reading))
+        return lambda reading: compare(resolve(reference, reading), _rendered(value, reading))
 
     def _source(self, text: JsonValue, where: str) -> Reference | None:
         if not isinstance(text, str) or not all(split(text)):
@@ -218,6 +223,13 @@ def _together(combine: Callable[[Iterator[bool]], bool], parts: list[Condition])
     return holds
 
 
+def _rendered(template: Template, reading: Reading) -> JsonValue | Absent:
+    try:
+        return render_optional(template, reading, "A condition")
+    except TextTooLong as error:
+        raise ConditionFailed(str(error)) from error
+
+
 def _holds(_: Reading) -> bool:
     return True
 
@@ -244,7 +256,7 @@ class _Call:
         return bool(self.function(context, parameters))
 
     def _parameters(self, reading: Reading) -> JsonValue:
-        found = render_optional(self.parameters, reading)
+        found = _rendered(self.parameters, reading)
         return {} if found is ABSENT else copy_json(found)
 
     def _context(self, reading: Reading) -> RoutingContext:

@@ -9,12 +9,15 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from executor_service.engine.references import Reading, Reference, Root, parse_template, resolve
 from executor_service.engine.values import ABSENT, Absent, copy_json
-from executor_service.errors import Unresolved
+from executor_service.errors import TextTooLong, Unresolved
 from steplog_contracts.payload import JsonObject, JsonValue
 
+# What an event can carry where no store is: no value may be larger then.
+MAX_RENDERED_CHARS: Final = 950_000
 # No repetition inside another: a definition of a million blanks is read in one pass.
 _DOUBLE = re.compile(r"\{\{([^{}]*)\}\}")
 # A source is one brace around a known root; other text in single braces is the user's own.
@@ -95,32 +98,62 @@ def _choice(inner: str, step_ids: Collection[str], text: str) -> Choice:
     return Choice(references, text)
 
 
-def render(template: Template, reading: Reading, where: str) -> JsonValue:
+@dataclass(slots=True)
+class Room:
+    """How much text may still be put together in one rendering."""
+
+    chars: int = MAX_RENDERED_CHARS
+
+    def take(self, text: str, where: str) -> str:
+        """Count a part of a text.
+
+        Raises:
+            TextTooLong: that is more than there is room for.
+        """
+        self.chars -= len(text)
+        if self.chars < 0:
+            raise TextTooLong(
+                f"{where} puts more than {MAX_RENDERED_CHARS} characters of text together; hand "
+                "values over whole, as inputs, and not inside texts."
+            )
+        return text
+
+
+def render(template: Template, reading: Reading, where: str, room: Room | None = None) -> JsonValue:
     """Return the value with every template resolved; a fresh one, except for shared leaves.
 
     Raises:
         Unresolved: a template leads nowhere; the message names it and where it stands.
+        TextTooLong: its texts are longer than `room`, or than one rendering may make.
     """
+    room = room or Room()
     match template:
         case Choice():
             return _required(template, reading, where)
         case Text(parts):
             return "".join(
-                part if isinstance(part, str) else as_text(_required(part, reading, where))
+                room.take(
+                    part if isinstance(part, str) else as_text(_required(part, reading, where)),
+                    where,
+                )
                 for part in parts
             )
         case Tree(dict() as node):
-            return {key: render(item, reading, f"{where}.{key}") for key, item in node.items()}
+            return {
+                key: render(item, reading, f"{where}.{key}", room) for key, item in node.items()
+            }
         case Tree(list() as items):
-            return [render(item, reading, f"{where}[{i}]") for i, item in enumerate(items)]
+            return [render(item, reading, f"{where}[{i}]", room) for i, item in enumerate(items)]
         case _:
             return template
 
 
-def render_optional(template: Template, reading: Reading) -> JsonValue | Absent:
+def render_optional(
+    template: Template, reading: Reading, where: str = "", room: Room | None = None
+) -> JsonValue | Absent:
     """Return the value, or ABSENT if any template in it leads nowhere."""
     try:
-        return render(template, reading, "")
+        return render(template, reading, where, room)
     except Unresolved:
         return ABSENT
 
@@ -191,19 +224,20 @@ def render_inputs(inputs: tuple[Input, ...], reading: Reading, where: str) -> Js
         Unresolved: a required one leads nowhere and has no default.
     """
     overlay: JsonObject = {}
+    room = Room()
     for declared in inputs:
-        value = _input_value(declared, reading, where)
+        value = _input_value(declared, reading, where, room)
         if value is not ABSENT:
             overlay[declared.name] = value
     return overlay
 
 
-def _input_value(declared: Input, reading: Reading, where: str) -> JsonValue | Absent:
-    value = render_optional(declared.template, reading)
+def _input_value(declared: Input, reading: Reading, where: str, room: Room) -> JsonValue | Absent:
+    value = render_optional(declared.template, reading, where, room)
     if value is not ABSENT:
         return value
     if declared.default is not ABSENT:
         return copy_json(declared.default)
     if declared.required:
-        return render(declared.template, reading, f"{where}.{declared.name}")
+        return render(declared.template, reading, f"{where}.{declared.name}", room)
     return ABSENT

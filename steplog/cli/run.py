@@ -1,12 +1,12 @@
 """`steplog run`: ask for an execution, and wait for its end if wanted."""
 
-import json
 from collections.abc import Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.status import Status
 
 from steplog.cli.console import err, out, print_hint, print_json
@@ -14,7 +14,7 @@ from steplog.cli.execution_view import print_execution
 from steplog.cli.filters import key_and_value
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.question_notices import question_notices
-from steplog.cli.reading import pipeline_of, value_of
+from steplog.cli.reading import parameter_of, pipeline_of, value_of
 from steplog.cli.show import read_execution
 from steplog.cli.since import moment_from_now
 from steplog.cli.sources import open_client
@@ -23,6 +23,7 @@ from steplog.errors import ExecutionDidNotComplete
 from steplog.sending import Submitted
 from steplog_contracts.records import ExecutionRecord, ExecutionStatus
 
+MAX_WARNINGS = 20
 _PARAMETER = "A parameter, as JSON or text: year=2015, city=Oslo; may be given several times."
 _METADATA = "Text to find it by with `steplog ls --metadata`; may be given several times."
 
@@ -70,7 +71,7 @@ def run(
     $ steplog run pipeline.json --input '{"city": "Oslo"}' --wait
     $ steplog run weather --param year=2015 --metadata customer=42 --not-before 10m
     """
-    asked = pipeline_of(pipeline)
+    asked = _warned_of(pipeline_of(pipeline))
     given = {
         "input": value_of(input),
         "parameters": _values(parameters),
@@ -96,14 +97,23 @@ def _to_end(work: Coroutine[Any, Any, None]) -> None:
     run_to_end(work)
 
 
+def _warned_of(pipeline: str | Mapping[str, Any]) -> str | Mapping[str, Any]:
+    """Return it, having said on the error stream which keys of a definition are passed over."""
+    if isinstance(pipeline, str):
+        return pipeline
+    # Only here, so that running by name does not wait for the engine's import.
+    from executor_service.unknown_keys import warnings_of  # noqa: PLC0415
+
+    for warning in warnings_of(pipeline)[:MAX_WARNINGS]:
+        err.print(f"[yellow]warning[/] {escape(str(warning))}", soft_wrap=True)
+    return pipeline
+
+
 def _values(pairs: list[str] | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for pair in pairs or ():
         key, text = key_and_value(pair, "--param")
-        try:
-            values[key] = json.loads(text)
-        except ValueError:
-            values[key] = text
+        values[key] = parameter_of(text)
     return values
 
 

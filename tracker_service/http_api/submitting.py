@@ -6,10 +6,10 @@ from typing import Annotated, Any, Final, TypeVar
 
 import structlog
 from fastapi import Depends, Header, Query, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from steplog_contracts.commands import Command
-from steplog_contracts.payload import encode_payload
+from steplog_contracts.payload import encode_payload, json_problem
 from tracker_service.access.roles import Caller
 from tracker_service.command_sink import CommandNotSent, CommandSink, command_id_for
 from tracker_service.freshness import Freshness
@@ -188,3 +188,11 @@ class Body(BaseModel):
     """The body of a command; a key it does not know is refused rather than passed over."""
 
     model_config = {"extra": "forbid"}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_json(cls, given: Any) -> Any:
+        problem = json_problem(given)
+        if problem is not None:
+            raise ValueError(problem)
+        return given

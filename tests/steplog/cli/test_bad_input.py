@@ -193,3 +193,42 @@ def test_a_value_that_cannot_be_meant_is_named(arguments: tuple[str, ...], said:
     assert is_one_sentence(ended)
     assert ended.exit_code == 1
     assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    "value", ['{"x": NaN}', '{"x": [Infinity]}', '{"x": -Infinity}', '{"x": 1e999}', "-1e400"]
+)
+def test_a_number_that_json_has_not_is_refused_at_once(value: str) -> None:
+    ended = steplog("run", "x", f"--input={value}")
+
+    assert is_one_sentence(ended)
+    assert "The value of --input is not JSON" in ended.err
+
+
+@pytest.mark.parametrize("levels", [150, 2_000, 100_000])
+def test_an_input_of_many_brackets_is_refused_in_one_sentence(levels: int, tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * levels + "]" * levels)
+
+    ended = steplog("run", "x", "--input", f"@{tmp_path / 'deep.json'}")
+
+    assert is_one_sentence(ended)
+    assert "deep" in ended.err
+
+
+def test_a_file_that_is_broken_is_told_what_to_do_with_it(tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text("{")
+
+    ended = steplog("check", str(tmp_path / "broken.json"))
+
+    assert is_one_sentence(ended)
+    assert "mend the file" in ended.err
+    assert "year" not in ended.err
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "marked.json"
+    file.write_bytes(b"\xef\xbb\xbf" + json.dumps(definition("quick")).encode())
+
+    ended = steplog("check", str(file))
+
+    assert "is not JSON" not in ended.err

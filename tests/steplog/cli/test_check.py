@@ -87,3 +87,57 @@ def test_programs_get_json(told: Any) -> None:
     assert answer["valid"] is True
     assert answer["graph"]["mermaid"].startswith("flowchart TD")
     assert any("fails the execution" in difference["here"] for difference in answer["differences"])
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        ("$.steps[0].error_handling.timout_seconds", {"error_handling": {"timout_seconds": 1}}),
+        (
+            "$.steps[0].error_handling.retry.tries",
+            {"error_handling": {"retry": {"tries": 1}}},
+        ),
+        (
+            "$.steps[0].config.error_handling.ab",
+            {"config": {"error_handling": {"ab": 1}}},
+        ),
+        ("$.steps[0].inputs[0].requierd", {"inputs": [{"name": "a", "requierd": True}]}),
+        ("$.steps[0].scheduel", {"scheduel": "daily"}),
+    ],
+)
+def test_a_key_that_means_nothing_is_named_at_every_level(
+    told: Any, place: str, change: dict[str, Any]
+) -> None:
+    first, *others = GOOD["steps"]  # type: ignore[misc]
+
+    code, text = told({**GOOD, "steps": [{**first, **change}, *others]})
+
+    assert code == 1
+    assert f"warning {place}: " in text
+    assert "unknown keys" in text
+
+
+def test_a_misspelt_key_is_told_which_one_is_meant(told: Any) -> None:
+    _, text = told({**GOOD, "loop_config": {"max_iteration": 3}})
+
+    assert "did you mean 'max_iterations'?" in text
+
+
+def test_keys_of_ones_own_are_let_be(told: Any) -> None:
+    first, *others = GOOD["steps"]  # type: ignore[misc]
+    own = {**first, "x-owner": "ann", "metadata": {"team": "a"}}
+
+    code, text = told({**GOOD, "x-source": "git", "steps": [own, *others]})
+
+    assert code == 0
+    assert "warning" not in text
+
+
+def test_an_unknown_step_type_is_refused_with_the_one_that_is_meant(told: Any) -> None:
+    first, *others = GOOD["steps"]  # type: ignore[misc]
+
+    code, text = told({**GOOD, "steps": [{**first, "type": "conditon"}, *others]})
+
+    assert code == 1
+    assert "error $.steps[0].type: There is no step type 'conditon'." in text
+    assert "did you mean 'condition'?" in text
