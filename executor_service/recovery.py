@@ -7,21 +7,24 @@ ones and are passed over.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple
 
 import structlog
 
 from executor_service.event_log import LoggedRecord
 from executor_service.parking import Snapshot
+from executor_service.recovered_partition import (
+    Fact,
+    Headless,
+    RecoveredExecution,
+    RecoveredPartition,
+)
 from executor_service.tail_headings import Heading, read_heading
 from steplog_contracts.codec import decode_event
-from steplog_contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule, goes_on
 from steplog_contracts.events import (
     ENDINGS,
     CommandRefused,
-    Event,
     ExecutionStarted,
     PartitionClaimed,
 )
@@ -30,70 +33,6 @@ _ENDINGS = frozenset(ENDINGS)
 _CLAIM = ("ce_type", PartitionClaimed.event_type.encode())
 
 _log = structlog.get_logger(__name__)
-
-
-class Fact(NamedTuple):
-    """A recorded event and when it was recorded."""
-
-    event: Event
-    time: datetime
-
-
-@dataclass(slots=True)
-class RecoveredExecution:
-    """One execution's events so far, in order, and where the first of them stands."""
-
-    execution_id: str
-    command_id: str | None
-    first_offset: int
-    facts: list[Fact] = field(default_factory=list)
-    ended: bool = False
-    broken: bool = False  # An event of it can't be read: going on would rewrite its history.
-    foreign: bool = False  # Another program records it: no executor's claim was in force.
-
-    @property
-    def started(self) -> ExecutionStarted:
-        """Return the event that began it."""
-        first = self.facts[0].event
-        assert isinstance(first, ExecutionStarted)
-        return first
-
-    @classmethod
-    def unparked(cls, snapshot: Snapshot, first_offset: int) -> "RecoveredExecution":
-        """Return a parked execution whose next event stands at `first_offset`."""
-        parked = snapshot.open()
-        facts = [Fact(fact.event, fact.time) for fact in parked.facts]
-        return cls(parked.execution_id, parked.command_id, first_offset, facts)
-
-
-@dataclass(slots=True)
-class Headless:
-    """An execution whose first events were removed from the log: no more is known of it."""
-
-    execution_id: str
-    command_id: str | None
-    seq: int  # Of its last event.
-    ended: bool
-
-
-@dataclass(slots=True)
-class RecoveredPartition:
-    """Everything a new owner has to know of its predecessors' work."""
-
-    executions: dict[str, RecoveredExecution] = field(default_factory=dict)
-    handled_commands: dict[str, int] = field(default_factory=dict)  # Id -> first event's offset.
-    handled_for: dict[str, str] = field(default_factory=dict)  # Id -> the execution it was for.
-    # The commands offset behind the last command that led to anything.
-    commands_until: int = 0
-    claims: list[int] = field(default_factory=list)
-    unreadable: int = 0
-    # Where the log begins, if that is behind what had to be read; and whose beginning is missing.
-    removed_until: int | None = None
-    headless: dict[str, Headless] = field(default_factory=dict)
-
-    def unfinished(self) -> list[RecoveredExecution]:
-        """Return the executions without an end, in the order they began."""
-        return [execution for execution in self.executions.values() if not execution.ended]
 
 
 @dataclass(slots=True)
@@ -197,7 +136,8 @@ class PartitionFold:
         try:
             heading = read_heading(logged)
             event_type = heading.event_class.event_type
-            if self._rule.admits(logged.offset, event_type, heading.writer_epoch):
+            admitted = self._rule.admits(logged.offset, event_type, heading.writer_epoch)
+            if admitted and goes_on(self._under_epoch(heading), heading.writer_epoch):
                 self._take(logged, heading)
         except Exception as error:  # Foreign bytes: whatever they lead to, the next one is read.
             self._recovered.unreadable += 1
@@ -213,10 +153,11 @@ class PartitionFold:
         recovered, event_class = self._recovered, heading.event_class
         if heading.execution_id in self._parked and heading.seq:
             self._note_parked(heading)
-        if heading.command_offset is not None:
+        by_executor = heading.writer_epoch is not None
+        if heading.command_offset is not None and by_executor:
             until = max(recovered.commands_until, heading.command_offset + 1)
             recovered.commands_until = until
-        if heading.causation_id is not None:
+        if heading.causation_id is not None and by_executor:
             recovered.handled_commands.setdefault(heading.causation_id, logged.offset)
             recovered.handled_for.setdefault(heading.causation_id, heading.execution_id)
         if event_class is PartitionClaimed:
@@ -227,6 +168,16 @@ class PartitionFold:
             self._refused(logged, heading)
         else:
             self._continue(logged, heading)
+
+    def _under_epoch(self, heading: Heading) -> bool | None:
+        """Return how the history an event names began, or None where that is out of sight."""
+        if heading.event_class is PartitionClaimed:
+            return None
+        found = self._found.get(heading.execution_id)
+        if found is not None and heading.seq:
+            return not found.foreign
+        # Only an executor refuses, and parks.
+        return True if not heading.seq or heading.execution_id in self._parked else None
 
     def _refused(self, logged: LoggedRecord, heading: Heading) -> None:
         if heading.causation_id is None:  # Only its payload names the command then.
@@ -273,7 +224,7 @@ class PartitionFold:
         if heading.seq <= snapshot.seq:
             return None
         taken_up = _Found(
-            heading.execution_id, heading.correlation_id, offset, snapshot.seq, snapshot
+            heading.execution_id, heading.correlation_id, offset, snapshot.seq, snapshot=snapshot
         )
         self._found[heading.execution_id] = taken_up
         return taken_up
@@ -294,3 +245,12 @@ class PartitionFold:
         )
         if heading.correlation_id is not None:  # It began the execution, so it has been handled.
             self._recovered.handled_commands.setdefault(heading.correlation_id, offset)
+
+
+__all__ = [
+    "Fact",
+    "Headless",
+    "PartitionFold",
+    "RecoveredExecution",
+    "RecoveredPartition",
+]

@@ -32,6 +32,7 @@ class Place(NamedTuple):
     offset: int
     epoch: int | None
     after_seq: int
+    under_epoch: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ async def page_of_events(
     if wanted.place is not None:
         stretch.next_offset = max(stretch.next_offset, wanted.place.offset)
         stretch.epoch, after_seq = wanted.place.epoch, wanted.place.after_seq
+        stretch.under_epoch = wanted.place.under_epoch
     events: list[Row] = []
     size = 0
     async with aclosing(stretch.records(log, wanted.execution_id)) as found:
@@ -85,7 +87,7 @@ async def page_of_events(
                 break
     following = None
     if not stretch.finished:
-        following = Place(stretch.next_offset, stretch.epoch, after_seq)
+        following = Place(stretch.next_offset, stretch.epoch, after_seq, stretch.under_epoch)
     return EventPage(events, following, stretch)
 
 

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from steplog_contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule, goes_on
 from steplog_contracts.partitioning import partition_of
 from steplog_contracts.records import ExecutionStatus
 from tracker_service.events_log import EventsLog, LogBounds, LogRemoved
@@ -45,6 +45,7 @@ class Stretch:
     next_offset: int
     end: int
     epoch: int | None = None
+    under_epoch: bool | None = None  # How the history began, once that is known.
     looked_at: int = 0
     max_records: int = field(default=MAX_LOOKED_AT, kw_only=True)
 
@@ -72,8 +73,17 @@ class Stretch:
                     found = _judged(record, rule, execution_id)
                 self._passed(record, rule)
                 if found is not None:
-                    yield found
+                    yield self._of_history(found)
         self.next_offset = max(self.next_offset, end)
+
+    def _of_history(self, found: Recorded) -> Recorded:
+        """Return a record as stale if its history has another kind of writer."""
+        heading = found.heading
+        if isinstance(heading, Unreadable) or found.stale or not heading.seq:
+            return found
+        if self.under_epoch is None:
+            self.under_epoch = heading.epoch is not None
+        return found._replace(stale=not goes_on(self.under_epoch, heading.epoch))
 
     def _passed(self, record: LogRecord, rule: EpochRule) -> None:
         self.looked_at += record.offset + 1 - self.next_offset

@@ -1,9 +1,10 @@
-"""Who may write to a partition, decided by the log alone.
+"""Who may write to a partition and to a history, decided by the log alone.
 
 The offset of a PartitionClaimed is the *epoch* of the executor that appended it. Every reader takes
 an event only if its `writerepoch` is the newest claim before it in the partition, so a late append
 of a previous owner is ignored by all readers, alike and for ever. An event without an epoch claims
-nothing (a program that records its own execution) and is taken as it is.
+nothing (a program that records its own execution) and is taken as it is, but only into a history
+that began without one: `goes_on` keeps executors' histories and programs' own ones apart.
 """
 
 from steplog_contracts.events import PartitionClaimed
@@ -31,3 +32,12 @@ class EpochRule:
         if self.current is None:
             self.current = writer_epoch
         return writer_epoch == self.current
+
+
+def goes_on(begun_under_epoch: bool | None, writer_epoch: int | None) -> bool:
+    """Return whether an admitted event may go on with a history.
+
+    One begun under an epoch takes only events that have one, and one begun without takes only
+    events without. Where the beginning is not known (None), the event itself tells.
+    """
+    return begun_under_epoch is None or begun_under_epoch == (writer_epoch is not None)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from steplog.archive.format import Closing
-from steplog_contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule, goes_on
 from steplog_contracts.events import ENDINGS
 from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
 from tracker_service.projections.payloads import CLAIMED
@@ -46,8 +46,9 @@ class Selecting:
         self._wanted = wanted
         self._rule = rule
         self._closing = closing
-        self._going_on: set[str] = set()
-        self._ended = OrderedDict[str, None]()
+        # By execution, whether it began under an epoch.
+        self._going_on: dict[str, bool] = {}
+        self._ended = OrderedDict[str, bool]()
 
     def takes(self, record: LogRecord) -> bool:
         """Return whether the record belongs into the archive."""
@@ -70,9 +71,13 @@ class Selecting:
         if heading.seq == 0:
             return self._wanted.covers(heading.time)
         name = heading.execution_id
+        begun = self._going_on.get(name, self._ended.get(name))
+        if not goes_on(begun, heading.epoch):
+            self._closing.stale += 1
+            return False
         begins = heading.seq == 1 and name not in self._going_on and name not in self._ended
         if begins and self._wanted.covers(heading.time):
-            self._going_on.add(name)
+            self._going_on[name] = heading.epoch is not None
             self._closing.executions += 1
         taken = self._concerns(heading)
         if heading.kind in _ENDS and name in self._going_on:
@@ -91,7 +96,6 @@ class Selecting:
         return heading.execution_id in self._going_on or heading.execution_id in self._ended
 
     def _end(self, name: str) -> None:
-        self._going_on.discard(name)
-        self._ended[name] = None
+        self._ended[name] = self._going_on.pop(name)
         while len(self._ended) > MAX_ENDED_KNOWN:
             self._ended.popitem(last=False)

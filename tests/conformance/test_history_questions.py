@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from steplog_contracts import events
+from steplog_contracts.payload import sha256_of
 from tests.conformance.stores import ReadModelUnderTest
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
 from tracker_service.store.questions import Window
@@ -79,7 +80,7 @@ async def test_relatives_are_forks_retries_and_children(rows: ReadModelUnderTest
 async def test_attempts_and_definitions_are_told(rows: ReadModelUnderTest) -> None:
     log, history = Log(), History()
     definition = {"name": "p", "steps": [{"id": "a"}], "flow": {"start_at": "a"}}
-    log.append(history.started(definition=definition, definition_hash="h-1"))
+    log.append(history.started(definition=definition, definition_hash=sha256_of(definition)))
     log.append(history.record(events.StepStarted(step_id="a")))
     failed = events.StepAttemptFailed(step_id="a", error=AN_ERROR, retry_at=BEGINNING)
     log.append(history.record(failed))
@@ -90,7 +91,7 @@ async def test_attempts_and_definitions_are_told(rows: ReadModelUnderTest) -> No
 
     assert (attempt["error_message"], attempt["retry_at"]) == ("bad value", BEGINNING)
     assert pipeline["pipeline_id"] == "p"
-    assert b'"start_at":"a"' in (await rows.model.definition("h-1") or b"")
+    assert b'"start_at":"a"' in (await rows.model.definition(sha256_of(definition)) or b"")
     assert await rows.model.definition("none") is None
 
 

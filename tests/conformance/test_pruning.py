@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from steplog_contracts import events
+from steplog_contracts.payload import sha256_of
 from tests.conformance.stores import ReadModelUnderTest
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
 from tracker_service.store import pruning
@@ -12,6 +13,7 @@ from tracker_service.store.pruning import PRUNED_TABLES, prune_in_batches
 
 LATER = BEGINNING + timedelta(days=1)
 DEFINITION = {"name": "P", "steps": []}
+HASH = sha256_of(DEFINITION)
 
 
 def old(execution_id: str) -> History:
@@ -31,7 +33,7 @@ def with_everything(execution_id: str) -> list[object]:
     failed = events.StepAttemptFailed(**place, error=AN_ERROR, retry_at=BEGINNING)
     asked = events.StepWaiting(**place, attempt=2, interaction_id=f"i-{execution_id}")
     return [
-        history.started(definition=DEFINITION, definition_hash="h"),
+        history.started(definition=DEFINITION, definition_hash=HASH),
         history.record(events.StepStarted(**place)),
         history.record(failed),
         history.record(events.StepStarted(**place, attempt=2)),
@@ -97,11 +99,11 @@ async def test_a_worker_writes_a_pruned_definition_again(rows: ReadModelUnderTes
     """It remembers which definitions are in the table; after a pruning it must not."""
     log = Log()
     first = old("first")
-    begun = first.started(definition=DEFINITION, definition_hash="h")
+    begun = first.started(definition=DEFINITION, definition_hash=HASH)
     await rows.receives(log.append([begun, first.completed()]))
     await pruned(rows)
 
-    second = History("second", time=LATER).started(definition=DEFINITION, definition_hash="h")
+    second = History("second", time=LATER).started(definition=DEFINITION, definition_hash=HASH)
     await rows.receives(log.append(second))
 
     assert await rows.count_by_table(["pipeline_definitions"]) == {"pipeline_definitions": 1}

@@ -40,9 +40,10 @@ _FILL: Final = (
         duration_ms) SELECT execution_id, 's1', 1, 9, started_at, 1.0 FROM pipeline_executions
     """,
     """
-    INSERT INTO stored_payloads (execution_id, step_id, iteration, pointer, uri, sha256, size_bytes)
+    INSERT INTO stored_payloads (execution_id, step_id, iteration, pointer, uri, sha256, size_bytes,
+        pointer_hash)
     SELECT execution_id, 's1', 1, '/output', 's3://bucket/x',
-        encode(sha256(execution_id::bytea), 'hex'), 9
+        encode(sha256(execution_id::bytea), 'hex'), 9, encode(sha256('/output'), 'hex')
     FROM pipeline_executions
     """,
     """

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from steplog_contracts import events
+from steplog_contracts.payload import sha256_of
 from tests.conformance.stores import TOPIC, ReadModelUnderTest, sqlite_read_model
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
 from tracker_service.http_api.app import make_app
@@ -32,6 +33,7 @@ DEFINITION = {
         ],
     },
 }
+HASH = sha256_of(DEFINITION)
 
 
 def told(log: Log) -> None:
@@ -39,7 +41,12 @@ def told(log: Log) -> None:
     first = History("e-1")
     secret = {"user": "u", "password": "hunter2", "card": {"number": 4111, "year": 27}}
     log.append(
-        first.started(definition=DEFINITION, definition_hash="h", input=secret, total_steps=4)
+        first.started(
+            definition=DEFINITION,
+            definition_hash=sha256_of(DEFINITION),
+            input=secret,
+            total_steps=4,
+        )
     )
     log.append(first.record(events.StepStarted(step_id="a", step_name="First", input=secret)))
     retry = events.StepAttemptFailed(step_id="a", error=AN_ERROR, retry_at=BEGINNING)
@@ -267,7 +274,7 @@ async def test_a_flow_of_a_thousand_steps_is_drawn(rows: ReadModelUnderTest) -> 
         },
     }
     log, history = Log(), History("long")
-    log.append(history.started(definition=definition, definition_hash="long"))
+    log.append(history.started(definition=definition, definition_hash=sha256_of(definition)))
     for name in names:
         log.append(history.step(name))
     await rows.receives(log.entries, partition=1)

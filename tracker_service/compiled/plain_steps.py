@@ -52,8 +52,9 @@ class OpenStep:
 class PlainExecution:
     """An execution whose steps were all plain up to now: each that began, None once it ended."""
 
-    def __init__(self, execution_id: str, seq: int, offset: int) -> None:
+    def __init__(self, execution_id: str, seq: int, offset: int, under_epoch: bool) -> None:
         self.key = execution_id.encode()
+        self.under_epoch = under_epoch
         self.seq = seq
         self.offset = offset
         self.steps: dict[str, OpenStep | None] = {}
@@ -69,7 +70,9 @@ class PlainSteps:
 
     def begin(self, state: ExecutionState) -> None:
         """Go on here with an execution of which nothing is known but its beginning."""
-        plain = PlainExecution(state.execution_id, state.seq, state.offset)
+        plain = PlainExecution(
+            state.execution_id, state.seq, state.offset, state.under_epoch is True
+        )
         self._executions[state.execution_id] = plain
 
     def take_from(self, headings: list[Heading | Unreadable], start: int, epoch: int | None) -> int:
@@ -88,7 +91,9 @@ class PlainSteps:
         if execution is None or heading.causation_id is not None:
             return False
         seq = heading.seq
-        if seq != execution.seq + 1 or not (heading.epoch is None or heading.epoch == epoch):
+        if seq != execution.seq + 1:
+            return False
+        if heading.epoch != (epoch if execution.under_epoch else None):
             return False
         try:
             if not self._fold(execution, heading):

@@ -155,7 +155,10 @@ def _cursor(place: Place) -> str:
 
 def _read_cursor(cursor: str) -> Place:
     try:
-        offset, epoch, after_seq = from_json(base64.urlsafe_b64decode(cursor.encode()))
-        return Place(int(offset), None if epoch is None else int(epoch), int(after_seq))
+        told = from_json(base64.urlsafe_b64decode(cursor.encode()))
+        # An earlier version's cursor does not say how the history began.
+        offset, epoch, after_seq, under_epoch = [*told, None][:4]
+        begun = None if under_epoch is None else bool(under_epoch)
+        return Place(int(offset), None if epoch is None else int(epoch), int(after_seq), begun)
     except (ValueError, TypeError) as error:
         raise BadQuestion("cursor is not the next_cursor of a page of events.") from error

@@ -1,9 +1,10 @@
 """A run of records of one partition onto the states of their executions.
 
-Each record is judged in this order: can its headers be read; did the partition's owner write it
-(`steplog_contracts.epoch`); is it of a kind known here; is it the next of its execution's history.
-A repeat, a stale record and an unknown kind are counted and passed over. What can't be read or
-doesn't fit is set aside and every later record of that execution is parked behind it; others flow:
+Each record is judged in this order: can its headers be read; did the partition's owner write it,
+and a history's own kind of writer (`steplog_contracts.epoch`); is it of a kind known here; is it
+the next of its execution's history. A repeat, a stale record and an unknown kind are counted and
+passed over. What can't be read or doesn't fit is set aside and every later record of that
+execution is parked behind it; others flow:
 
     seq <= last      seen before: pass over, count
     seq == last + 1  next: fold
@@ -12,7 +13,7 @@ doesn't fit is set aside and every later record of that execution is parked behi
 
 from collections.abc import Callable, Iterable
 
-from steplog_contracts.epoch import EpochRule
+from steplog_contracts.epoch import EpochRule, goes_on
 from tracker_service.projections.changes import Changes, RefusedCommand, SetAside
 from tracker_service.projections.errors import Unfoldable
 from tracker_service.projections.facts import Fact
@@ -75,6 +76,9 @@ class BatchFold:
 
     def _take_event(self, heading: Heading) -> None:
         state = self.states.get(heading.execution_id)
+        if state is not None and not goes_on(state.under_epoch, heading.epoch):
+            self.changes.counts.stale += 1
+            return
         if heading.execution_id in self.quarantined:
             reason = f"Execution {heading.execution_id} has an earlier record set aside."
             self._park(heading, reason)
@@ -104,8 +108,9 @@ class BatchFold:
         elif is_unknown_kind(heading.kind):
             self._pass_over(state, heading)
         elif state is None:
-            fact = self._fact(heading)
-            self.states[heading.execution_id] = begin(fact, self.changes)
+            begun = begin(self._fact(heading), self.changes)
+            begun.under_epoch = heading.epoch is not None
+            self.states[heading.execution_id] = begun
         else:
             fold(state, self._fact(heading), self.changes)
 

@@ -116,6 +116,7 @@ class StoredPayload(Struct, gc=False, frozen=True):
     uri: str
     sha256: str
     size_bytes: int
+    pointer_hash: str  # sha256 of the pointer, which may be too long for a key.
 
 
 class SetAside(Struct, gc=False, frozen=True):

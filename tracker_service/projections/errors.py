@@ -15,7 +15,8 @@ class Unfoldable(TrackerError):
     """A readable record that doesn't fit the history before it, or whose payload can't be read.
 
     `code` is stable and for programs: hole, not_started, started_twice, bad_payload, bad_json,
-    too_deep, too_long, unknown_version, missing_header.
+    too_deep, too_long, unknown_version, missing_header,
+    wrong_hash.
     """
 
     def __init__(self, code: str, message: str) -> None:

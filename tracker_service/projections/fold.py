@@ -7,6 +7,10 @@ execution takes nothing more, whatever arrives.
 
 import hashlib
 
+from pydantic_core import from_json
+
+from steplog_contracts.errors import ContractError
+from steplog_contracts.payload import sha256_of
 from tracker_service.projections import lens
 from tracker_service.projections.changes import (
     AppliedCommand,
@@ -125,7 +129,9 @@ def _definition(fact: Fact, started: lens.ExecutionStartedLens, changes: Changes
     if started.definition == lens.NULL:
         return _text(started.definition_hash)
     text = json_text(started.definition)
-    key = _text(started.definition_hash) or hashlib.sha256(text.encode()).hexdigest()
+    if not text.startswith("{"):
+        raise Unfoldable("bad_payload", "definition: Input should be a valid dictionary.")
+    key = _hash_of(text, started.definition_hash)
     if key not in changes.definitions:
         changes.definitions[key] = Definition(
             key,
@@ -135,6 +141,22 @@ def _definition(fact: Fact, started: lens.ExecutionStartedLens, changes: Changes
             fact.time,
         )
     return key
+
+
+def _hash_of(text: str, told: str | None) -> str:
+    """Return the definition's hash: a text is never believed to be the one a hash was made for."""
+    found = hashlib.sha256(text.encode()).hexdigest()
+    if told is None or told == found:
+        return found
+    try:
+        compact = sha256_of(from_json(text))
+    except (ValueError, ContractError):
+        compact = None
+    if told != compact:
+        raise Unfoldable(
+            "wrong_hash", f"definition_hash is {told[:80]!r}, but the definition has {found}."
+        )
+    return told
 
 
 def _text(text: str | None) -> str | None:

@@ -95,6 +95,9 @@ class ExecutionState(Struct):
     seq: int = 0
     offset: int = 0
     first_offset: int = 0  # Where its history begins in the partition.
+    # Whether it began under an executor's epoch (`steplog_contracts.epoch`); None: in rows that
+    # were written before this was kept.
+    under_epoch: bool | None = None
     incomplete: bool = False
     waiting_visits: int = 0
     open_visits: dict[VisitKey, Visit] = field(default_factory=dict)

@@ -4,6 +4,7 @@ Nothing is fetched here. The rows hold what the event held, null in place of a s
 row of `stored_payloads` for each says where it is, by a JSON pointer into the record people read.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -28,15 +29,16 @@ def note_stored(
     """Keep where the stored values of an event are."""
     for place, found in references.items():
         field, slash, rest = place.removeprefix("/").partition("/")
-        pointer = f"/{fields.get(field, field)}{slash}{rest}"
+        pointer = column_text(f"/{fields.get(field, field)}{slash}{rest}")
         changes.stored_payloads.append(
             StoredPayload(
                 execution_id,
                 step_id,
                 iteration,
-                column_text(pointer),
+                pointer,
                 column_text(found.uri),
                 column_text(found.sha256),
                 found.size_bytes,
+                hashlib.sha256(pointer.encode()).hexdigest(),
             )
         )

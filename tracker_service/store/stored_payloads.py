@@ -16,10 +16,11 @@ STORED_PAYLOADS: Final = Table[StoredPayload](
         execution_id text key
         step_id text key
         iteration integer key
-        pointer text key
+        pointer text once
         uri text once
         sha256 text once
         size_bytes bigint once
+        pointer_hash text key
         """
     ),
     structs.astuple,

@@ -36,6 +36,7 @@ def _execution_row(state: ExecutionState) -> tuple[Any, ...]:
         state.declared_steps,
         state.partition,
         state.first_offset,
+        state.under_epoch,
         *(_LATER if begun is None else structs.astuple(begun)),
         state.output_data,
         state.error_info,
@@ -90,6 +91,7 @@ EXECUTIONS: Final = Table[ExecutionState](
         declared_steps integer once
         partition integer once
         first_offset bigint once
+        under_epoch boolean once
         version text once
         definition_hash text once
         input_data json once

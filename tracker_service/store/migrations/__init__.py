@@ -1,4 +1,9 @@
-"""Numbered SQL files, applied forward only; a database newer than the code is refused."""
+"""Numbered SQL files, applied forward only; a database newer than the code is refused.
+
+A file is one transaction. In one named `*.concurrently.sql` each statement stands alone, as
+`CREATE INDEX CONCURRENTLY` wants it: it may be broken off between two of them and is then applied
+again from its beginning, so each statement bears being repeated.
+"""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -17,6 +22,17 @@ class Migration:
     version: int
     name: str
     sql: str
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether it is applied statement by statement, while others read and write."""
+        return self.name.endswith(".concurrently.sql")
+
+    @property
+    def statements(self) -> list[str]:
+        """The statements of a file in which each stands alone."""
+        lines = [line for line in self.sql.splitlines() if not line.startswith("--")]
+        return [text.strip() for text in "\n".join(lines).split(";") if text.strip()]
 
 
 def migrations(dialect: str) -> list[Migration]:

@@ -1,12 +1,25 @@
 """Bring a PostgreSQL read model's schema up to date, one process at a time."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import asyncpg
+
 from tracker_service.store.errors import StoreError, StoreRefused
-from tracker_service.store.migrations import check_projection_version, pending
+from tracker_service.store.migrations import Migration, check_projection_version, pending
 from tracker_service.store.postgres.connecting import Connection, Pool
 from tracker_service.store.postgres.faults import store_errors
 
 # Any number will do as long as nothing else on the database locks it.
 _LOCK_KEY = 7_305_001_117
+# How long a migration waits for a table, while all who come behind it wait for the migration.
+LOCK_TIMEOUT_S: Final = 5
+LOCK_ATTEMPTS: Final = 10
+LOCK_DELAY_S: Final = 2.0
+TURN_DELAY_S: Final = 0.2
+# A large table takes long to index; nobody waits for it meanwhile.
+MIGRATION_TIMEOUT_S: Final = 3600.0 * 6
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
@@ -18,18 +31,89 @@ async def migrate(pool: Pool) -> list[str]:
     """Apply what is pending and return the names of the files applied.
 
     Raises:
-        StoreRefused: the schema is newer, made by another fold, read-only or out of rights.
+        StoreRefused: the schema is newer, made by another fold, read-only or out of rights, or
+            others hold its tables for longer than a migration waits.
     """
     try:
         with store_errors():
-            async with pool.acquire() as connection, connection.transaction():
-                return await migrate_in(connection)
+            async with pool.acquire() as connection:
+                return await _migrate_alone(connection)
     except StoreRefused:
         raise
     except StoreError as error:
         raise StoreRefused(
             f"The read model's schema can't be brought up to date: {error}"
         ) from error
+
+
+async def _migrate_alone(connection: Connection) -> list[str]:
+    await _check_rights(connection)
+    await _take_turn(connection)
+    try:
+        names = []
+        for migration in await _pending(connection):
+            await _with_patience(lambda step=migration: _apply(connection, step))  # type: ignore[misc]
+            names.append(migration.name)
+        if names:
+            await connection.execute("UPDATE projection_positions SET generation = generation + 1")
+        await _check_made(connection)
+        return names
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK_KEY)
+
+
+async def _take_turn(connection: Connection) -> None:
+    """Become the only process that migrates. Asked again and again, not waited for: a statement
+    that waits has a snapshot, and `CREATE INDEX CONCURRENTLY` of the other process waits for it."""
+    while True:
+        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
+            return
+        await asyncio.sleep(TURN_DELAY_S)
+
+
+async def _with_patience(apply: Callable[[], Awaitable[None]]) -> None:
+    """Try some times, with pauses in which those who wait behind the migration get on."""
+    for attempt in range(LOCK_ATTEMPTS):
+        try:
+            await apply()
+            return
+        except asyncpg.LockNotAvailableError:
+            if attempt == LOCK_ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(LOCK_DELAY_S)
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    if migration.concurrent:
+        for statement in migration.statements:
+            await connection.execute(statement, timeout=MIGRATION_TIMEOUT_S)
+        await _note(connection, migration)
+        return
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        await connection.execute(migration.sql, timeout=MIGRATION_TIMEOUT_S)
+        await _note(connection, migration)
+
+
+async def _pending(connection: Connection) -> list[Migration]:
+    exists = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
+    if not exists:
+        await connection.execute(_LEDGER)
+    applied = await connection.fetchval("SELECT max(version) FROM schema_migrations") or 0
+    return pending("postgres", applied)
+
+
+async def _note(connection: Connection, migration: Migration) -> None:
+    await connection.execute(
+        "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)",
+        migration.version,
+        migration.name,
+    )
+
+
+async def _check_made(connection: Connection) -> None:
+    check_projection_version(await connection.fetchval("SELECT projection_version FROM read_model"))
+    await _check_tables(connection)
 
 
 async def check(pool: Pool) -> None:
@@ -63,26 +147,15 @@ async def check_versions(pool: Pool) -> None:
 
 
 async def migrate_in(connection: Connection) -> list[str]:
-    """Apply what is pending in the caller's transaction, to the first schema on its path."""
+    """Make an empty schema, the first on the path, in the caller's transaction."""
     await _check_rights(connection)
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
-    exists = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
-    if not exists:
-        await connection.execute(_LEDGER)
-    applied = await connection.fetchval("SELECT max(version) FROM schema_migrations") or 0
     names = []
-    for migration in pending("postgres", applied):
-        await connection.execute(migration.sql)
-        await connection.execute(
-            "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)",
-            migration.version,
-            migration.name,
-        )
+    for migration in await _pending(connection):
+        # Nobody else sees the tables yet, and a transaction can't build concurrently.
+        await connection.execute(migration.sql.replace(" CONCURRENTLY", ""))
+        await _note(connection, migration)
         names.append(migration.name)
-    if names:
-        await connection.execute("UPDATE projection_positions SET generation = generation + 1")
-    check_projection_version(await connection.fetchval("SELECT projection_version FROM read_model"))
-    await _check_tables(connection)
+    await _check_made(connection)
     return names
 
 

@@ -87,7 +87,7 @@ SELECT named.id, EXISTS (SELECT 1 FROM dead_letters AS d
     e.execution_id, e.pipeline_id, e.pipeline_name, e.started_at, e.declared_steps, e.partition,
     e.status, e.completed_at, e.completed_steps, e.failed_steps, e.error_message,
     e.execution_time_ms, e.seq, e.log_offset AS "offset", e.first_offset,
-    e.incomplete
+    e.under_epoch, e.incomplete
 FROM unnest($1::text[]) AS named(id)
 LEFT JOIN pipeline_executions AS e ON e.execution_id = named.id
 """

@@ -4,6 +4,7 @@ A call runs a whole transaction in that thread: one hop, however many statements
 """
 
 import asyncio
+import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -88,6 +89,7 @@ class Database:
             uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
+        connection.create_function("sha256_hex", 1, _sha256_hex, deterministic=True)
         if not self._readonly:
             connection.execute("PRAGMA journal_mode = WAL")
             # After a power cut rows and position go back together, and so does the only worker.
@@ -109,6 +111,10 @@ def store_errors() -> Iterator[None]:
         if "too big" in str(error):
             raise RowsRejected(f"SQLite can't take a value: {error}.") from error
         raise StoreUnavailable(f"SQLite says: {error}.") from error
+
+
+def _sha256_hex(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def stored(value: Any) -> Any:

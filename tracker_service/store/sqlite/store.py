@@ -64,7 +64,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 _EXECUTIONS = """
 SELECT execution_id, pipeline_id, pipeline_name, started_at, declared_steps, partition, status,
     completed_at, completed_steps, failed_steps, error_message, execution_time_ms, seq,
-    log_offset AS "offset", first_offset, incomplete
+    log_offset AS "offset", first_offset, under_epoch, incomplete
 FROM pipeline_executions WHERE execution_id IN ({names})
 """
 _VISITS = """
@@ -234,6 +234,8 @@ def _state(row: sqlite3.Row) -> ExecutionState:
     values["started_at"] = read_time(values["started_at"])
     values["completed_at"] = read_time(values["completed_at"])
     values["incomplete"] = bool(values["incomplete"])
+    if values["under_epoch"] is not None:
+        values["under_epoch"] = bool(values["under_epoch"])
     return ExecutionState(**values)
 
 

@@ -12,8 +12,12 @@ from tracker_service.store.tables import ALL_TABLES, DEFINITIONS, EXECUTIONS, VI
 CHANGED: Final = "changed"
 ONLY_LOG: Final = "only_in_log"
 ONLY_LIVE: Final = "only_in_rows"
-# Which partition brings a definition first is chance, so the rest of its row is.
-_BY_CHANCE: Final = {DEFINITIONS.name: {"first_seen_at", "pipeline_id", "pipeline_name"}}
+# Which partition brings a definition first is chance, so the rest of its row is; rows written by an
+# earlier version don't have `under_epoch`.
+_BY_CHANCE: Final = {
+    DEFINITIONS.name: {"first_seen_at", "pipeline_id", "pipeline_name"},
+    EXECUTIONS.name: {"under_epoch"},
+}
 _COLUMNS = """
 SELECT attname, atttypid = ANY('{json,jsonb}'::regtype[]) FROM pg_attribute
 WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
