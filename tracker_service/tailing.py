@@ -13,6 +13,7 @@ import structlog
 
 from tracker_service.pacing import Pacing, StoppedWaiting
 from tracker_service.projections.changes import Changes
+from tracker_service.projections.errors import TrackerError
 from tracker_service.projections.headings import LogRecord
 from tracker_service.projector import Projector
 from tracker_service.store.errors import StoreError
@@ -44,6 +45,10 @@ class LogTail(Protocol):
         """Return once there is an event at offset `beyond` or later."""
 
 
+class RowsAheadOfLog(TrackerError):
+    """The log lost events that the rows were made from."""
+
+
 class TailingTracker:
     """Applies a log to the rows as it grows."""
 
@@ -58,9 +63,19 @@ class TailingTracker:
         self.next_offset = 0
 
     async def start(self) -> None:
-        """Find out how far the rows are."""
+        """Find out how far the rows are.
+
+        Raises:
+            RowsAheadOfLog: they are made from events the log does not have.
+        """
         positions = await self.projector.start_positions([_PARTITION])
         self.next_offset = positions[_PARTITION]
+        if self.next_offset > self._tail.end():
+            raise RowsAheadOfLog(
+                f"The rows are made from {self.next_offset} events but the log ends at "
+                f"{self._tail.end()}: it lost some. Make the rows again with `steplog rebuild "
+                "--data FILE`."
+            )
 
     async def run(self) -> None:
         """Follow the log until cancelled."""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.tracker.histories import History, Log, LogEntry
 from tracker_service.store.sqlite import SqliteReadModel, SqliteStore
-from tracker_service.tailing import MAX_BATCH_RECORDS, TailingTracker
+from tracker_service.tailing import MAX_BATCH_RECORDS, RowsAheadOfLog, TailingTracker
 
 TOPIC = "t.events"
 
@@ -115,3 +115,17 @@ async def test_the_next_one_begins_where_the_rows_are(
     assert second.next_offset == tail.end()
     assert await completed(model) == 2
     assert second.projector.applied.events == len(History().whole())
+
+
+async def test_rows_made_from_events_the_log_lost_are_refused_with_the_remedy(
+    store: SqliteStore,
+) -> None:
+    tail = Tail()
+    await tail.append(History("e-1"), History("e-2"))
+    before = TailingTracker(store, TOPIC, tail)
+    await before.start()
+    await before.catch_up()
+    del tail.log.entries[2:]
+
+    with pytest.raises(RowsAheadOfLog, match="steplog rebuild"):
+        await TailingTracker(store, TOPIC, tail).start()
