@@ -6,25 +6,31 @@ topics are checked before the first one is created, so a refusal changes nothing
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
 from steplog.errors import ServiceUnreachable, WrongTopic
 from steplog_contracts.topics import Topic
 from steplog_kafka.clients import make_admin
 from steplog_kafka.connection import problem_of, start
 from steplog_kafka.errors import KafkaProblem
-from steplog_kafka.settings import Kafka, kafka_settings
+from steplog_kafka.settings import Kafka, KafkaSettings, kafka_settings
+from steplog_kafka.topic_state import MIN_ISR, TopicState, read_topics
 
 VISIBLE_TIMEOUT_S = 15.0
 VISIBLE_INTERVAL_S = 0.05
-# Source: Kafka protocol, DescribeConfigs: the source of a value set for this very topic.
-_SET_FOR_TOPIC = 1
 _NO_LEADER = -1
+_BROKERS_DEFAULT = -1
 
 
 class TopicChange(StrEnum):
@@ -44,20 +50,28 @@ class AppliedTopic:
 
 
 async def apply_topics(
-    kafka: Kafka, topics: Sequence[Topic], replication_factor: int = 1
+    kafka: Kafka, topics: Sequence[Topic], replication_factor: int | None = None
 ) -> list[AppliedTopic]:
     """Create missing topics and set declared settings; settings not declared are left alone.
 
+    How many replicas a topic gets is `replication_factor`, else the setting
+    STEPLOG_KAFKA_REPLICATION_FACTOR, else what the brokers have for their default.
+
     Raises:
         ServiceUnreachable: no broker answers, or it does not let this client in.
-        WrongTopic: a topic exists with another partition count, or the broker refuses one.
+        WrongTopic: a topic exists with another partition count or fewer or more replicas than
+            asked for, or the broker refuses one.
     """
     settings = kafka_settings(kafka)
     admin = make_admin(settings)
     try:
         await start(admin, settings)
         try:
-            return await _apply(admin, topics, replication_factor)
+            return await _apply(
+                admin,
+                [_with_min_in_sync(topic, settings) for topic in topics],
+                replication_factor or settings.replication_factor,
+            )
         finally:
             await admin.close()
     except (KafkaError, OSError, KafkaProblem) as error:
@@ -65,24 +79,43 @@ async def apply_topics(
 
 
 async def _apply(
-    admin: AIOKafkaAdminClient, topics: Sequence[Topic], replication_factor: int
+    admin: AIOKafkaAdminClient, topics: Sequence[Topic], replication_factor: int | None
 ) -> list[AppliedTopic]:
-    counts = await _partition_counts(admin, topics)
-    _refuse_other_counts(topics, counts)
-    missing = [topic for topic in topics if topic.name not in counts]
-    await _create(admin, missing, replication_factor)
+    found = await read_topics(admin, [topic.name for topic in topics])
+    _refuse_other_counts(topics, found)
+    _refuse_other_replicas(found, replication_factor)
+    missing = [topic for topic in topics if topic.name not in found]
+    await _create(admin, missing, replication_factor or _BROKERS_DEFAULT)
     await _until_visible(admin, missing)
     return [
         AppliedTopic(topic, TopicChange.CREATED)
         if topic in missing
-        else AppliedTopic(topic, await _set_declared(admin, topic))
+        else AppliedTopic(topic, await _set_declared(admin, topic, found[topic.name]))
         for topic in topics
     ]
 
 
-def _refuse_other_counts(topics: Sequence[Topic], counts: Mapping[str, int]) -> None:
+def _with_min_in_sync(topic: Topic, settings: KafkaSettings) -> Topic:
+    """Return the topic with the number of replicas that must have a record, where one is set."""
+    if settings.min_insync_replicas is None:
+        return topic
+    return replace(topic, config={MIN_ISR: str(settings.min_insync_replicas), **topic.config})
+
+
+def _refuse_other_replicas(states: Mapping[str, TopicState], wanted: int | None) -> None:
+    for state in states.values():
+        if wanted is not None and state.replication_factor != wanted:
+            raise WrongTopic(
+                f"Topic {state.name} has replication factor {state.replication_factor}, not "
+                f"{wanted}, and that can't be changed here; reassign its partitions with "
+                "kafka-reassign-partitions, or declare what it has."
+            )
+
+
+def _refuse_other_counts(topics: Sequence[Topic], states: Mapping[str, TopicState]) -> None:
     for topic in topics:
-        found = counts.get(topic.name, topic.partitions)
+        state = states.get(topic.name)
+        found = topic.partitions if state is None else state.partitions
         if found != topic.partitions:
             raise WrongTopic(
                 f"Topic {topic.name} has {found} partitions, not {topic.partitions}, and a count "
@@ -91,29 +124,26 @@ def _refuse_other_counts(topics: Sequence[Topic], counts: Mapping[str, int]) -> 
             )
 
 
-async def _partition_counts(
-    admin: AIOKafkaAdminClient, topics: Sequence[Topic]
-) -> Mapping[str, int]:
-    described = await admin.describe_topics([topic.name for topic in topics])
-    return {one["topic"]: len(one["partitions"]) for one in described if one["error_code"] == 0}
-
-
 async def _create(
     admin: AIOKafkaAdminClient, topics: Sequence[Topic], replication_factor: int
 ) -> None:
     if not topics:
         return
-    response = await admin.create_topics(
-        [
-            NewTopic(topic.name, topic.partitions, replication_factor, topic_configs=topic.config)
-            for topic in topics
-        ]
-    )
+    response = await admin.create_topics([_new(topic, replication_factor) for topic in topics])
     for name, code, message in response.topic_errors:
         error = for_code(code)
         # Somebody else was quicker with the same declaration: as good as ours.
+        if issubclass(error, TopicAuthorizationFailedError | ClusterAuthorizationFailedError):
+            raise error(name)
         if code != 0 and error is not TopicAlreadyExistsError:
             raise WrongTopic(f"Kafka refuses to create topic {name}: {message or error.__name__}")
+
+
+def _new(topic: Topic, replication_factor: int) -> NewTopic:
+    new = NewTopic(topic.name, topic.partitions, 1, topic_configs=dict(topic.config))
+    # Afterwards, since its constructor refuses the number that means the brokers' default.
+    new.replication_factor = replication_factor
+    return new
 
 
 async def _until_visible(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
@@ -133,25 +163,27 @@ def _is_led(described: Mapping[str, object]) -> bool:
     return described["error_code"] == 0 and all(one["leader"] != _NO_LEADER for one in partitions)
 
 
-async def _set_declared(admin: AIOKafkaAdminClient, topic: Topic) -> TopicChange:
-    found = await _settings_of(admin, topic.name)
+async def _set_declared(admin: AIOKafkaAdminClient, topic: Topic, state: TopicState) -> TopicChange:
+    found = state.own_configs
     if all(found.get(name) == value for name, value in topic.config.items()):
         return TopicChange.UNCHANGED
     # The request replaces all settings of the topic, so those found are sent along.
     wanted = {**found, **topic.config}
-    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, wanted)])
+    answers = await admin.alter_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, topic.name, wanted)]
+    )
+    for code, message, *_ in (one for answer in answers for one in answer.resources):
+        if code:
+            raise _refused(topic.name, code, message)
     async with asyncio.timeout(VISIBLE_TIMEOUT_S):
         # As with a new topic: the controller has it before the broker that is asked.
-        while await _settings_of(admin, topic.name) != wanted:  # noqa: ASYNC110
+        while (await read_topics(admin, [topic.name]))[topic.name].own_configs != wanted:  # noqa: ASYNC110
             await asyncio.sleep(VISIBLE_INTERVAL_S)
     return TopicChange.SETTINGS_CHANGED
 
 
-async def _settings_of(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
-    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-    entries = answers[0].to_object()["resources"][0]["config_entries"]
-    return {
-        one["config_names"]: one["config_value"]
-        for one in entries
-        if one["config_source"] == _SET_FOR_TOPIC
-    }
+def _refused(name: str, code: int, message: str | None) -> Exception:
+    error: type[Exception] = for_code(code)
+    if issubclass(error, TopicAuthorizationFailedError | ClusterAuthorizationFailedError):
+        raise error(name)
+    return WrongTopic(f"Kafka refuses the settings of topic {name}: {message or error.__name__}")

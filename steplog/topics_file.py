@@ -16,7 +16,7 @@ class DeclaredTopics:
     """What a file declares."""
 
     topics: tuple[Topic, ...]
-    replication_factor: int
+    replication_factor: int | None  # None: as set, else the brokers' own.
 
 
 class _TopicEntry(BaseModel):
@@ -32,7 +32,7 @@ class _TopicEntry(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    replication_factor: int = Field(default=1, ge=1, le=100)
+    replication_factor: int | None = Field(default=None, ge=1, le=100)
     topics: tuple[_TopicEntry, ...] = Field(min_length=1)
 
 

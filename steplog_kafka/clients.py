@@ -11,6 +11,7 @@ from aiokafka.abc import AbstractTokenProvider
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 
+from steplog_kafka.client_hooks import install
 from steplog_kafka.errors import WrongKafkaSettings
 from steplog_kafka.secret_values import secret_value
 from steplog_kafka.settings import Kafka, KafkaSettings, kafka_settings
@@ -75,6 +76,7 @@ def connection_options(kafka: Kafka) -> dict[str, Any]:
 
 def security_options(settings: KafkaSettings) -> dict[str, Any]:
     """Return the part of `connection_options` that is about secrecy and identity."""
+    install()
     options: dict[str, Any] = {"security_protocol": settings.security_protocol}
     if settings.uses_tls:
         options["ssl_context"] = _tls(settings)

@@ -12,8 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import AuthenticationFailedError, KafkaError
 
-from steplog_kafka.diagnosis import diagnose, unreachable
-from steplog_kafka.errors import KafkaProblem
+from steplog_kafka.diagnosis import diagnose
+from steplog_kafka.errors import KafkaProblem, KafkaUnreachable
 from steplog_kafka.rights import missing_right
 from steplog_kafka.settings import Kafka, kafka_settings
 
@@ -70,6 +70,8 @@ def _check_known(client: Any) -> None:
 
 async def close(client: Startable | AIOKafkaAdminClient | AIOKafkaClient) -> None:
     """Close a client of any kind."""
+    # Stopped before its tasks ever ran, aiokafka lets their CancelledError out.
+    await asyncio.sleep(0)
     if isinstance(client, AIOKafkaAdminClient | AIOKafkaClient):
         await client.close()
     else:
@@ -83,4 +85,7 @@ async def problem_of(error: Exception, kafka: Kafka) -> KafkaProblem:
     if found := missing_right(error, kafka):
         return found
     settings = kafka_settings(kafka)
-    return await diagnose(settings) or unreachable(settings, str(error) or type(error).__name__)
+    return await diagnose(settings) or KafkaUnreachable(
+        f"Kafka at {settings.bootstrap_servers} answers and still this failed "
+        f"({str(error) or type(error).__name__}); try again, and look at the brokers if it stays."
+    )

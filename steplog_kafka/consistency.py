@@ -31,6 +31,7 @@ def contradiction(settings: "KafkaSettings") -> str | None:
         _given_twice,
         _of_certificates,
         _of_mechanism,
+        _of_replicas,
     )
     return next((sentence for check in checks for sentence in check(settings)), None)
 
@@ -135,6 +136,15 @@ def _of_token_request(settings: "KafkaSettings") -> Iterator[str]:
             f"{variable('sasl_oauth_token_url')} needs "
             f"{variable('sasl_oauth_client_secret_file')} or "
             f"{variable('sasl_oauth_client_secret')}; set one."
+        )
+
+
+def _of_replicas(settings: "KafkaSettings") -> Iterator[str]:
+    replicas, in_sync = settings.replication_factor, settings.min_insync_replicas
+    if replicas is not None and in_sync is not None and in_sync > replicas:
+        yield (
+            f"{variable('min_insync_replicas')} is {in_sync} and {variable('replication_factor')} "
+            f"is {replicas}, so nothing could be written; it must be lower."
         )
 
 

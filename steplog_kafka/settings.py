@@ -81,6 +81,10 @@ class KafkaSettings(BaseSettings):
     request_timeout_ms: int = Field(default=DEFAULT_REQUEST_TIMEOUT_MS, ge=1_000, le=300_000)
     metadata_max_age_ms: int = Field(default=DEFAULT_METADATA_MAX_AGE_MS, ge=1_000, le=3_600_000)
 
+    # Of topics: what commands create them with and services insist on; None: the brokers' own.
+    replication_factor: int | None = Field(default=None, ge=1, le=100)
+    min_insync_replicas: int | None = Field(default=None, ge=1, le=100)
+
     @field_validator("security_protocol", "sasl_mechanism", mode="before")
     @classmethod
     def _as_kafka_writes_it(cls, value: object) -> object:

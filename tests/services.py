@@ -54,12 +54,12 @@ class Services:
         """Return the namespace's topics."""
         return topics_for(self.namespace, self.partitions)
 
-    def start_executor(self, name: str = "executor") -> Child:
+    def start_executor(self, name: str = "executor", **environment: str) -> Child:
         """Start an executor; it may still be joining its group when this returns."""
         ready = self._ready_file(name)
         ready.unlink(missing_ok=True)
         own = {"STEPLOG_READY_FILE": str(ready), "STEPLOG_EXECUTOR_INSTANCE": name}
-        return self._start(name, ("-m", "executor_service"), own)
+        return self._start(name, ("-m", "executor_service"), own | environment)
 
     def start_tracker(self, name: str = "tracker", **environment: str) -> Child:
         """Start a tracker worker."""

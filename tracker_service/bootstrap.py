@@ -4,12 +4,13 @@ import importlib
 from collections.abc import Mapping
 from uuid import uuid4
 
+from steplog_contracts.topics import topics_for
 from tracker_service.drift import DriftCheck
 from tracker_service.events_log import EventsLog
 from tracker_service.kafka_commands import KafkaCommands
 from tracker_service.kafka_events_log import KafkaEventsLog
 from tracker_service.log_loss import LossCheck
-from tracker_service.log_reader import check_count, read_bounds
+from tracker_service.log_reader import check_count, check_topic, read_bounds
 from tracker_service.projections.errors import TrackerError
 from tracker_service.settings import Settings
 from tracker_service.store.opening import read_model_for, store_for
@@ -88,6 +89,7 @@ async def prepare(settings: Settings, store: Store) -> None:
     topic = settings.events_topic
     known = await store.known_partitions(topic)
     bounds = await read_bounds(settings.kafka_bootstrap_servers, topic)
+    await check_topic(settings.kafka_bootstrap_servers, topics_for(settings.topic_namespace).events)
     check_count(topic, bounds, known, settings.partitions)
     await store.positions(topic, sorted(bounds.ends))
     await loss_check(settings, store).run(sorted(bounds.ends))

@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
-from steplog_kafka.clients import make_consumer
-from steplog_kafka.connection import start
+from steplog_contracts.topics import Topic
+from steplog_kafka.clients import make_admin, make_consumer
+from steplog_kafka.connection import close, problem_of, start
 from steplog_kafka.errors import KafkaProblem
 from steplog_kafka.settings import Kafka, kafka_settings
+from steplog_kafka.topic_state import TopicState, faults, read_topics
 from tracker_service.events_log import LogBounds
 from tracker_service.projections.errors import TrackerError
 
@@ -18,6 +22,8 @@ DEFAULT_FETCH_WAIT_MS = 500
 # A topic made a moment ago may not be in the metadata of the broker asked.
 METADATA_ATTEMPTS = 10
 METADATA_DELAY_S = 0.5
+
+log = structlog.get_logger(__name__)
 
 
 class LogRefused(TrackerError):
@@ -68,6 +74,7 @@ async def read_bounds(kafka: Kafka, topic: str) -> LogBounds:
         if bounds is not None:
             return bounds
         await asyncio.sleep(METADATA_DELAY_S)
+    await read_topic(kafka, topic)
     servers = kafka_settings(kafka).bootstrap_servers
     raise LogRefused(
         f"The topic {topic} does not exist at {servers}; create it with `steplog topics apply`."
@@ -89,6 +96,40 @@ async def _known_bounds(kafka: Kafka, topic: str) -> LogBounds | None:
             {tp.partition: offset for tp, offset in begins.items()},
             {tp.partition: offset for tp, offset in ends.items()},
         )
+
+
+async def read_topic(kafka: Kafka, topic: str) -> TopicState | None:
+    """Return how the brokers keep a topic, None if it does not exist.
+
+    Raises:
+        LogRefused: no broker answers, or this client may not see the topic: to a consumer that is
+            as if it weren't there.
+    """
+    settings = kafka_settings(kafka)
+    admin = make_admin(settings)
+    try:
+        await start(admin, settings)
+        return (await read_topics(admin, [topic])).get(topic)
+    except (KafkaError, KafkaProblem) as error:
+        raise LogRefused(str(await problem_of(error, settings))) from error
+    finally:
+        await close(admin)
+
+
+async def check_topic(kafka: Kafka, topic: Topic) -> None:
+    """Refuse a topic that is kept so that events are lost; log what is doubtful.
+
+    Raises:
+        LogRefused: it is kept so, or with fewer replicas than the settings demand.
+    """
+    state = await read_topic(kafka, topic.name)
+    if state is None:
+        return
+    found = faults(topic, state, kafka_settings(kafka))
+    for sentence in found.refusals:
+        raise LogRefused(sentence)
+    for sentence in found.warnings:
+        log.warning("topic_doubtful", reason=sentence)
 
 
 def check_count(topic: str, bounds: LogBounds, known: int, wanted: int | None) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
@@ -11,42 +12,56 @@ from aiokafka.errors import KafkaError
 from executor_service.service_errors import LogUnreachable, WrongTopic
 from steplog_contracts.topics import Topic
 from steplog_kafka.clients import make_admin
-from steplog_kafka.connection import start
+from steplog_kafka.connection import problem_of, start
 from steplog_kafka.errors import KafkaUnreachable
-from steplog_kafka.settings import Kafka
+from steplog_kafka.settings import Kafka, KafkaSettings, kafka_settings
+from steplog_kafka.topic_state import TopicState, faults, read_topics
 
 CONNECT_ATTEMPTS = 30
 CONNECT_DELAY_S = 1.0
 MS_PER_H = 3_600_000
 _UNKNOWN_MS = -2
 
+_log = structlog.get_logger(__name__)
+
 
 async def check_topics(kafka: Kafka, topics: Sequence[Topic]) -> None:
-    """Return when every topic exists with its partition count.
+    """Return when every topic exists as it must; log what is doubtful about one.
 
     Raises:
-        KafkaRefused: a broker does not let this client in.
+        KafkaRefused: a broker does not let this client in, or a right is missing.
         LogUnreachable: no broker answered in `CONNECT_ATTEMPTS` tries.
-        WrongTopic: a topic is missing or has another partition count.
+        WrongTopic: a topic is missing, has another partition count, or is kept so that records
+            are lost.
     """
-    admin = await _connected(kafka)
+    settings = kafka_settings(kafka)
+    admin = await _connected(settings)
     try:
-        described = await admin.describe_topics([topic.name for topic in topics])
+        states = await read_topics(admin, [topic.name for topic in topics])
+    except KafkaError as error:
+        raise await problem_of(error, settings) from error
     finally:
         await admin.close()
-    counts = {d["topic"]: len(d["partitions"]) for d in described if d["error_code"] == 0}
     for topic in topics:
-        found = counts.get(topic.name)
-        if found is None:
-            raise WrongTopic(
-                f"Topic {topic.name} does not exist; create it with `steplog topics apply`."
-            )
-        if found != topic.partitions:
-            raise WrongTopic(
-                f"Topic {topic.name} has {found} partitions and {topic.partitions} are configured; "
-                "the count never changes after creation: set STEPLOG_PARTITIONS to "
-                f"{found} or use another STEPLOG_TOPIC_NAMESPACE."
-            )
+        _check(topic, states.get(topic.name), settings)
+
+
+def _check(topic: Topic, state: TopicState | None, settings: KafkaSettings) -> None:
+    if state is None:
+        raise WrongTopic(
+            f"Topic {topic.name} does not exist; create it with `steplog topics apply`."
+        )
+    if state.partitions != topic.partitions:
+        raise WrongTopic(
+            f"Topic {topic.name} has {state.partitions} partitions and {topic.partitions} are "
+            "configured; the count never changes after creation: set STEPLOG_PARTITIONS to "
+            f"{state.partitions} or use another STEPLOG_TOPIC_NAMESPACE."
+        )
+    found = faults(topic, state, settings)
+    for sentence in found.refusals:
+        raise WrongTopic(sentence)
+    for sentence in found.warnings:
+        _log.warning("topic_doubtful", reason=sentence)
 
 
 async def commands_retention_h(kafka: Kafka, topic: str) -> float | None:

@@ -33,8 +33,10 @@ _UNKNOWN_OFFSET: Final = -1
 class KafkaImportTarget:
     """The topics of one namespace; an async context manager."""
 
-    def __init__(self, kafka: Kafka, topics: Topics) -> None:
+    def __init__(self, kafka: Kafka, topics: Topics, replication_factor: int | None = None) -> None:
+        """Topics that are missing are made with so many replicas; see `apply_topics`."""
         self._kafka = kafka_settings(kafka)
+        self._replication_factor = replication_factor
         self._topics = topics
         self._log = KafkaEventsLog(self._kafka, topics.events.name)
         self._next: dict[int, int] = {}
@@ -61,7 +63,7 @@ class KafkaImportTarget:
     async def prepare(self, partitions: int) -> None:
         """Make missing topics; refuse those with another count, and any that others wrote to."""
         assert partitions == self._topics.events.partitions
-        await apply_topics(self._kafka, tuple(self._topics))
+        await apply_topics(self._kafka, tuple(self._topics), self._replication_factor)
         for topic in (self._topics.commands, self._topics.parked, self._topics.seen):
             bounds = await KafkaEventsLog(self._kafka, topic.name).bounds()
             if any(bounds.ends.values()):

@@ -14,7 +14,7 @@ from steplog.archive.kafka_target import KafkaImportTarget
 from steplog.archive.together import check_together, windows_left_out
 from steplog.cli.archive_display import archive_progress
 from steplog.cli.console import err, out, print_json
-from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.options import AsJson, DataDir, ReplicationFactor, settings_with
 from steplog_contracts.topics import topics_for
 
 
@@ -30,6 +30,7 @@ def import_files(
         int | None,
         typer.Option(min=1, max=4096, help="Of the topics; default: as many as the archives have."),
     ] = None,
+    replication_factor: ReplicationFactor = None,
     allow_gaps: Annotated[
         bool, typer.Option("--allow-gaps", help="Also histories that lack events.")
     ] = False,
@@ -45,7 +46,7 @@ def import_files(
     addresses = find_addresses(settings_with(data_dir))
     namespace = into_namespace or addresses.topics.events.name.removesuffix(".events")
     topics = topics_for(namespace, partitions or archived)
-    target = KafkaImportTarget(addresses.kafka_bootstrap_servers, topics)
+    target = KafkaImportTarget(addresses.kafka_bootstrap_servers, topics, replication_factor)
     done = asyncio.run(_import(archives, target, topics.events.partitions, allow_gaps=allow_gaps))
     gaps = windows_left_out(archives)
     if as_json:

@@ -9,7 +9,7 @@ import typer
 from steplog.addresses import Addresses, find_addresses
 from steplog.cli.archive_display import archive_progress
 from steplog.cli.console import out, print_json
-from steplog.cli.options import AsJson, DataDir, DataFile, settings_with
+from steplog.cli.options import AsJson, DataDir, DataFile, ReplicationFactor, settings_with
 from steplog.cli.sources import refuse_missing
 from steplog.settings import SteplogSettings
 from steplog_contracts.topics import topics_for
@@ -22,6 +22,7 @@ def move(
             "--into-namespace", metavar="NAME", help="Topics to fill; default: those of the stack."
         ),
     ] = None,
+    replication_factor: ReplicationFactor = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
     data: DataFile = None,
@@ -41,7 +42,7 @@ def move(
     async def copied() -> moving.Moved:
         assert settings.data_file is not None
         with archive_progress("Moving") as progress:
-            return await moving.move(settings.data_file, addresses, progress)
+            return await moving.move(settings.data_file, addresses, progress, replication_factor)
 
     moved = asyncio.run(copied())
     if as_json:

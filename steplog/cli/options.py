@@ -37,6 +37,17 @@ DataFile = Annotated[
         rich_help_panel=_WHERE,
     ),
 ]
+ReplicationFactor = Annotated[
+    int | None,
+    typer.Option(
+        "--replication-factor",
+        min=1,
+        max=100,
+        help="Replicas of topics that are made "
+        "(or STEPLOG_KAFKA_REPLICATION_FACTOR; default: the brokers' own).",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

@@ -1,14 +1,17 @@
-"""`steplog topics apply`: create the topics, or refuse."""
+"""`steplog topics`: create the topics or refuse, and the rights that processes need on them."""
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from steplog.access_rights import Role, default_principal, grant, rights
 from steplog.addresses import find_addresses
 from steplog.cli.console import out, plain_table, print_json
-from steplog.cli.options import AsJson, DataDir, settings_with
+from steplog.cli.options import AsJson, DataDir, ReplicationFactor, settings_with
+from steplog.errors import BadInput
 from steplog.settings import SteplogSettings
 from steplog.topics import apply_topics
 from steplog.topics_file import DeclaredTopics, read_topics_file
@@ -27,6 +30,7 @@ def apply(
         Path | None,
         typer.Option(help="Declarations to apply; default: those of the settings."),
     ] = None,
+    replication_factor: ReplicationFactor = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -38,8 +42,8 @@ def apply(
     """
     settings = settings_with(data_dir)
     declared = _declared(file, settings)
-    servers = settings.kafka_bootstrap_servers or find_addresses(settings).kafka_bootstrap_servers
-    applied = asyncio.run(apply_topics(servers, declared.topics, declared.replication_factor))
+    replicas = replication_factor or declared.replication_factor
+    applied = asyncio.run(apply_topics(_servers(settings), declared.topics, replicas))
     if as_json:
         print_json(
             [
@@ -54,7 +58,71 @@ def apply(
     out.print(table)
 
 
+@app.command()
+def acls(
+    principal: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--principal",
+            metavar="ROLE=USER",
+            help="Who a role comes as, such as executor=User:etl; default: User:steplog-ROLE.",
+        ),
+    ] = None,
+    executor_group: Annotated[
+        str | None, typer.Option(help="STEPLOG_EXECUTOR_GROUP of the executors, if it is set.")
+    ] = None,
+    tracker_group: Annotated[
+        str | None, typer.Option(help="STEPLOG_TRACKER_GROUP of the trackers, if it is set.")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Grant them on the broker.")] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Print the least rights (ACLs) that each process needs on Kafka, or grant them.
+
+    Rights that are there already stay; none is taken away.
+
+    $ steplog topics acls --principal executor=User:etl --apply
+    """
+    settings = settings_with(data_dir)
+    namespace = settings.topic_namespace
+    needed = rights(
+        settings.topics,
+        executor_group or f"{namespace}.executor",
+        tracker_group or f"{namespace}.tracker",
+    )
+    users = {role: default_principal(role) for role in Role} | _principals(principal or [])
+    if apply:
+        asyncio.run(grant(_servers(settings), needed, users))
+    if as_json:
+        print_json([{**asdict(one), "principal": users[one.role]} for one in needed])
+        return
+    table = plain_table("principal", "resource", "name", "operations")
+    for one in needed:
+        table.add_row(users[one.role], one.resource, one.name, ", ".join(one.operations))
+    out.print(table)
+    if apply:
+        out.print("All of these are granted.")
+
+
+def _principals(given: list[str]) -> dict[Role, str]:
+    found = {}
+    for one in given:
+        role, _, user = one.partition("=")
+        if role not in set(Role) or ":" not in user:
+            raise BadInput(
+                f"--principal {one!r} is not of the form ROLE=User:NAME; roles are "
+                f"{', '.join(Role)}."
+            )
+        found[Role(role)] = user
+    return found
+
+
+def _servers(settings: SteplogSettings) -> str:
+    return settings.kafka_bootstrap_servers or find_addresses(settings).kafka_bootstrap_servers
+
+
 def _declared(file: Path | None, settings: SteplogSettings) -> DeclaredTopics:
     if file is not None:
         return read_topics_file(file)
-    return DeclaredTopics(tuple(settings.topics), replication_factor=1)
+    return DeclaredTopics(tuple(settings.topics), replication_factor=None)

@@ -44,7 +44,12 @@ class Moved:
     kept_as: Path
 
 
-async def move(path: Path, addresses: Addresses, progress: Progress) -> Moved:
+async def move(
+    path: Path,
+    addresses: Addresses,
+    progress: Progress,
+    replication_factor: int | None = None,
+) -> Moved:
     """Copy everything in the file to the topics at the addresses; run again if it was broken off.
 
     Raises:
@@ -58,7 +63,9 @@ async def move(path: Path, addresses: Addresses, progress: Progress) -> Moved:
         stored_values = _copy_payloads(EmbeddedSettings(path), addresses)
         commands = await _waiting_commands(file)
         await _export(file, archive)
-        target = KafkaImportTarget(addresses.kafka_bootstrap_servers, addresses.topics)
+        target = KafkaImportTarget(
+            addresses.kafka_bootstrap_servers, addresses.topics, replication_factor
+        )
         partitions = addresses.topics.events.partitions
         try:
             async with target:

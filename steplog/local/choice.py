@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from steplog.errors import BadInput
 from steplog.local.docker import KafkaContainer, PostgresContainer, engine_answers
 from steplog.local.given import GivenServer
 from steplog.local.kafka import KafkaServer
@@ -12,6 +13,7 @@ from steplog.local.kafka_jars import OnBytes, ignore_bytes
 from steplog.local.postgres import PostgresServer
 from steplog.local.readiness import kafka_answers, postgres_answers
 from steplog.local.server import Server, start_server
+from steplog_kafka.settings import kafka_settings
 
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 POSTGRES_VARIABLE = "DATABASE_URL"
@@ -41,6 +43,19 @@ def choose_postgres(
     if engine_answers():
         return PostgresContainer(folder, database)
     return PostgresServer(folder, database)
+
+
+def refuse_security_of_another() -> None:
+    """Refuse settings that secure a connection where a broker is started here, which is plain.
+
+    Raises:
+        BadInput: there are such settings.
+    """
+    if kafka_settings().security_protocol != "PLAINTEXT":
+        raise BadInput(
+            "STEPLOG_KAFKA_SECURITY_PROTOCOL is set and a broker started here is plain; name the "
+            f"broker it is for with {KAFKA_VARIABLE}, or unset it."
+        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from steplog.errors import ServerNotStarted
-from steplog.local.choice import choose_kafka, choose_postgres
+from steplog.local.choice import choose_kafka, choose_postgres, refuse_security_of_another
 from steplog.local.data_folder import DataFolder
 from steplog.local.interrupts import interrupts_ignored
 from steplog.local.kafka_jars import DOWNLOAD_BYTES
@@ -66,6 +66,8 @@ class Stack:
 
     def _start(self) -> None:
         api_port = self._choose_api_port()
+        if not self._settings.kafka_bootstrap_servers:
+            refuse_security_of_another()
         kafka = choose_kafka(self._folder.kafka, self._given(), self._fetched)
         postgres = choose_postgres(self._folder.postgres, self._given(), DATABASE)
         self._supervisor.start((postgres, kafka))

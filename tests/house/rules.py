@@ -35,6 +35,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "tracker_service/kafka_events_log.py",
         "steplog/command_sender.py",
         "steplog/topics.py",
+        "steplog/access_rights.py",
         "steplog/archive/kafka_target.py",
         "steplog/local/*",
     ),

@@ -1,12 +1,14 @@
 """Each way into a secured broker lets the right client in and says what is wrong with others."""
 
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
 import pytest
+from aiokafka.client import AIOKafkaClient
 
 from steplog.local.ports import LOOPBACK
-from steplog_kafka.clients import make_admin
+from steplog_kafka.clients import make_admin, make_client, make_consumer, make_producer
 from steplog_kafka.connection import close, start
 from steplog_kafka.errors import KafkaRefused, KafkaUnreachable
 from steplog_kafka.settings import KafkaSettings, local_kafka
@@ -49,6 +51,20 @@ async def refusal(settings: KafkaSettings) -> str:
 
 async def test_a_client_that_knows_the_authority_gets_in_by_tls(secured: SecuredKafka) -> None:
     assert await gets_in(secured.way_in("SSL"))
+
+
+@pytest.mark.parametrize("make", [make_producer, make_consumer, make_client])
+async def test_every_kind_of_client_gets_in(
+    secured: SecuredKafka, make: Callable[[KafkaSettings], AIOKafkaClient]
+) -> None:
+    settings = secured.way_in(
+        "SASL_SSL", sasl_mechanism="PLAIN", sasl_username="client", sasl_password=PASSWORD
+    )
+    client = make(settings)
+
+    await start(client, settings)
+
+    await close(client)
 
 
 async def test_a_client_with_a_certificate_gets_in(secured: SecuredKafka) -> None:

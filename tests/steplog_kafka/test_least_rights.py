@@ -1,0 +1,268 @@
+"""The pair under exactly the rights that `steplog topics acls` lists, and without one of them."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from steplog.access_rights import Role, grant, rights
+from steplog.local.choice import running
+from steplog.local.ports import free_ports
+from steplog.local.postgres import PostgresServer
+from steplog_contracts.topics import topics_for
+from steplog_kafka.settings import local_kafka
+from tests.conftest import TEST_PARTITIONS, database
+from tests.executor.service import people_steps
+from tests.executor.service.owning import linear
+from tests.services import ROOT, Services
+from tests.steplog.cli.command_line import Ended, is_one_sentence, steplog
+from tests.steplog_kafka.secured_broker import (
+    PASSWORD,
+    SecuredKafka,
+    scram_password,
+    unsigned_token,
+)
+
+WAIT_S = 90.0
+PATIENCE_S = 60.0
+pytestmark = [pytest.mark.e2e, pytest.mark.broker, pytest.mark.database]
+PRINCIPALS = {role: f"User:{role}" for role in Role}
+
+
+class SecuredPair:
+    """The services of one namespace, each as a user of its own that comes in another way."""
+
+    def __init__(self, secured: SecuredKafka, services: Services) -> None:
+        self.secured = secured
+        self.services = services
+        self.topics = services.topics
+        own = secured.authority.issue("tracker")
+        (services.folder / "token").write_text(unsigned_token("api"))
+        (services.folder / "password").write_text(scram_password("executor") + "\n")
+        self.tracker = self._way(
+            "MTLS", SSL_CERTFILE=str(own.certificate), SSL_KEYFILE=str(own.key)
+        )
+        self.executor = self._way(
+            "SASL_SSL",
+            SASL_MECHANISM="SCRAM-SHA-512",
+            SASL_USERNAME="executor",
+            SASL_PASSWORD_FILE=str(services.folder / "password"),
+        )
+        self.api = self._way(
+            "SASL_SSL",
+            SASL_MECHANISM="OAUTHBEARER",
+            SASL_OAUTH_TOKEN_FILE=str(services.folder / "token"),
+        )
+
+    def by_password(self, user: str) -> dict[str, str]:
+        """Return the environment of a user that comes by password."""
+        return self._way(
+            "SASL_SSL", SASL_MECHANISM="PLAIN", SASL_USERNAME=user, SASL_PASSWORD=PASSWORD
+        )
+
+    def command_line(self, user: str, *arguments: str) -> Ended:
+        """Run `steplog` as a user."""
+        environment = self.by_password(user) | {
+            "STEPLOG_TOPIC_NAMESPACE": self.services.namespace,
+            "STEPLOG_PARTITIONS": str(self.services.partitions),
+            "STEPLOG_API_URL": "http://127.0.0.1:1",
+        }
+        return steplog(*arguments, env=environment)
+
+    async def grant(self, *roles: Role) -> None:
+        """Grant the rights of the roles, by somebody inside."""
+        namespace = self.services.namespace
+        wanted = rights(self.topics, f"{namespace}.executor", f"{namespace}.tracker")
+        listed = [right for right in wanted if right.role in roles]
+        await grant(local_kafka(self.secured.address), listed, PRINCIPALS)
+
+    async def make_topics(self) -> None:
+        """Make the topics as the operator, with the rights of one and no others."""
+        await self.grant(Role.OPERATOR)
+        ended = await asyncio.to_thread(self.command_line, "operator", "topics", "apply")
+        assert ended.exit_code == 0, ended.err
+
+    def _way(self, way: str, **settings: str) -> dict[str, str]:
+        protocol = "SSL" if way == "MTLS" else way
+        given = {
+            "BOOTSTRAP_SERVERS": f"127.0.0.1:{self.secured.ports[way]}",
+            "SECURITY_PROTOCOL": protocol,
+            "SSL_CAFILE": str(self.secured.authority.file),
+            **settings,
+        }
+        return {f"STEPLOG_KAFKA_{name}": value for name, value in given.items()}
+
+
+@pytest.fixture(scope="module")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a database server."""
+    with running(PostgresServer(tmp_path_factory.mktemp("postgres"))) as address:
+        yield address
+
+
+@pytest.fixture
+def pair(
+    secured: SecuredKafka, postgres_url: str, topic_namespace: str, tmp_path: Path
+) -> Iterator[SecuredPair]:
+    """Yield a pair that nobody has started and nobody has given a right."""
+    with database(postgres_url) as url:
+        services = Services(
+            secured.address,
+            url,
+            topic_namespace,
+            tmp_path,
+            people_steps.__name__,
+            partitions=TEST_PARTITIONS,
+        )
+        yield SecuredPair(secured, services)
+        services.stop_all()
+
+
+async def until(found: Callable[[], Awaitable[bool]]) -> None:
+    """Return once something is so."""
+    async with asyncio.timeout(WAIT_S):
+        while not await found():  # noqa: ASYNC110 - other processes are waited for
+            await asyncio.sleep(0.2)
+
+
+async def test_the_pair_runs_under_the_listed_rights_alone(
+    pair: SecuredPair, tmp_path: Path
+) -> None:
+    """Topics by the operator, an execution by the client, another by the API, read back by both."""
+    await pair.grant(*Role)
+    await pair.make_topics()
+    services = pair.services
+    services.start_executor(**pair.executor)
+    services.start_tracker(**pair.tracker)
+    (port,) = free_ports(1)
+    services.start_api(port, **pair.api)
+    await asyncio.to_thread(services.wait_ready)
+    definition = tmp_path / "quick.json"
+    definition.write_text(json.dumps(linear("Quick")))
+    sent = await asyncio.to_thread(
+        pair.command_line, "client", "run", str(definition), "--id", "by-client"
+    )
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=PATIENCE_S
+    ) as api:
+        await until(lambda: _completed(api, "by-client"))
+        body = {"definition": linear("Quick"), "execution_id": "by-api"}
+        posted = await api.post("/api/executions?timeout_ms=30000", json=body)
+        await until(lambda: _completed(api, "by-api"))
+        recorded = (await api.get("/api/executions/by-api/events")).json()["items"]
+
+    assert sent.exit_code == 0, sent.err
+    assert posted.status_code == 202
+    assert [event["seq"] for event in recorded] == list(range(1, len(recorded) + 1))
+    for process in ("executor", "tracker", "api"):
+        assert _shows_no_secret((tmp_path / f"{process}.log").read_text())
+
+
+async def test_who_may_not_write_commands_is_told_so(pair: SecuredPair, tmp_path: Path) -> None:
+    await pair.make_topics()
+    definition = tmp_path / "quick.json"
+    definition.write_text(json.dumps(linear("Quick")))
+
+    ended = await asyncio.to_thread(pair.command_line, "nobody", "run", str(definition))
+
+    assert is_one_sentence(ended), ended.err
+    assert "the user 'nobody' lacks a right" in ended.err
+
+
+async def test_who_may_not_create_topics_is_told_so(pair: SecuredPair) -> None:
+    ended = await asyncio.to_thread(pair.command_line, "nobody", "topics", "apply")
+
+    assert is_one_sentence(ended), ended.err
+    assert "the user 'nobody' lacks" in ended.err
+
+
+@pytest.mark.parametrize("missing", ["topics", "group"])
+async def test_an_executor_without_its_rights_ends_with_a_sentence(
+    pair: SecuredPair, missing: str
+) -> None:
+    await pair.make_topics()
+    if missing == "group":
+        wanted = rights(pair.topics, "other-group", "other-group")
+        await grant(local_kafka(pair.secured.address), wanted, PRINCIPALS)
+
+    told = await _ends(pair.services, "executor", pair.executor)
+
+    kind = "the group" if missing == "group" else "a right on the topic"
+    assert (
+        f"the user 'executor' lacks {'the right to read as ' if missing == 'group' else ''}{kind}"
+        in told
+    )
+    assert _shows_no_secret(told)
+
+
+async def test_a_tracker_without_its_rights_ends_with_a_sentence(pair: SecuredPair) -> None:
+    await pair.make_topics()
+
+    told = await _ends(pair.services, "tracker", pair.tracker)
+
+    assert "lacks a right on the topic" in told
+
+
+@pytest.mark.parametrize("process", ["executor", "tracker"])
+async def test_a_service_with_a_wrong_secret_ends_with_a_sentence(
+    pair: SecuredPair, process: str
+) -> None:
+    wrong = pair.by_password("executor") | {"STEPLOG_KAFKA_SASL_PASSWORD": "wr0ng-s3cret"}
+
+    told = await _ends(pair.services, process, wrong)
+
+    assert "does not let the user 'executor' in" in told
+    assert _shows_no_secret(told)
+
+
+def test_the_rights_in_deploy_are_the_ones_of_the_command() -> None:
+    """What is reviewed there is what `--apply` grants."""
+    declared = yaml.safe_load((ROOT / "deploy/kafka/acls.yaml").read_text())
+    wanted = rights(topics_for(), "steplog.executor", "steplog.tracker")
+
+    assert declared == [
+        {
+            "principal": f"User:steplog-{right.role}",
+            right.resource: right.name,
+            "operations": list(right.operations),
+        }
+        for right in wanted
+    ]
+
+
+def test_a_role_nobody_knows_is_refused() -> None:
+    ended = steplog("topics", "acls", "--principal", "boss=User:x")
+
+    assert is_one_sentence(ended)
+    assert "roles are executor, tracker, api, client, reader, operator" in ended.err
+
+
+async def _ends(services: Services, process: str, environment: Mapping[str, str]) -> str:
+    start = services.start_executor if process == "executor" else services.start_tracker
+    child = start(**environment)
+
+    async def has_ended() -> bool:
+        return child.exit_code is not None
+
+    await until(has_ended)
+    assert child.exit_code not in (0, None)
+    return (services.folder / f"{process}.log").read_text()
+
+
+async def _completed(api: httpx.AsyncClient, execution_id: str) -> bool:
+    try:
+        answer = await api.get(f"/api/executions/{execution_id}")
+    except httpx.TransportError:
+        return False
+    return (
+        answer.status_code == httpx.codes.OK and answer.json()["execution"]["status"] == "completed"
+    )
+
+
+def _shows_no_secret(text: str) -> bool:
+    secrets = (PASSWORD, scram_password("executor"), "wr0ng-s3cret", unsigned_token("api")[:20])
+    return not any(secret in text for secret in secrets)
