@@ -211,7 +211,7 @@ class CommandConsumer:
             if owner is None or not owner.live or not records:
                 continue
             if await self._are_next(owner, records[0].offset):
-                owner.receive(records)
+                await owner.deliver(records)
 
     async def _are_next(self, owner: PartitionOwner, offset: int) -> bool:
         """Return whether commands from an offset on are the next; else the topic lost some, and the

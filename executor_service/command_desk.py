@@ -67,7 +67,7 @@ class CommandDesk:
         self._refusals = Refusals(writer, workplace)
         self._memory = memory
         self._lookups = lookups
-        self._errands: set[asyncio.Task[None]] = set()
+        self.errands: set[asyncio.Task[None]] = set()
         self._late: dict[str, asyncio.Task[None]] = {}
         self._beginning = Beginning(
             partition,
@@ -84,7 +84,7 @@ class CommandDesk:
     def free(self) -> int:
         """Return how many more commands may be taken now."""
         return min(
-            self._room.free(self._mark.next_command), max(0, MAX_ERRANDS - len(self._errands))
+            self._room.free(self._mark.next_command), max(0, MAX_ERRANDS - len(self.errands))
         )
 
     def take(self, record: ReceivedRecord) -> None:
@@ -129,7 +129,7 @@ class CommandDesk:
         """Drop what is still being written; the commands come again."""
         self._lookups.close()
         self._room.close()
-        for errand in self._errands:
+        for errand in self.errands:
             errand.cancel()
 
     def _wait_or_carry_out(self, offset: int, sent: SentCommand, size_bytes: int) -> None:
@@ -281,8 +281,8 @@ class CommandDesk:
     ) -> asyncio.Task[None]:
         """Do something that waits; with `done` the command needs no more work afterwards."""
         errand = asyncio.create_task(self._see_through(offset, work, done=done))
-        self._errands.add(errand)
-        errand.add_done_callback(self._errands.discard)
+        self.errands.add(errand)
+        errand.add_done_callback(self.errands.discard)
         return errand
 
     async def _see_through(

@@ -16,6 +16,7 @@ from executor_service.claiming import claim
 from executor_service.command_desk import CommandDesk
 from executor_service.command_memory import CommandMemory, ids_in_tail
 from executor_service.command_source import ReceivedRecord
+from executor_service.deliveries import Deliveries
 from executor_service.errors import LogLostRecords, RecordingLost
 from executor_service.event_log import EventLog
 from executor_service.handing_over import come_to_rest, drain
@@ -56,6 +57,7 @@ class PartitionOwner:
         self._seen_log = seen
         self._workplace = workplace
         self._on_lost = on_lost
+        self._deliveries = Deliveries(seen, partition, workplace)
         self._epoch_before: int | None = None
         self._newest_command: ReceivedRecord | LastRecord | None = None
         self._writer: PartitionWriter | None = None
@@ -136,7 +138,8 @@ class PartitionOwner:
             max_ids=self._workplace.dedupe_max_ids,
         )
         self._saving = SeenSaving(self._seen_log, self.partition, seen, self._workplace)
-        await self._saving.load(point.ids_from)
+        await self._saving.load(point.ids_from, self._deliveries.learn)
+        self._deliveries.be_careful(point.epoch)
         seen.forget_claims(point.read_from)
         seen.know_claims(recovered.claims, saved=False)
         for digest, offset in ids_in_tail(recovered, point.ids_through):
@@ -160,6 +163,10 @@ class PartitionOwner:
             lookups=lookups,
             histories=Histories(self._events, self.partition, seen),
         )
+
+    async def deliver(self, records: Sequence[ReceivedRecord]) -> None:
+        """Do as `receive`, with a note of what is being taken while a process may die of it."""
+        await self._deliveries.hand_over(records, lambda: self._desk)
 
     def receive(self, records: Sequence[ReceivedRecord]) -> None:
         """Begin what these commands ask for, in order."""

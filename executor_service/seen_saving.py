@@ -6,11 +6,12 @@ so no id is ever in neither.
 """
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
 from executor_service.errors import LogLostRecords
-from executor_service.event_log import EventLog
+from executor_service.event_log import EventLog, LoggedRecord
 from executor_service.last_record import LastRecord, digest_of
 from executor_service.seen_ids import SeenIds
 from executor_service.workplace import Workplace
@@ -37,8 +38,10 @@ class SeenSaving:
         self.last_record: LastRecord | None = None
         self.loss: str | None = None  # How the seen topic was found to have lost records.
 
-    async def load(self, start: int) -> None:
-        """Take in what was saved from a record on."""
+    async def load(
+        self, start: int, other: Callable[[LoggedRecord], bool] = lambda _: False
+    ) -> None:
+        """Take in what was saved from a record on; `other` says which records are its own."""
         seen = self._seen
         end = await self._log.end_offset(self._partition)
         seen.start_reading(min(start, end))
@@ -46,6 +49,8 @@ class SeenSaving:
             seen.records_end = logged.offset
             self._know(logged.offset, logged.value, logged.headers)
             try:
+                if other(logged):
+                    continue
                 saved = decode_seen(logged.value, logged.headers)
             except (UndecodableRecord, ValueError, TypeError, AttributeError) as error:
                 _log.warning("unreadable_seen_record", offset=logged.offset, reason=str(error))
