@@ -121,7 +121,7 @@ async def test_a_count_beyond_its_bound_says_that_it_is_a_lower_bound(
     assert (counts.by_status["completed"], counts.at_least) == (3, frozenset({"completed"}))
 
 
-async def test_metadata_that_a_database_cannot_hold_as_text_is_not_found_and_harms_nobody(
+async def test_metadata_that_a_database_cannot_hold_as_text_harms_nobody(
     rows: ReadModelUnderTest,
 ) -> None:
     log = Log()

@@ -7,7 +7,7 @@ import pytest
 from steplog_contracts import events
 from steplog_contracts.payload import sha256_of
 from tests.conformance.stores import ReadModelUnderTest
-from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
+from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log, refused
 from tracker_service.store import pruning
 from tracker_service.store.pruning import PRUNED_TABLES, prune_in_batches
 
@@ -118,3 +118,15 @@ async def test_the_rows_tell_how_far_they_were_pruned(rows: ReadModelUnderTest) 
 
     assert before is None
     assert await rows.model.pruned_before() == LATER
+
+
+async def test_an_old_refusal_of_an_execution_that_never_began_goes(
+    rows: ReadModelUnderTest,
+) -> None:
+    log = Log()
+    await rows.receives(log.append([refused("c-1", "never"), old("kept").started()]))
+    await rows.receives(log.append(refused("c-2", "kept")))
+
+    await pruned(rows)
+
+    assert await rows.select("SELECT command_id FROM refused_commands") == [("c-2",)]

@@ -121,3 +121,25 @@ async def test_a_method_a_path_does_not_have_is_a_problem(api: httpx.AsyncClient
 async def _received(connection: socket.socket) -> bytes:
     async with asyncio.timeout(10):
         return await asyncio.get_running_loop().sock_recv(connection, 1_000)
+
+
+EDGES = ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z"]
+
+
+@pytest.mark.parametrize("time", EDGES)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "/api/executions?as_of=",
+        "/api/counts?as_of=",
+        "/api/executions?started_after=",
+        "/api/executions?started_before=",
+        "/api/statistics/pipelines?until=",
+    ],
+)
+async def test_a_time_at_the_edge_of_what_there_is_is_refused(
+    api: httpx.AsyncClient, asked: str, time: str
+) -> None:
+    answer = await api.get(f"{asked}{time}")
+
+    assert answer.status_code == 422

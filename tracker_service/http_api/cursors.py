@@ -4,6 +4,7 @@ import base64
 import json
 from datetime import datetime
 
+from tracker_service.http_api.moments import place_in_utc
 from tracker_service.http_api.problems import BadQuestion
 from tracker_service.store.questions import Sort
 
@@ -26,7 +27,7 @@ def read_cursor(cursor: str, sort: Sort, *, descending: bool) -> Place:
     """
     try:
         made_for, way, told, execution_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        value = float(told) if sort is Sort.DURATION else _time(told)
+        value = float(told) if sort is Sort.DURATION else place_in_utc(told)
         if not isinstance(execution_id, str) or "\x00" in execution_id:
             raise ValueError(execution_id)
     except (ValueError, TypeError, RecursionError) as error:
@@ -34,10 +35,3 @@ def read_cursor(cursor: str, sort: Sort, *, descending: bool) -> Place:
     if (made_for, way) != (sort.value, descending):
         raise BadQuestion("cursor comes from another order; begin again without it.")
     return value, execution_id
-
-
-def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError(text)
-    return time

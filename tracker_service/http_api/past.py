@@ -13,6 +13,7 @@ from steplog_contracts.envelope import format_time
 from tracker_service.events_log import EventsLog
 from tracker_service.freshness import Freshness
 from tracker_service.http_api.answers import answer, record
+from tracker_service.http_api.moments import in_utc, place_in_utc
 from tracker_service.http_api.problems import BadQuestion
 from tracker_service.masking import Masks
 from tracker_service.past import StoodThen, When, stood
@@ -29,7 +30,8 @@ AsOf = Annotated[
     Query(max_length=40, description="As it stood at this time, such as 2026-05-01T12:00:00Z."),
 ]
 AtSeq = Annotated[
-    int | None, Query(ge=1, description="As it stood after this event of its history.")
+    int | None,
+    Query(ge=1, le=2**63 - 1, description="As it stood after this event."),
 ]
 
 
@@ -140,6 +142,7 @@ def moment(as_of: str, now: datetime) -> datetime:
         ) from error
     if at.tzinfo is None:
         raise BadQuestion(f"as_of has no time zone: {as_of!r}; end it in Z or an offset.")
+    at = in_utc("as_of", at)
     if at > now + CLOCK_SKEW:
         raise BadQuestion(
             f"as_of lies in the future: it is {format_time(now)}; leave it out to ask about now."
@@ -181,12 +184,11 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         text = base64.urlsafe_b64decode(cursor.encode()).decode()
         started_at, execution_id = text.split("|", 1)
-        time = datetime.fromisoformat(started_at)
-        if time.tzinfo is None or "\x00" in execution_id:
-            raise ValueError
+        if "\x00" in execution_id:
+            raise ValueError(execution_id)
+        return place_in_utc(started_at), execution_id
     except ValueError as error:
         raise BadQuestion("cursor is not the next_cursor of such a page.") from error
-    return time, execution_id
 
 
 def refuse_with(as_of: str | None, **others: object) -> None:

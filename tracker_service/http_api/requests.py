@@ -17,8 +17,8 @@ from steplog_contracts.commands import (
 from steplog_contracts.payload import JsonObject, JsonValue
 from tracker_service.command_sink import execution_id_beside, execution_id_for
 from tracker_service.http_api import shapes, submitting
-from tracker_service.http_api.filters import Moment
 from tracker_service.http_api.human_answers import answers_for_anyone, check_answer
+from tracker_service.http_api.moments import Moment
 from tracker_service.http_api.submitting import Submission, Submitted, Submitting
 
 MAX_NAME_CHARS: Final = 500

@@ -10,7 +10,8 @@ from steplog_contracts.envelope import format_time
 from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import record
 from tracker_service.http_api.asking import Asked
-from tracker_service.http_api.filters import Moment, Text
+from tracker_service.http_api.filters import Text
+from tracker_service.http_api.moments import Moment
 from tracker_service.http_api.problems import BadQuestion
 from tracker_service.store.questions import Row, Statistics, Window
 

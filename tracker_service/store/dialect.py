@@ -8,17 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# A JSON string may hold what PostgreSQL's text can't (its manual, 8.14.1): asking such a value for
-# a field is an error of the whole statement, so it is never asked.
-_UNASKABLE = r"\\u(0000|[dD][89abAB])"
+from tracker_service.store.metadata_text import POSTGRES_JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """SQL for things that have no common spelling; each takes the SQL of its arguments."""
 
-    metadata_text: Callable[[str, str], str]  # column, key -> the value as text
-    metadata_key: Callable[[str], str]  # key -> the argument that stands for it
+    metadata_text: Callable[[str, str], str]  # column, key -> the value as `metadata_text` has it
     place_in: Callable[[str, str], str]  # text, part -> 1-based place, 0 if it is not there
     epoch_s: Callable[[str], str]  # time -> whole seconds since 1970
     among: Callable[[str, str], str]  # column, list -> whether it is one of them
@@ -27,10 +24,7 @@ class Dialect:
 
 
 POSTGRES = Dialect(
-    metadata_text=lambda column, key: (
-        f"CASE WHEN {column}::text ~ '{_UNASKABLE}' THEN NULL ELSE {column} ->> {key}::text END"
-    ),
-    metadata_key=lambda key: key,
+    metadata_text=lambda column, key: f"({POSTGRES_JSON.format(column=column)}) ->> {key}::text",
     place_in=lambda text, part: f"strpos({text}, {part}::text)",
     epoch_s=lambda time: f"floor(extract(epoch FROM {time}))::bigint",
     among=lambda column, texts: f"{column} = ANY({texts}::text[])",
@@ -39,11 +33,7 @@ POSTGRES = Dialect(
     "'uri', uri, 'sha256', sha256, 'size_bytes', size_bytes))",
 )
 SQLITE = Dialect(
-    metadata_text=lambda column, key: (
-        f"CASE json_type({column}, {key}) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
-        f"ELSE CAST(json_extract({column}, {key}) AS text) END"
-    ),
-    metadata_key=lambda key: f'$."{key}"',
+    metadata_text=lambda column, key: f"metadata_text({column}, {key})",
     place_in=lambda text, part: f"instr({text}, {part})",
     epoch_s=lambda time: f"unixepoch({time})",
     among=lambda column, texts: f"{column} IN (SELECT value FROM json_each({texts}))",  # noqa: S608

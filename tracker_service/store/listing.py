@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from steplog_contracts.records import FINAL_EXECUTION_STATUSES, ExecutionStatus
+from tracker_service.projections.lens import column_text
 from tracker_service.store import record_sql
 from tracker_service.store.dialect import Arguments, Dialect
 from tracker_service.store.questions import COUNT_ROWS, SCAN_ROWS, ExecutionFilter, Sort
@@ -133,10 +134,8 @@ class Listing:
                 among = self._dialect.among("definition_hash", hidden)
                 yield f"(definition_hash IS NULL OR NOT ({among}))"
         for key, text in wanted.metadata:
-            found = self._dialect.metadata_text(
-                "metadata", values.add(self._dialect.metadata_key(key))
-            )
-            yield f"{found} = {values.add(text)}"
+            found = self._dialect.metadata_text("metadata", values.add(column_text(key)))
+            yield f"{found} = {values.add(column_text(text))}"
         if wanted.waiting is not None:
             yield _WAITING if wanted.waiting else f"NOT ({_WAITING})"
 

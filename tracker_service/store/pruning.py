@@ -46,6 +46,14 @@ WHERE first_seen_at < {before} AND NOT EXISTS (SELECT 1 FROM pipeline_executions
 LIMIT {limit}
 """
 
+# Refusals go with their execution; of one that never began, or is pruned, by their own age.
+_OLD_REFUSALS: Final = """
+SELECT command_id FROM refused_commands AS r
+WHERE refused_at < {before} AND NOT EXISTS (SELECT 1 FROM pipeline_executions AS e
+    WHERE e.execution_id = r.execution_id)
+ORDER BY refused_at, command_id LIMIT {limit}
+"""
+
 Place = tuple[datetime, str]  # When an execution began, and its id.
 _BEGINNING: Final[Place] = (datetime(1, 1, 2, tzinfo=UTC), "")
 
@@ -63,6 +71,9 @@ class Retention(Protocol):
 
     async def prune(self, before: datetime, after: Place, limit: int) -> Pruned:
         """Remove up to `limit` executions that ended before a time, with all that names them."""
+
+    async def prune_refusals(self, before: datetime, limit: int) -> int:
+        """Remove refusals of that age whose executions have no row; return how many."""
 
     async def prune_definitions(self, before: datetime, limit: int) -> int:
         """Remove definitions first seen before a time that no execution has; return how many.
@@ -82,6 +93,8 @@ async def prune_in_batches(rows: Retention, before: datetime) -> AsyncIterator[i
         if pruned.last is None:
             break
         after = pruned.last
+    while await rows.prune_refusals(before, BATCH_ROWS) == BATCH_ROWS:
+        yield removed
     while await rows.prune_definitions(before, BATCH_ROWS) == BATCH_ROWS:
         yield removed
 
@@ -94,6 +107,11 @@ def victims_sql(before: str, since: str, after: str, limit: str) -> str:
 def unused_definitions_sql(before: str, limit: str) -> str:
     """Return the query for definitions no execution has, with a dialect's placeholders."""
     return _UNUSED_DEFINITIONS.format(before=before, limit=limit)
+
+
+def old_refusals_sql(before: str, limit: str) -> str:
+    """Return the query for refusals that no execution has, with a dialect's placeholders."""
+    return _OLD_REFUSALS.format(before=before, limit=limit)
 
 
 def batch_of(victims: list[Place], limit: int) -> Pruned:

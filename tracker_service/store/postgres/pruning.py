@@ -9,12 +9,14 @@ from tracker_service.store.pruning import (
     Place,
     Pruned,
     batch_of,
+    old_refusals_sql,
     unused_definitions_sql,
     victims_sql,
 )
 
 # A row that a repair or another pruning holds is left for the next time.
 _VICTIMS = victims_sql("$1", "$2", "$3", "$4") + "FOR UPDATE OF e SKIP LOCKED"
+_REFUSALS = old_refusals_sql("$1", "$2")
 _UNUSED = unused_definitions_sql("$1", "$2")
 
 
@@ -32,6 +34,17 @@ async def prune(pool: Pool, before: datetime, after: Place, limit: int) -> Prune
             if names:
                 await connection.execute("UPDATE read_model SET pruned_before = $1", before)
     return batch_of([(row["started_at"], row["execution_id"]) for row in rows], limit)
+
+
+async def prune_refusals(pool: Pool, before: datetime, limit: int) -> int:
+    """Remove old refusals of executions without a row; see `tracker_service.store.pruning`."""
+    with store_errors():
+        removed = await pool.fetch(
+            f"DELETE FROM refused_commands WHERE command_id IN ({_REFUSALS}) RETURNING 1",  # noqa: S608
+            before,
+            limit,
+        )
+    return len(removed)
 
 
 async def prune_definitions(pool: Pool, before: datetime, limit: int) -> int:

@@ -162,6 +162,10 @@ class PostgresStore:
         """Remove one batch of executions; see `tracker_service.store.pruning`."""
         return await pruning.prune(self.pool, before, after, limit)
 
+    async def prune_refusals(self, before: datetime, limit: int) -> int:
+        """Remove old refusals of executions without a row."""
+        return await pruning.prune_refusals(self.pool, before, limit)
+
     async def prune_definitions(self, before: datetime, limit: int) -> int:
         """Remove definitions nobody has any more; see `tracker_service.store.pruning`."""
         return await pruning.prune_definitions(self.pool, before, limit)

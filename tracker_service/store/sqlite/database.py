@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from steplog_contracts.envelope import format_time
 from steplog_contracts.private_files import private_file
 from tracker_service.store.errors import RowsRejected, StoreRefused, StoreUnavailable
+from tracker_service.store.metadata_text import metadata_text
 
 BUSY_TIMEOUT_S = 10.0
 
@@ -89,6 +90,7 @@ class Database:
             uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
+        connection.create_function("metadata_text", 2, metadata_text, deterministic=True)
         connection.create_function("sha256_hex", 1, _sha256_hex, deterministic=True)
         if not self._readonly:
             connection.execute("PRAGMA journal_mode = WAL")

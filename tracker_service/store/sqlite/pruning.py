@@ -8,12 +8,14 @@ from tracker_service.store.pruning import (
     Place,
     Pruned,
     batch_of,
+    old_refusals_sql,
     unused_definitions_sql,
     victims_sql,
 )
 from tracker_service.store.sqlite.database import read_time, stored
 
 _VICTIMS = victims_sql("?1", "?2", "?3", "?4")
+_REFUSALS = old_refusals_sql("?1", "?2")
 _UNUSED = unused_definitions_sql("?1", "?2")
 
 
@@ -28,6 +30,14 @@ def prune(connection: sqlite3.Connection, before: datetime, after: Place, limit:
     if names:
         connection.execute("UPDATE read_model SET pruned_before = ?", (stored(before),))
     return batch_of([_place(row) for row in rows], limit)
+
+
+def prune_refusals(connection: sqlite3.Connection, before: datetime, limit: int) -> int:
+    """Remove old refusals of executions without a row; see `tracker_service.store.pruning`."""
+    return connection.execute(
+        f"DELETE FROM refused_commands WHERE command_id IN ({_REFUSALS})",  # noqa: S608
+        (stored(before), limit),
+    ).rowcount
 
 
 def prune_definitions(connection: sqlite3.Connection, before: datetime, limit: int) -> int:

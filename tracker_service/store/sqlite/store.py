@@ -178,6 +178,10 @@ class SqliteStore:
         """Remove one batch of executions; see `tracker_service.store.pruning`."""
         return await self.database.run(lambda c: pruning.prune(c, before, after, limit))
 
+    async def prune_refusals(self, before: datetime, limit: int) -> int:
+        """Remove old refusals of executions without a row."""
+        return await self.database.run(lambda c: pruning.prune_refusals(c, before, limit))
+
     async def prune_definitions(self, before: datetime, limit: int) -> int:
         """Remove definitions nobody has any more; see `tracker_service.store.pruning`."""
         return await self.database.run(lambda c: pruning.prune_definitions(c, before, limit))

@@ -20,7 +20,6 @@ DROP TABLE stored_payloads;
 ALTER TABLE stored_payloads_by_hash RENAME TO stored_payloads;
 
 -- What a pruning looks rows up by.
-CREATE INDEX refused_commands_of_execution ON refused_commands (execution_id);
 CREATE INDEX refused_commands_by_time ON refused_commands (refused_at, command_id);
 CREATE INDEX dead_letters_of_execution ON dead_letters (execution_id)
     WHERE execution_id IS NOT NULL;
