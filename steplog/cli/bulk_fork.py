@@ -14,6 +14,7 @@ from steplog.cli.sources import open_client
 from steplog.cli.submitting import why_not_applied
 from steplog.client import Steplog
 from steplog.errors import CommandWasRefused, ExecutionDidNotComplete
+from steplog.read_api import path_of
 from steplog.sending import Submitted
 from steplog.settings import SteplogSettings
 from steplog_contracts.records import ExecutionRecord, ExecutionStatus, StepStatus
@@ -68,16 +69,24 @@ async def fork_failed(settings: SteplogSettings, wanted: BulkFork, *, as_json: b
 async def _points(steplog: Steplog, wanted: BulkFork) -> AsyncIterator[ForkPoint]:
     over = Over(wanted.pipeline, ExecutionStatus.FAILED, wanted.since, wanted.limit)
     async for execution in executions_over(steplog.read, over):
+        if await _was_tried_again(steplog, execution):
+            continue
         point = await _point(steplog, execution, wanted.from_step)
         if point is not None:
             yield point
+
+
+async def _was_tried_again(steplog: Steplog, execution: ExecutionRecord) -> bool:
+    """Say whether a fork or retry took its work over: the newest of a line is what counts."""
+    told = await steplog.read.get(path_of(execution.execution_id, "relatives"))
+    return bool(told["forks"] or told["retries"])
 
 
 async def _point(
     steplog: Steplog, execution: ExecutionRecord, from_step: str | None
 ) -> ForkPoint | None:
     """Return where to fork; None where the execution never came there."""
-    steps = await steplog.steps(execution.execution_id)
+    steps = await steplog.read.steps(execution.execution_id, whole=False)
     if from_step is not None:
         there = [step for step in steps if step.step_id == from_step and step.started_at]
         return ForkPoint(execution, from_step, there[0].iteration) if there else None

@@ -96,8 +96,9 @@ async def _export(
                     closing = await export_one(log, execution_id, stretch, writer, progress)
                 else:
                     closing = await export_window(log, wanted, writer, progress)
-            if execution_id is not None and not closing.total:
-                raise BadInput(f"No event of {execution_id} is in the log; check the id.")
+            if execution_id is not None and not closing.executions:
+                only = ", only commands that were refused" if closing.total else ""
+                raise BadInput(f"No event of {execution_id} is in the log{only}; check the id.")
             writer.close(closing)
         except BaseException:
             writer.abandon()

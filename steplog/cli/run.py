@@ -19,11 +19,19 @@ from steplog.cli.show import read_execution
 from steplog.cli.since import moment_from_now
 from steplog.cli.sources import open_client
 from steplog.client import Steplog
-from steplog.errors import ExecutionDidNotComplete
+from steplog.errors import (
+    BadInput,
+    CommandWasRefused,
+    ExecutionDidNotComplete,
+    NotAnswered,
+    ServiceUnreachable,
+)
 from steplog.sending import Submitted
 from steplog_contracts.records import ExecutionRecord, ExecutionStatus
 
 MAX_WARNINGS = 20
+# How long a run without --wait looks for a refusal.
+OUTCOME_WAIT_MS = 2_000
 _PARAMETER = "A parameter, as JSON or text: year=2015, city=Oslo; may be given several times."
 _METADATA = "Text to find it by with `steplog ls --metadata`; may be given several times."
 
@@ -81,6 +89,7 @@ def run(
         "priority": priority or None,
         "concurrency_key": concurrency_key,
     }
+    _refuse_input(asked, given["input"])
     settings = settings_with(data_dir, embedded=embedded, data=data)
     place = open_client(settings, runs=wait)
     try:
@@ -128,6 +137,7 @@ async def _run(
     async with place as steplog:
         submitted = await steplog.run(pipeline, **given)
         if not wait:
+            await _refuse_what_was_refused(steplog, submitted)
             _tell_submitted(submitted, as_json)
             return
         execution_id = submitted.execution_id
@@ -143,11 +153,39 @@ async def _run(
     _refuse_unless_completed(execution)
 
 
+def _refuse_input(pipeline: str | Mapping[str, Any], input_data: Any) -> None:
+    """Hold the input to the definition's schema where it is at hand, before anything is sent."""
+    if isinstance(pipeline, str):
+        return
+    if not isinstance(input_data, dict):
+        raise BadInput(f"--input is {type(input_data).__name__}; give a JSON object.")
+    from executor_service.json_schemas import compile_schema  # noqa: PLC0415 - as above
+
+    check = compile_schema(pipeline.get("input_schema"), "$.input_schema", lambda *_: None)
+    problem = check(input_data) if check else None
+    if problem is not None:
+        raise BadInput(f"--input breaks the pipeline's input_schema: {problem}")
+
+
+async def _refuse_what_was_refused(steplog: Steplog, submitted: Submitted) -> None:
+    """Say at once what the executor refused, where something runs that can tell."""
+    wait_ms = OUTCOME_WAIT_MS if steplog.read.can_stream else 0
+    try:
+        outcome = await steplog.read.command(submitted.command_id, wait_ms)
+    except (NotAnswered, ServiceUnreachable):
+        return  # It is in the log; whoever looks later learns what became of it.
+    if outcome.status == "refused":
+        raise CommandWasRefused(
+            f"Command {submitted.command_id} was refused: {outcome.message or outcome.code}"
+        )
+
+
 def _tell_submitted(submitted: Submitted, as_json: bool) -> None:
     if as_json:
         print_json({"execution_id": submitted.execution_id, "command_id": submitted.command_id})
         return
     out.print(f"Execution [bold]{submitted.execution_id}[/] is in the log.")
+    out.print(f"Its command is {submitted.command_id}.")
     out.print(f"See it with [bold]steplog show {submitted.execution_id}[/].")
 
 
