@@ -81,7 +81,7 @@ def run(
     """
     asked = _warned_of(pipeline_of(pipeline))
     given = {
-        "input": value_of(input),
+        "input": _checked_input(asked, value_of(input)),
         "parameters": _values(parameters),
         "metadata": dict(key_and_value(pair, "--metadata") for pair in metadata or ()),
         "execution_id": execution_id,
@@ -89,7 +89,6 @@ def run(
         "priority": priority or None,
         "concurrency_key": concurrency_key,
     }
-    _refuse_input(asked, given["input"])
     settings = settings_with(data_dir, embedded=embedded, data=data)
     place = open_client(settings, runs=wait)
     try:
@@ -153,10 +152,10 @@ async def _run(
     _refuse_unless_completed(execution)
 
 
-def _refuse_input(pipeline: str | Mapping[str, Any], input_data: Any) -> None:
-    """Hold the input to the definition's schema where it is at hand, before anything is sent."""
+def _checked_input(pipeline: str | Mapping[str, Any], input_data: Any) -> Any:
+    """Return an input that fits the definition's schema, where that is at hand to be held to."""
     if isinstance(pipeline, str):
-        return
+        return input_data
     if not isinstance(input_data, dict):
         raise BadInput(f"--input is {type(input_data).__name__}; give a JSON object.")
     from executor_service.json_schemas import compile_schema  # noqa: PLC0415 - as above
@@ -165,6 +164,7 @@ def _refuse_input(pipeline: str | Mapping[str, Any], input_data: Any) -> None:
     problem = check(input_data) if check else None
     if problem is not None:
         raise BadInput(f"--input breaks the pipeline's input_schema: {problem}")
+    return input_data
 
 
 async def _refuse_what_was_refused(steplog: Steplog, submitted: Submitted) -> None:
