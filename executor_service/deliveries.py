@@ -9,6 +9,7 @@ such a note are taken one by one from then on; one that was noted alone and befo
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import structlog
@@ -25,6 +26,7 @@ MAX_TIMES: Final = 2  # Noted so often, after it had come once unnoted: that mak
 CAREFUL_S: Final = 60.0
 SETTLE_S: Final = 2.0  # For what a command has to wait for before it is begun.
 MAX_NOTED: Final = 16
+SKIPPED: Final = 1_000_000  # Instead of a number of times: a person said so.
 
 _log = structlog.get_logger(__name__)
 
@@ -72,6 +74,11 @@ class Deliveries:
             times = self._times(group[0].offset)
             if careful and times < MAX_TIMES:
                 await self._note(Taking(group[0].offset, group[-1].offset + 1, times + 1))
+            if times:
+                offset = group[0].offset
+                _log.warning(
+                    "command_taken_again", partition=self._partition, offset=offset, times=times
+                )
             taking = desk()
             if taking is None:
                 return
@@ -116,21 +123,35 @@ class Deliveries:
     async def _note(self, taking: Taking | None) -> None:
         noted = [*self._noted, *([] if taking is None else [taking])][-MAX_NOTED:]
         workplace = self._workplace
-        headers: Headers = [
-            ("ce_specversion", SPEC_VERSION),
-            ("ce_id", workplace.new_id().encode()),
-            ("ce_source", workplace.source.encode()),
-            ("ce_type", NOTE_TYPE.encode()),
-            ("ce_time", format_time(workplace.clock.now()).encode()),
-        ]
+        now = workplace.clock.now()
         try:
-            value = json.dumps(noted).encode()
-            await self._log.append(self._partition, [Record(b"taking", value, headers)])
+            record = _record(noted, workplace.new_id(), workplace.source, now)
+            await self._log.append(self._partition, [record])
         except Exception as error:  # Without a note it is taken all the same.
             _log.warning("taking_not_noted", partition=self._partition, reason=str(error))
 
 
+def skip_note(offset: int, record_id: str, time: datetime) -> Record:
+    """Return the note by which a person has the command at an offset refused."""
+    return _record([Taking(offset, offset + 1, SKIPPED)], record_id, "/steplog/operator", time)
+
+
+def _record(noted: Sequence[Taking], record_id: str, source: str, time: datetime) -> Record:
+    headers: Headers = [
+        ("ce_specversion", SPEC_VERSION),
+        ("ce_id", record_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", NOTE_TYPE.encode()),
+        ("ce_time", format_time(time).encode()),
+    ]
+    return Record(b"taking", json.dumps(noted).encode(), headers)
+
+
 def _stuck(times: int) -> CommandNotApplicable:
+    if times >= SKIPPED:
+        return CommandNotApplicable(
+            "command_skipped", "A person had it skipped; send another command if it is wanted."
+        )
     return CommandNotApplicable(
         "command_stuck",
         f"Processes died {times + 1} times while they took it, so it is not tried again; see the "

@@ -3,9 +3,11 @@
 import typer
 
 from steplog.cli.command_offsets import reset
+from steplog.cli.command_skip import skip
 
 app = typer.Typer(help="Commands that wait for a decision.", no_args_is_help=True)
 app.command(name="reset")(reset)
+app.command(name="skip")(skip)
 
 
 @app.callback()

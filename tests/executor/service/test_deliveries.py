@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from executor_service.command_desk import CommandDesk
 from executor_service.command_source import ReceivedRecord
+from executor_service.deliveries import skip_note
 from steplog_contracts.codec import encode_command
 from steplog_contracts.commands import RunPipeline
 from steplog_contracts.envelope import SentCommand
@@ -86,6 +87,19 @@ async def test_commands_that_come_again_and_again_are_run() -> None:
 
     assert owning.refusals() == []
     assert [owning.kinds(f"e-{n}")[-1] for n in range(5)] == ["ExecutionCompleted"] * 5
+
+
+async def test_a_command_that_a_person_skips_is_refused_and_the_others_are_run() -> None:
+    owning = await Owning().begin()
+    for execution_id in ("e-1", "e-2", "e-3"):
+        put(owning, execution_id)
+    owning.seen.land(PARTITION, [skip_note(1, "n", owning.clock.now())])
+
+    owning = await taken_over(owning)
+    await deliver(owning)
+
+    assert owning.refusals() == [("c-e-2", "command_skipped")]
+    assert owning.kinds("e-1")[-1] == owning.kinds("e-3")[-1] == "ExecutionCompleted"
 
 
 async def test_nothing_is_noted_once_an_owner_has_been_there_for_a_while() -> None:
