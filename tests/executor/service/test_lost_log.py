@@ -119,21 +119,6 @@ async def test_a_repeat_of_what_is_still_there_is_refused_after_a_loss() -> None
     assert [code for _, code in after.refusals()] == ["duplicate_execution"]
 
 
-async def test_a_repeat_is_known_although_a_lost_claim_was_saved_with_the_ids() -> None:
-    """A claim that is not in the log any more would make readers pass over the proof."""
-    before = await Owning().begin()
-    await before.run("e-1", "Quick")
-    kept = len(before.events.partitions[PARTITION])
-    second = await before.restarted()
-    await second.run("e-2", "Quick")
-
-    after = await after_a_loss(second, kept)
-    third = await after.restarted()
-    await third.run("e-1", "Quick")
-
-    assert [code for _, code in third.refusals()] == ["duplicate_execution"]
-
-
 async def test_a_snapshot_newer_than_the_log_gives_way_to_what_is_recorded() -> None:
     before = await Owning().begin()
     await before.run("e-1", "Quick", "Ask", "Quick")

@@ -109,3 +109,14 @@ async def test_questions_about_one_stretch_of_the_log_share_a_read() -> None:
 
 def test_the_chunk_of_an_offset_is_never_the_empty_place() -> None:
     assert (chunk_of(0), chunk_of(CHUNK_EVENTS - 1), chunk_of(CHUNK_EVENTS)) == (1, 1, 2)
+
+
+def test_a_claim_the_log_does_not_have_any_more_gives_way_to_those_it_has() -> None:
+    """Saved before the log lost it, it would make a reader pass over the proof of a repeat."""
+    seen = SeenIds(datetime(2026, 1, 1, tzinfo=UTC))
+    seen.know_claims([3, 90], saved=True)
+
+    seen.forget_claims(50)
+    seen.know_claims([60], saved=False)
+
+    assert (seen.epoch_at(40), seen.epoch_at(95)) == (3, 60)
