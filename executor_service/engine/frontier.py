@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from executor_service.engine.plan import Plan
-from executor_service.engine.scope import Scope, join
+from executor_service.engine.scope import Numbers, Scope, join
 
 # From this many steps on, one pass over all branches is cheaper than a search for each step.
 _STEPS_WORTH_A_SWEEP = 4
@@ -34,6 +34,7 @@ class Frontier:
     def __init__(self, plan: Plan, visits: Mapping[str, object]) -> None:
         self._plan = plan
         self._visits = visits
+        self.numbers = Numbers()
         self.arrived: dict[str, list[Arrival]] = {}
         self._unchecked: dict[str, None] = {}
         self._ready: dict[str, None] = {}
@@ -58,7 +59,7 @@ class Frontier:
             arrivals.sort(key=lambda arrival: arrival.path_index)
             joined = Arrival(
                 arrivals[0].path_index,
-                join([arrival.scope for arrival in arrivals]),
+                join([arrival.scope for arrival in arrivals], self.numbers),
                 any(arrival.closes_cycle for arrival in arrivals),
             )
             arrivals[:] = [joined]

@@ -10,7 +10,7 @@ from typing import Any
 
 from executor_service.engine.frontier import Arrival
 from executor_service.engine.plan import Plan
-from executor_service.engine.scope import Scope
+from executor_service.engine.scope import Scope, Stretch
 from executor_service.engine.state import EndedBranch, State, Visit
 from executor_service.errors import ExecutorError
 from steplog_contracts.events import ErrorInfo
@@ -49,6 +49,7 @@ def snapshot(state: State) -> JsonObject:
             [branch.path_index, scopes.number(branch.scope)] for branch in state.ended_branches
         ],
         "scopes": scopes.out,
+        "stretches": state.frontier.numbers.taken,
     }
 
 
@@ -70,6 +71,7 @@ def restore(saved: JsonObject, plan: Plan, execution_id: str) -> State:
 
 def _restored(saved: JsonObject, state: State) -> State:
     scopes = _scopes_in(saved["scopes"])
+    state.frontier.numbers.taken = saved.get("stretches", len(scopes))
     state.seq = saved["seq"]
     state.started_at = _time(saved["started_at"])
     state.input = saved["input"]
@@ -114,6 +116,11 @@ class _Scopes:
                     "results": dict(unknown.results),
                     "changes": dict(unknown.changes),
                     "children": unknown.children,
+                    "stretch": _stretch_out(unknown.stretch),
+                    "origins": {k: _stretch_out(s) for k, s in unknown.origins.items()},
+                    "result_origins": {
+                        k: _stretch_out(s) for k, s in unknown.result_origins.items()
+                    },
                 }
             )
         return self._numbers[id(scope)]
@@ -121,14 +128,29 @@ class _Scopes:
 
 def _scopes_in(saved: list[JsonObject]) -> list[Scope]:
     scopes: list[Scope] = []
-    for entry in saved:
-        parent = entry["parent"]
-        scope = Scope(entry["data"], None if parent is None else scopes[parent])
+    for number, entry in enumerate(saved):
+        parent = None if entry["parent"] is None else scopes[entry["parent"]]
+        # Before stretches were kept, each scope counts as one, after those it lies below.
+        own = Stretch(1 << number, 0 if parent is None else parent.stretch.seen)
+        scope = Scope(entry["data"], parent, _stretch_in(entry.get("stretch"), own))
         scope.results = dict(entry["results"])
         scope.changes = dict(entry["changes"])
+        if parent is not None:
+            origins, of_results = entry.get("origins", {}), entry.get("result_origins", {})
+            scope.origins = {k: _stretch_in(origins.get(k), own) for k in scope.changes}
+            scope.result_origins = {k: _stretch_in(of_results.get(k), own) for k in scope.results}
         scope.children = entry["children"]
         scopes.append(scope)
     return scopes
+
+
+def _stretch_out(stretch: Stretch) -> list[str]:
+    # As text: readers of JSON elsewhere keep 53 bits of a number.
+    return [hex(stretch.bit), hex(stretch.past)]
+
+
+def _stretch_in(saved: list[str] | None, otherwise: Stretch) -> Stretch:
+    return otherwise if saved is None else Stretch(int(saved[0], 16), int(saved[1], 16))
 
 
 def _visit_out(visit: Visit, scopes: _Scopes) -> JsonObject:

@@ -108,7 +108,7 @@ class State:
         if not self.ended_branches:
             return self.root
         self.ended_branches.sort(key=lambda branch: branch.path_index)
-        joined = join([branch.scope for branch in self.ended_branches])
+        joined = join([branch.scope for branch in self.ended_branches], self.frontier.numbers)
         self.ended_branches[:] = [EndedBranch(self.ended_branches[0].path_index, joined)]
         return joined
 
@@ -146,6 +146,8 @@ def _step_started(state: State, event: ev.StepStarted) -> None:
         visit = _begin(state, event.step_id, event.iteration)
     if visit.attempt == 0:
         visit.input = event.input
+        if visit.scope.contested and not visit.step.inputs:
+            visit.scope.correct(event.input)
         if state.recorded_at is not None and event.iteration == 1:
             state.first_started_at[event.step_id] = state.recorded_at
     visit.status = "running"
@@ -205,7 +207,9 @@ def _fork(state: State, visit: Visit, taken: list[PathPlan]) -> None:
     if not onward:
         last = taken[0].index if taken else visit.path_index
         state.ended_branches.append(EndedBranch(last, visit.scope))
-    scopes = visit.scope.fork(len(onward)) if len(onward) > 1 else [visit.scope]
+    scopes = (
+        visit.scope.fork(len(onward), state.frontier.numbers) if len(onward) > 1 else [visit.scope]
+    )
     for path, scope in zip(onward, scopes, strict=False):
         state.frontier.arrive(path.to_id, Arrival(path.index, scope, path.closes_cycle))
     failing = next((path for path in taken if path.end == "failure"), None)

@@ -1,11 +1,12 @@
 """What running a flow means, said again as plainly as possible and sharing no code with the engine.
 
-One branch moves at a time; everything is searched anew at each move; nothing is clever. A branch is
-the list of forks it came through, each with what was written on that stretch.
+One branch moves at a time; everything is searched anew at each move; nothing is clever. A branch
+holds, for each key, the write that stands, and every visit that lies in its past; a write holds the
+visits that lay in the past of whoever wrote it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 Data = dict[str, Any]
@@ -27,26 +28,26 @@ class OraclePath:
     holds: Callable[[Data], bool]
 
 
-@dataclass
-class Stretch:
-    """One stretch of a branch's way: which fork it began at, and what was written on it."""
+@dataclass(frozen=True)
+class Write:
+    """A value, the visit that wrote it (0: the input), and the visits it could see."""
 
-    mark: int
-    written: Data = field(default_factory=dict)
-    results: dict[str, Any] = field(default_factory=dict)
+    value: Any
+    visit: int
+    past: frozenset[int]
 
 
 @dataclass
 class Branch:
+    """`path` is the one it came over."""
+
     at: str
-    stretches: list[Stretch]
+    writes: dict[str, Write]
+    past: frozenset[int]
     path: int
 
-    def data(self, given: Data) -> Data:
-        data = dict(given)
-        for stretch in self.stretches:
-            data.update(stretch.written)
-        return data
+    def data(self) -> Data:
+        return {key: write.value for key, write in self.writes.items()}
 
 
 @dataclass
@@ -61,10 +62,10 @@ class Told:
 class Oracle:
     def __init__(self, steps: dict[str, OracleStep], paths: list[OraclePath], bound: int) -> None:
         self.steps, self.paths, self.bound = steps, paths, bound
-        self.marks = 0
 
     def tell(self, start: str, given: Data) -> Told:
-        branches = [Branch(start, [self._stretch()], -1)]
+        inputs = {key: Write(value, 0, frozenset()) for key, value in given.items()}
+        branches = [Branch(start, inputs, frozenset({0}), -1)]
         ended: list[Branch] = []
         runs: list[tuple[str, Data, Any]] = []
         while branches:
@@ -74,19 +75,15 @@ class Oracle:
             branches = [other for other in branches if other.at != step_id]
             if sum(1 for name, _, _ in runs if name == step_id) >= self.bound:
                 return Told("failed", None, runs)
-            data = branch.data(given)
+            data = branch.data()
             result = self._result(step_id, data)
             runs.append((step_id, data, result))
             if result is None:
                 return Told("failed", None, runs)
-            self._write(branch, step_id, result, data)
-            branches += self._onward(branch, branch.data(given), ended)
+            self._write(branch, len(runs), result)
+            branches += self._onward(branch, ended)
         final = self._joined(ended)
-        return Told("completed", final.data(given), runs)
-
-    def _stretch(self) -> Stretch:
-        self.marks += 1
-        return Stretch(self.marks)
+        return Told("completed", final.data(), runs)
 
     def _next_step(self, places: set[str]) -> str:
         """Return a place that no other place leads to; in a cycle, the one declared first."""
@@ -113,36 +110,29 @@ class Oracle:
         return target in seen
 
     def _joined(self, branches: list[Branch]) -> Branch:
-        if len(branches) == 1:
-            return branches[0]
+        """Of the writes of a key, those that another one saw are gone; then the last declared."""
         ordered = sorted(branches, key=lambda branch: branch.path)
-        common = 0
-        while all(
-            len(branch.stretches) > common
-            and branch.stretches[common].mark == ordered[0].stretches[common].mark
-            for branch in ordered
-        ):
-            common += 1
-        joined = self._stretch()
-        for branch in ordered:
-            for stretch in branch.stretches[common:]:
-                joined.written.update(stretch.written)
-                joined.results.update(stretch.results)
-        kept = ordered[0].stretches[:common]
-        return Branch(ordered[0].at, [*kept, joined], ordered[0].path)
+        writes: dict[str, Write] = {}
+        for key in {key: None for branch in ordered for key in branch.writes}:
+            candidates = [branch.writes[key] for branch in ordered if key in branch.writes]
+            writes[key] = [
+                one for one in candidates if not any(one.visit in two.past for two in candidates)
+            ][-1]
+        past = frozenset().union(*(branch.past for branch in ordered))
+        return Branch(ordered[0].at, writes, past, ordered[0].path)
 
     def _result(self, step_id: str, data: Data) -> Any:
         step = self.steps[step_id]
         return None if step.fails else step.run(data)
 
-    def _write(self, branch: Branch, step_id: str, result: Any, before: Data) -> None:
-        last = branch.stretches[-1]
-        last.results[step_id] = result
+    def _write(self, branch: Branch, visit: int, result: Any) -> None:
         for key, value in result.items():
-            if key not in before or before[key] != value:
-                last.written[key] = value
+            if key not in branch.writes or branch.writes[key].value != value:
+                branch.writes[key] = Write(value, visit, branch.past)
+        branch.past |= {visit}
 
-    def _onward(self, branch: Branch, data: Data, ended: list[Branch]) -> list[Branch]:
+    def _onward(self, branch: Branch, ended: list[Branch]) -> list[Branch]:
+        data = branch.data()
         taken = [
             (index, path.target)
             for index, path in enumerate(self.paths)
@@ -151,10 +141,6 @@ class Oracle:
         steps = [(index, target) for index, target in taken if target in self.steps]
         if not steps:
             last = taken[0][0] if taken else branch.path
-            ended.append(Branch("", branch.stretches, last))
+            ended.append(Branch("", branch.writes, branch.past, last))
             return []
-        if len(steps) == 1:
-            return [Branch(steps[0][1], branch.stretches, steps[0][0])]
-        return [
-            Branch(target, [*branch.stretches, self._stretch()], index) for index, target in steps
-        ]
+        return [Branch(target, dict(branch.writes), branch.past, index) for index, target in steps]

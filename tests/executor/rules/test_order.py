@@ -12,6 +12,7 @@ from tests.executor.flows import (
     Recorded,
     asks,
     blueprint_of,
+    folded,
     order,
     passes,
     paths,
@@ -294,3 +295,41 @@ async def test_10_a_join_reads_the_results_of_all_its_branches() -> None:
     )
 
     assert result["output"] == {"sum": 3}
+
+
+@pytest.mark.parametrize("also_straight", [True, False], ids=["a straight path too", "one way"])
+async def test_10_a_write_that_saw_another_one_stands_at_every_later_join(
+    also_straight: bool,
+) -> None:
+    straight = ["extract > load"] if also_straight else []
+
+    result = await result_of(
+        {
+            "extract": passes,
+            "transform": lambda d: {"k": "transform"},
+            "load": lambda d: {"k": d["k"] + ", load"},
+            "report": passes,
+        },
+        paths("transform > load", "extract > transform", *straight, "transform > report"),
+        start_at="extract",
+    )
+
+    assert result["output"]["k"] == "transform, load"
+
+
+async def test_10_a_join_recorded_under_another_rule_keeps_what_is_on_record() -> None:
+    functions = {
+        "a": passes, "b": lambda d: {"k": "b"}, "c": lambda d: {"k": "c"},
+        "d": lambda d: {"seen": d["k"]}, "e": lambda d: {"later": d["k"]},
+    }  # fmt: skip
+    blueprint = blueprint_of(functions, paths("a > b", "a > c", "b > d", "c > d", "d > e"))
+    first = Recorded(blueprint)
+    await first.run()
+    names = first.log.names()
+    kept = first.log.events[: names.index("StepStarted d") + 1]
+    kept[-1] = kept[-1].model_copy(update={"input": {"k": "b"}})
+    after = Recorded(blueprint)
+
+    outcome = await after.execution.go_on(folded(blueprint, kept))
+
+    assert outcome.output == {"k": "b", "seen": "b", "later": "b"}
