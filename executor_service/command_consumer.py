@@ -18,6 +18,7 @@ from executor_service.event_log import EventLog
 from executor_service.log_check import CommandsLost, LogCheck, LogWatch
 from executor_service.low_water_mark import ResumePoint
 from executor_service.partition_owner import PartitionOwner
+from executor_service.step_threads import step_threads
 from executor_service.workplace import Workplace
 from steplog_contracts.errors import SteplogError
 
@@ -257,5 +258,6 @@ class CommandConsumer:
     def _show_ready(self) -> None:
         # A member that the group gives nothing is ready too: it stands by for one that dies.
         ready = self._owners or (self._member and not self._assigned)
-        if self._ready_file is not None and ready and not self._standing_still:
+        stuck = self._standing_still or step_threads().exhausted
+        if self._ready_file is not None and ready and not stuck:
             self._ready_file.touch()
