@@ -174,3 +174,32 @@ async def test_a_refusal_that_is_waited_for_is_a_conflict(
     answer = await api.post("/api/executions/e-1/cancel?timeout_ms=5000", headers=keyed)
 
     assert (answer.status_code, answer.json()["code"]) == (409, "bad_definition")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("field", ["input", "parameters", "metadata"])
+async def test_a_number_that_json_has_not_is_refused_at_once(
+    api: httpx.AsyncClient, kept: CommandsKept, field: str, number: str
+) -> None:
+    body = f'{{"pipeline": "weather", "{field}": {{"x": [{number}]}}}}'
+
+    answer = await api.post(
+        "/api/executions", content=body, headers={"content-type": "application/json"}
+    )
+
+    assert answer.status_code == 422
+    assert kept.sent == []
+
+
+@pytest.mark.parametrize("levels", [150, 2_000, 50_000])
+async def test_a_body_of_many_brackets_is_refused_at_once(
+    api: httpx.AsyncClient, kept: CommandsKept, levels: int
+) -> None:
+    body = f'{{"pipeline": "weather", "input": {"[" * levels}{"]" * levels}}}'
+
+    answer = await api.post(
+        "/api/executions", content=body, headers={"content-type": "application/json"}
+    )
+
+    assert answer.status_code in (400, 422)
+    assert kept.sent == []
