@@ -5,7 +5,7 @@ later, or a failure for good.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -286,9 +286,9 @@ def _resolved_config(state: State, visit: Visit) -> JsonObject | None:
     template = visit.step.config_template
     if template is None:
         return None
-    resolved: JsonObject = render(
-        template, state.reading(visit.scope), f"Step '{visit.step.id}' config"
-    )
+    # The step's own inputs lie over the data here too.
+    reading = replace(state.reading(visit.scope), data=(visit.input,))
+    resolved: JsonObject = render(template, reading, f"Step '{visit.step.id}' config")
     if "error_handling" in visit.step.config:
         resolved["error_handling"] = visit.step.config["error_handling"]
     copied: JsonObject = copy_json(resolved)

@@ -13,6 +13,9 @@ END_WITH_FAILURE = "end_with_failure"
 _END = "end"
 _END_PREFIX = "end_"
 
+# Types of conditions by which a path of a condition step says whose it is.
+_BRANCHES = {"condition": True, "else": False}
+
 Report = Callable[[str, str, str], None]
 
 
@@ -25,6 +28,9 @@ class FlowReader:
         self._conditions = conditions
         self._problem = problem
         self._step_ids = {step.id for step in shaped.steps}
+        self._condition_steps = {
+            s.id for s in shaped.steps if s.type == "condition" and s.condition is not None
+        }
         self.paths: list[PathPlan] = []
         self._by_step: dict[str, list[PathPlan]] = {}
         self._known = _known(self._step_ids)
@@ -99,9 +105,10 @@ class FlowReader:
         from_id = self._end_of_path(path.from_step, path.from_, f"{where}.from_step")
         to_id = self._end_of_path(path.to_step, path.to, f"{where}.to_step")
         before = len(self._conditions.sources)
+        branch = self._written_branch(path, from_id, f"{where}.condition")
         condition = (
             self._conditions.compile(path.condition, f"{where}.condition")
-            if path.condition is not None
+            if path.condition is not None and branch is None
             else None
         )
         sources = self._conditions.sources[before:]
@@ -113,8 +120,22 @@ class FlowReader:
             PathPlan(
                 index, from_id or "", to_id or "", end, condition,
                 asks_timed_out=any(_asks_timed_out(ref, from_id) for ref in sources),
+                branch=branch,
             )
         )  # fmt: skip
+
+    def _written_branch(self, path: PathDefinition, from_id: str | None, where: str) -> bool | None:
+        """Return which outcome of its condition step a path names, where it names one."""
+        kind = path.condition.get("type") if isinstance(path.condition, dict) else None
+        if kind not in _BRANCHES:
+            return None
+        if from_id not in self._condition_steps:
+            self._problem(
+                f"{where}.type",
+                f"'{kind}' is for paths of a condition step.",
+                'begin the path at a step of type "condition", or write the condition itself',
+            )
+        return _BRANCHES[kind]
 
     def _read_branches(self, step: StepDefinition, where: str) -> None:
         """Give a condition step's paths to its two outcomes.
@@ -125,7 +146,8 @@ class FlowReader:
         otherwise = _ends(step.else_)
         declared = self._by_step.get(step.id, [])
         for position, path in enumerate(declared):
-            branched = replace(path, branch=path.to_id not in otherwise)
+            branch = path.to_id not in otherwise if path.branch is None else path.branch
+            branched = replace(path, branch=branch)
             declared[position] = self.paths[path.index] = branched
         reached = {path.to_id for path in declared}
         for key, ends, branch in (("then", _ends(step.then), True), ("else", otherwise, False)):

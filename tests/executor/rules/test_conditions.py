@@ -206,3 +206,15 @@ async def test_17_a_regex_that_explodes_fails_the_step_and_nothing_else() -> Non
         await taken(asks("s", "regex", r"^(a|a|aa)+$"), given)
 
     assert caught.value.error.type == "ConditionFailed"
+
+
+@pytest.mark.parametrize(("x", "went"), [(1, ["c", "a"]), (0, ["c", "b"])])
+async def test_14_paths_of_a_condition_step_may_name_their_outcome(x: int, went: list[str]) -> None:
+    result = await result_of(
+        {"c": passes, "a": passes, "b": passes},
+        paths("c > a", "c > b", c__a={"type": "condition"}, c__b={"type": "else"}),
+        {"x": x},
+        of={"c": {"type": "condition", "condition": asks("x", "==", 1)}},
+    )
+
+    assert order(result) == went
