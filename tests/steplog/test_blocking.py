@@ -4,11 +4,13 @@ import inspect
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from steplog.blocking import BlockingSteplog
 from steplog.client import Steplog
+from steplog.embedded import Embedded
 from steplog.errors import BadInput
 from steplog.read_api import ReadApi
 from tests.steplog.fake_commands import FakeCommands
@@ -86,3 +88,9 @@ def test_every_word_of_the_client_is_there_without_await(name: str) -> None:
     assert set(twin) - {"given", "filters"} <= set(told)
     assert passed_on or list(twin) == list(told)
     assert getattr(BlockingSteplog, name).__doc__
+
+
+async def test_an_embedded_one_opens_and_ends_inside_a_running_loop(tmp_path: Path) -> None:
+    """As in a notebook."""
+    with Embedded.blocking(tmp_path / "s.db") as steplog:
+        assert steplog.get("nobody") is None

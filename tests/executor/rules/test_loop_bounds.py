@@ -1,0 +1,58 @@
+"""Bounds of loops hold on every way round, and a heartbeat says that nobody listens to it."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from steplog_contracts import events as ev
+from tests.executor.flows import Recorded, asks, blueprint_of, passes, paths
+
+EXPIRED = asks("result.timed_out")
+
+
+def asks_briefly(data: Any) -> Any:
+    """Ask a person who has a second."""
+    return {"status": "human_input_required", "timeout_seconds": 1}
+
+
+@pytest.mark.parametrize(
+    ("loop", "visits"),
+    [
+        ({"max_iterations": 3}, 3),
+        ({"max_iterations": 3, "iteration_delay_seconds": 0.5}, 3),
+        ({"max_iterations": 99, "max_loop_time_seconds": 2.5}, 3),
+        ({"max_iterations": 99, "max_loop_time_seconds": 5, "iteration_delay_seconds": 9}, 1),
+    ],
+)
+@pytest.mark.parametrize("through", ["itself", "another question"])
+async def test_13_a_ring_of_expiring_questions_ends_at_its_bound(
+    loop: dict[str, Any], visits: int, through: str
+) -> None:
+    if through == "itself":
+        flow = paths("ask > ask", ask__ask=EXPIRED)
+        functions = {"ask": asks_briefly}
+    else:
+        flow = paths("ask > more", "more > ask", ask__more=EXPIRED, more__ask=EXPIRED)
+        functions = {"ask": asks_briefly, "more": asks_briefly}
+    recorded = Recorded(blueprint_of(functions, flow, loop_config=loop), park=False)
+
+    outcome = await recorded.run()
+
+    assert outcome.error is not None
+    assert outcome.error.type == "LoopBoundExceeded"
+    begun = [event for event in recorded.log.of(ev.StepStarted) if event.step_id == "ask"]
+    assert len(begun) <= visits
+
+
+async def test_a_heartbeat_says_once_a_visit_that_nobody_listens(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def beats(data: Any, step: Any) -> None:
+        for n in range(3):
+            step.context.heartbeat(n)
+
+    with caplog.at_level(logging.WARNING):
+        await Recorded(blueprint_of({"a": beats, "b": passes}, paths("a > b"))).run()
+
+    assert [r.levelname for r in caplog.records if "heartbeat" in r.getMessage()] == ["WARNING"]
