@@ -4,7 +4,6 @@ import uuid
 from datetime import UTC, datetime
 from types import TracebackType
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from executor_service.adapters.fsspec_store import FsspecStore
@@ -16,25 +15,13 @@ from steplog.sending import Submitted
 from steplog_contracts.commands import Command
 from steplog_contracts.envelope import SentCommand
 from steplog_contracts.topics import Topic
-from steplog_kafka.clients import make_producer
-from steplog_kafka.connection import start
-from steplog_kafka.errors import KafkaProblem
+from steplog_kafka.connection import problem_of
+from steplog_kafka.errors import KafkaProblem, KafkaSilent
+from steplog_kafka.producer import LastingProducer
 from steplog_kafka.settings import Kafka, kafka_settings
 
 SOURCE = "steplog-client"
 MAX_COMMAND_BYTES = 1_000_000
-
-
-async def start_producer(producer: AIOKafkaProducer, kafka: Kafka) -> None:
-    """Connect a producer; one that can't is stopped.
-
-    Raises:
-        ServiceUnreachable: no broker answers, or it does not let this client in.
-    """
-    try:
-        await start(producer, kafka)
-    except KafkaProblem as error:
-        raise ServiceUnreachable(str(error)) from error
 
 
 class CommandSender:
@@ -45,11 +32,13 @@ class CommandSender:
         self._payloads = payloads or Payloads()
         self._kafka = kafka_settings(kafka)
         self._topic = topic
-        self._producer: AIOKafkaProducer
+        self._producer = LastingProducer(self._kafka, max_request_size=MAX_COMMAND_BYTES)
 
     async def __aenter__(self) -> "CommandSender":
-        self._producer = make_producer(self._kafka, max_request_size=MAX_COMMAND_BYTES)
-        await start_producer(self._producer, self._kafka)
+        try:
+            await self._producer.start()
+        except KafkaProblem as error:
+            raise ServiceUnreachable(str(error)) from error
         return self
 
     async def __aexit__(
@@ -71,16 +60,19 @@ class CommandSender:
         sent = SentCommand(command_id or str(uuid.uuid4()), SOURCE, datetime.now(UTC), command)
         record = await record_of(sent, self._payloads)
         try:
-            await self._producer.send_and_wait(
-                self._topic.name, record.value, record.key, headers=record.headers
-            )
+            await self._producer.deliver(self._topic.name, record)
+        except KafkaSilent as error:
+            raise ServiceUnreachable(
+                f"{error} The command may be in the log; send it again with the command id "
+                f"{sent.command_id} and the execution id {command.execution_id}: it is carried "
+                "out once."
+            ) from error
+        except KafkaProblem as error:
+            raise ServiceUnreachable(str(error)) from error
         except UnknownTopicOrPartitionError as error:
             raise self._no_topic() from error
         except KafkaError as error:
-            raise ServiceUnreachable(
-                f"Kafka at {self._kafka.bootstrap_servers} did not take the command ({error}); "
-                f"send it again with the command id {sent.command_id}."
-            ) from error
+            raise ServiceUnreachable(str(await problem_of(error, self._kafka))) from error
         return Submitted(command.execution_id, sent.command_id)
 
     async def partitions(self) -> int:
@@ -88,9 +80,12 @@ class CommandSender:
 
         Raises:
             WrongTopic: the commands topic does not exist.
+            ServiceUnreachable: no broker says so.
         """
         try:
-            return len(await self._producer.partitions_for(self._topic.name))
+            return await self._producer.partitions(self._topic.name)
+        except KafkaProblem as error:
+            raise ServiceUnreachable(str(error)) from error
         except UnknownTopicOrPartitionError as error:
             raise self._no_topic() from error
 

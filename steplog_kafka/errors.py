@@ -4,6 +4,7 @@ SteplogError
 └── KafkaProblem
     ├── WrongKafkaSettings    settings that can't be used, or that contradict each other
     ├── KafkaUnreachable      no broker answers at the address
+    ├── KafkaSilent           what was sent was not acknowledged in time
     └── KafkaRefused          a broker answers, and does not let this client in or do this
 """
 
@@ -24,3 +25,7 @@ class KafkaUnreachable(KafkaProblem):
 
 class KafkaRefused(KafkaProblem):
     """A broker answers and refuses: the secret, the certificate or the right is wrong."""
+
+
+class KafkaSilent(KafkaProblem):
+    """What was sent was not acknowledged in time; it may be in the log all the same."""

@@ -1,15 +1,13 @@
 """Commands onto the commands topic, for the API; connected when the first one is sent."""
 
-import asyncio
 from typing import Final
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from steplog_contracts.commands import Command
-from steplog_kafka.clients import make_producer
-from steplog_kafka.connection import start
-from steplog_kafka.errors import KafkaProblem
+from steplog_kafka.connection import problem_of
+from steplog_kafka.errors import KafkaProblem, KafkaSilent
+from steplog_kafka.producer import LastingProducer
 from steplog_kafka.settings import Kafka, kafka_settings
 from tracker_service.command_sink import CommandNotSent, record_of
 
@@ -22,14 +20,11 @@ class KafkaCommands:
     def __init__(self, kafka: Kafka, topic: str) -> None:
         self._kafka = kafka_settings(kafka)
         self._topic = topic
-        self._producer: AIOKafkaProducer | None = None
-        self._connecting = asyncio.Lock()
+        self._producer = LastingProducer(self._kafka, max_request_size=MAX_RECORD_BYTES)
 
     async def close(self) -> None:
         """Disconnect."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await producer.stop()
+        await self._producer.stop()
 
     async def send(self, command: Command, command_id: str) -> None:
         """Append one command; every replica has it when this returns.
@@ -37,40 +32,25 @@ class KafkaCommands:
         Raises:
             CommandNotSent: no broker, no topic, or no acknowledgement in time.
         """
-        producer = await self._connected()
-        record = record_of(command, command_id)
         try:
-            await producer.send_and_wait(
-                self._topic, record.value, record.key, headers=record.headers
-            )
+            await self._producer.deliver(self._topic, record_of(command, command_id))
+        except KafkaSilent as error:
+            raise CommandNotSent(str(error), maybe_sent=True) from error
+        except KafkaProblem as error:
+            raise CommandNotSent(str(error)) from error
         except UnknownTopicOrPartitionError as error:
             raise self._no_topic() from error
         except KafkaError as error:
-            raise CommandNotSent(
-                f"Kafka did not acknowledge the command in time ({error}).", maybe_sent=True
-            ) from error
+            raise CommandNotSent(str(await problem_of(error, self._kafka))) from error
 
     async def partitions(self) -> int:
         """Return how many partitions the commands topic has; raises `CommandNotSent`."""
-        producer = await self._connected()
         try:
-            return len(await producer.partitions_for(self._topic))
-        except UnknownTopicOrPartitionError as error:
-            raise self._no_topic() from error
-
-    async def _connected(self) -> AIOKafkaProducer:
-        async with self._connecting:
-            if self._producer is None:
-                self._producer = await self._connect()
-            return self._producer
-
-    async def _connect(self) -> AIOKafkaProducer:
-        try:
-            producer = make_producer(self._kafka, max_request_size=MAX_RECORD_BYTES)
-            await start(producer, self._kafka)
+            return await self._producer.partitions(self._topic)
         except KafkaProblem as error:
             raise CommandNotSent(str(error)) from error
-        return producer
+        except UnknownTopicOrPartitionError as error:
+            raise self._no_topic() from error
 
     def _no_topic(self) -> CommandNotSent:
         return CommandNotSent(

@@ -1,5 +1,6 @@
 """The commands topic on Kafka: group membership, paused partitions, commits with metadata."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
@@ -14,8 +15,11 @@ from executor_service.command_source import (
     dead_letter_headers,
 )
 from executor_service.low_water_mark import ResumePoint, resume_point
-from steplog_kafka.clients import make_admin, make_consumer, make_producer
+from steplog_contracts.envelope import Record
+from steplog_kafka.clients import make_admin, make_consumer
 from steplog_kafka.connection import start
+from steplog_kafka.errors import KafkaSilent, KafkaUnreachable
+from steplog_kafka.producer import LastingProducer
 from steplog_kafka.settings import Kafka, kafka_settings
 
 # Polling goes on while partitions are paused, so long steps never cost the membership.
@@ -26,6 +30,7 @@ MAX_POLL_RECORDS = 500
 METADATA_MAX_AGE_MS = 5_000
 # Beyond the time that joining the group may take.
 JOIN_MARGIN_MS = 5_000
+RETRY_DELAY_S = 1.0
 _NO_OFFSET = -1
 
 _log = structlog.get_logger(__name__)
@@ -78,17 +83,19 @@ class KafkaCommandSource:
             partition_assignment_strategy=(StickyPartitionAssignor,),
         )
         self._admin = make_admin(self._kafka)
-        self._producer = make_producer(self._kafka)
+        self._producer = LastingProducer(self._kafka)
+        self._stopping = False
 
     async def start(self, listener: AssignmentListener) -> None:
         """Connect and join the group; the listener hears of partitions from then on."""
         await start(self._admin, self._kafka)
-        await start(self._producer, self._kafka)
+        await self._producer.start()
         self._consumer.subscribe([self._topic], listener=_Listener(self, listener))
         await start(self._consumer, self._kafka)
 
     async def stop(self) -> None:
         """Leave the group and close the connections."""
+        self._stopping = True
         await self._consumer.stop()
         await self._producer.stop()
         await self._admin.close()
@@ -173,9 +180,17 @@ class KafkaCommandSource:
     async def set_aside(self, record: ReceivedRecord, reason: str) -> None:
         """See `CommandSource.set_aside`."""
         headers = dead_letter_headers(self._topic, record, reason)
-        await self._producer.send_and_wait(
-            self._dead_topic, value=record.value or b"", key=record.key, headers=headers
-        )
+        kept = Record(record.key, record.value, headers)
+        while True:
+            try:
+                await self._producer.deliver(self._dead_topic, kept)
+                return
+            except (KafkaSilent, KafkaUnreachable) as error:
+                if self._stopping:
+                    raise
+                # Its offset holds the mark back, so it is not lost; nor does it stop others.
+                _log.warning("set_aside_postponed", offset=record.offset, reason=str(error))
+            await asyncio.sleep(RETRY_DELAY_S)
 
     def _mine(self, partitions: Iterable[int]) -> list[TopicPartition]:
         assigned = self._consumer.assignment()

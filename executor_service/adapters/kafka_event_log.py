@@ -7,16 +7,16 @@ where `send` costs 11 to 15 us. Why no transactions: 29 ms at the median for one
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from executor_service.errors import LogLostRecords
 from executor_service.event_log import MAX_RECORD_BYTES, Appended, LoggedRecord
 from steplog_contracts.envelope import Record
 from steplog_contracts.errors import UnwritablePayload
-from steplog_kafka.clients import make_consumer, make_producer
+from steplog_kafka.clients import make_consumer
 from steplog_kafka.connection import start
+from steplog_kafka.producer import LastingProducer
 from steplog_kafka.settings import Kafka, KafkaSettings, kafka_settings
 
 MAX_BATCH_BYTES = MAX_RECORD_BYTES
@@ -37,19 +37,21 @@ class KafkaEventLog:
         self._kafka = kafka_settings(kafka)
         self.topic = topic
         self._reads = asyncio.Semaphore(CONCURRENT_READS)
-        self._producer = self._new_producer()
-        self._renewing = asyncio.Lock()
-        self._retired: set[asyncio.Task[None]] = set()
+        self._producer = LastingProducer(
+            self._kafka,
+            linger_ms=0,
+            max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=MAX_REQUEST_BYTES,
+        )
         self._looker: _Reader | None = None
 
     async def __aenter__(self) -> "KafkaEventLog":
-        await start(self._producer, self._kafka)
+        await self._producer.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._drop_looker()
         await self._producer.stop()
-        await asyncio.gather(*self._retired)
 
     async def append(self, partition: int, records: Sequence[Record]) -> Appended:
         """Append as many as fit one batch; see `EventLog.append`.
@@ -57,8 +59,7 @@ class KafkaEventLog:
         Raises:
             UnwritablePayload: the first record alone is larger than a batch may be.
         """
-        producer = self._producer
-        batch = producer.create_batch()
+        batch = (await self._producer.current()).create_batch()
         count = 0
         for record in records:
             added = batch.append(
@@ -73,12 +74,7 @@ class KafkaEventLog:
                 f"({MAX_BATCH_BYTES} bytes); return a reference instead of the data."
             )
         batch.close()
-        try:
-            acknowledged = await producer.send_batch(batch, self.topic, partition=partition)
-            offset = (await acknowledged).offset
-        except KafkaError:
-            await self._renew(producer)
-            raise
+        offset = (await self._producer.append(self.topic, partition, batch)).offset
         return Appended(None if offset == _UNKNOWN_OFFSET else offset, count)
 
     async def end_offset(self, partition: int) -> int:
@@ -150,26 +146,6 @@ class KafkaEventLog:
                     if message.offset >= end:
                         return
                     yield LoggedRecord(message.offset, message.value, list(message.headers))
-
-    def _new_producer(self) -> AIOKafkaProducer:
-        return make_producer(
-            self._kafka,
-            linger_ms=0,
-            max_batch_size=MAX_BATCH_BYTES,
-            max_request_size=MAX_REQUEST_BYTES,
-        )
-
-    async def _renew(self, failed: AIOKafkaProducer) -> None:
-        """Go on with a new producer: the failed one has numbered what the broker never took, and
-        the broker would refuse everything after it. What others have in flight there still ends."""
-        async with self._renewing:
-            if self._producer is failed:
-                fresh = self._new_producer()
-                await start(fresh, self._kafka)
-                self._producer = fresh
-                retired = asyncio.create_task(failed.stop())
-                self._retired.add(retired)
-                retired.add_done_callback(self._retired.discard)
 
     def _reader(self) -> "_Reader":
         return _Reader(self._kafka)

@@ -9,16 +9,17 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from steplog.archive.importing import LogNotEmpty
 from steplog.archive.rebasing import IMPORT_OWNER, import_claim
-from steplog.command_sender import start_producer
 from steplog.errors import BadInput, ServiceUnreachable
 from steplog.topics import apply_topics
 from steplog_contracts.envelope import Record
 from steplog_contracts.events import PartitionClaimed
 from steplog_contracts.topics import Topics
-from steplog_kafka.clients import make_producer
+from steplog_kafka.errors import KafkaProblem
+from steplog_kafka.producer import LastingProducer
 from steplog_kafka.settings import Kafka, kafka_settings
 from tracker_service.kafka_events_log import KafkaEventsLog
 from tracker_service.projections.headings import LogRecord
@@ -40,16 +41,18 @@ class KafkaImportTarget:
         self._topics = topics
         self._log = KafkaEventsLog(self._kafka, topics.events.name)
         self._next: dict[int, int] = {}
-        self._producer: AIOKafkaProducer
-
-    async def __aenter__(self) -> "KafkaImportTarget":
-        self._producer = make_producer(
+        self._producer = LastingProducer(
             self._kafka,
             linger_ms=0,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
         )
-        await start_producer(self._producer, self._kafka)
+
+    async def __aenter__(self) -> "KafkaImportTarget":
+        try:
+            await self._producer.start()
+        except KafkaProblem as error:
+            raise ServiceUnreachable(str(error)) from error
         return self
 
     async def __aexit__(
@@ -98,7 +101,7 @@ class KafkaImportTarget:
         """Append records one batch after another; each must follow this writer's last."""
         place = 0
         while place < len(batch):
-            builder = self._producer.create_batch()
+            builder = (await self._connected()).create_batch()
             first = place
             for record, timestamp_ms in batch[place:]:
                 added = builder.append(
@@ -122,27 +125,28 @@ class KafkaImportTarget:
         """Append commands, each where its key belongs; they come after all events."""
         try:
             for record in records:
-                await self._producer.send_and_wait(
-                    self._topics.commands.name, record.value, record.key, headers=record.headers
-                )
-        except (KafkaError, OSError) as error:
+                await self._producer.deliver(self._topics.commands.name, record)
+        except (KafkaError, KafkaProblem, OSError) as error:
             raise ServiceUnreachable(
                 f"Kafka at {self._kafka.bootstrap_servers} did not take a command ({error}); "
                 "fill other topics, with --into-namespace: these have some of the commands already."
             ) from error
 
-    async def _send(self, partition: int, builder: object, count: int) -> None:
+    async def _connected(self) -> AIOKafkaProducer:
         try:
-            sent = await self._producer.send_batch(
-                builder, self._topics.events.name, partition=partition
-            )
-            offset = (await sent).offset
-        except (KafkaError, OSError) as error:
+            return await self._producer.current()
+        except KafkaProblem as error:
+            raise ServiceUnreachable(str(error)) from error
+
+    async def _send(self, partition: int, builder: BatchBuilder, count: int) -> None:
+        try:
+            placed = await self._producer.append(self._topics.events.name, partition, builder)
+        except (KafkaError, KafkaProblem, OSError) as error:
             raise ServiceUnreachable(
                 f"Kafka at {self._kafka.bootstrap_servers} did not take the events ({error}); "
                 "run the same import again, it goes on where it stopped."
             ) from error
-        if offset not in (self._next[partition], _UNKNOWN_OFFSET):
+        if placed.offset not in (self._next[partition], _UNKNOWN_OFFSET):
             raise LogNotEmpty(
                 f"Somebody else writes to partition {partition} of {self._topics.events.name}; "
                 "stop the executors there and import into topics nobody uses (--into-namespace)."

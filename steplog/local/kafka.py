@@ -79,13 +79,18 @@ class KafkaServer:
         """Return what formatting the storage takes beside the cluster's id."""
         return ()
 
+    def new_cluster_id(self) -> str:
+        """Return the id of the cluster that the storage is formatted for."""
+        # 16 random bytes in URL-safe base64, which may not begin with a dash.
+        return base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "_")
+
     def is_ready(self) -> bool:
         """Whether a metadata request is answered."""
         return kafka_answers(local_kafka(self.address))
 
     def _format(self, properties: Path) -> None:
         argv = (
-            *("format", "--cluster-id", _new_cluster_id(), "--config", str(properties)),
+            *("format", "--cluster-id", self.new_cluster_id(), "--config", str(properties)),
             *self.format_options(),
         )
         done = subprocess.run(  # noqa: S603
@@ -105,11 +110,6 @@ class KafkaServer:
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
         classpath = ":".join(str(jar) for jar in kafka_jars(self._on_bytes))
         return (str(java()), *JVM_OPTIONS, logging, "-cp", classpath, main_class, *arguments)
-
-
-def _new_cluster_id() -> str:
-    # Kafka's ids are 16 random bytes in URL-safe base64, and may not begin with a dash.
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "_")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from steplog import health
 from steplog.local.ports import free_ports
+from steplog.local.services import tracker_keeps_up
 from tests.conftest import ServicesFactory
 from tests.steplog.cli.command_line import Ended, is_one_sentence, steplog
 from tests.steplog.cli.plain_steps import chain
@@ -36,7 +36,7 @@ def run(make_services: ServicesFactory, topics: object, tmp_path: Path) -> Run:
         "STEPLOG_TOPIC_NAMESPACE": services.namespace,
         "STEPLOG_API_URL": f"http://127.0.0.1:{port}",
     }
-    wait_until(lambda: health.main(["worker"], env) == health.EXIT_WELL, READY_TIMEOUT_S)
+    wait_until(lambda: tracker_keeps_up(env["STEPLOG_API_URL"]), READY_TIMEOUT_S)
     return lambda *arguments: steplog(*arguments, env=env)
 
 
