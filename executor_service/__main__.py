@@ -1,20 +1,20 @@
 """`python -m executor_service`: run the executor. `... ready`: exit 0 while it takes commands."""
 
 import gc
-import logging
 import sys
 import time
 from pathlib import Path
 
-import structlog
 import uvloop
 from pydantic import ValidationError
 
 from executor_service.bootstrap import serve
 from executor_service.process_end import leave, run_to_end
+from executor_service.running_step import add_step
 from executor_service.settings import ExecutorSettings
 from steplog_contracts.addresses import without_passwords
 from steplog_contracts.errors import SteplogError
+from steplog_kafka.process_logs import configure_logs
 
 # Touched every commit interval while commands are taken.
 READY_AGE_S = 15.0
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     """Run what was asked for and return the exit code."""
     try:
         settings = ExecutorSettings()
-        _configure_logging(settings.log_level)
+        configure_logs(settings.log_level, [add_step])
         match arguments:
             case []:
                 _calm_garbage_collection()
@@ -63,34 +63,6 @@ def _ready(settings: ExecutorSettings) -> int:
 def _refuse(message: str) -> int:
     print(without_passwords(message), file=sys.stderr)  # noqa: T201
     return _EXIT_REFUSED
-
-
-class _Formatter(logging.Formatter):
-    """Writes a library's line, in which no address shows its password."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        return without_passwords(super().format(record))
-
-
-def _configure_logging(level: str) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Formatter("%(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(level=level, handlers=[handler])
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            # Not the richer form: it prints local variables, and those hold users' payloads.
-            structlog.dev.ConsoleRenderer(
-                colors=False, exception_formatter=structlog.dev.plain_traceback
-            ),
-            lambda _logger, _method, line: without_passwords(str(line)),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from aiokafka.client import AIOKafkaClient
 
 from steplog_kafka.client_hooks import install
 from steplog_kafka.errors import WrongKafkaSettings
+from steplog_kafka.library_lines import bound_kafka_client
 from steplog_kafka.secret_values import secret_value
 from steplog_kafka.settings import Kafka, KafkaSettings, kafka_settings
 from steplog_kafka.tokens import FileTokens, RequestedTokens
@@ -64,6 +65,7 @@ def make_client(kafka: Kafka, **options: Any) -> AIOKafkaClient:
 
 def connection_options(kafka: Kafka) -> dict[str, Any]:
     """Return what all of aiokafka's clients take about the connection."""
+    bound_kafka_client()
     settings = kafka_settings(kafka)
     return {
         "bootstrap_servers": settings.servers,

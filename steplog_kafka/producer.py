@@ -31,7 +31,7 @@ from aiokafka.structs import RecordMetadata
 
 from steplog_contracts.envelope import Record
 from steplog_kafka.clients import make_producer
-from steplog_kafka.connection import start
+from steplog_kafka.connection import problem_of, start
 from steplog_kafka.errors import KafkaProblem, KafkaSilent
 from steplog_kafka.settings import Kafka, kafka_settings
 
@@ -95,8 +95,12 @@ class LastingProducer:
                 self._producer = producer
             return self._producer
 
-    async def deliver(self, topic: str, record: Record) -> RecordMetadata:
+    async def deliver(
+        self, topic: str, record: Record, partition: int | None = None
+    ) -> RecordMetadata:
         """Append one record and return where; sent again while the delivery's time lasts.
+
+        It goes where its key belongs unless a partition is given.
 
         Raises:
             KafkaUnreachable, KafkaRefused: no connection; it was not sent.
@@ -106,7 +110,7 @@ class LastingProducer:
 
         def enqueue(producer: AIOKafkaProducer) -> Awaitable["asyncio.Future[RecordMetadata]"]:
             return producer.send(  # type: ignore[no-any-return]
-                topic, record.value or b"", record.key, headers=record.headers
+                topic, record.value or b"", record.key, partition, headers=record.headers
             )
 
         ends_s = time.monotonic() + self.delivery_timeout_s
@@ -134,6 +138,13 @@ class LastingProducer:
                     f"{self.delivery_timeout_s:g} s ({reason})."
                 ) from last
             await asyncio.sleep(RETRY_DELAY_S)
+
+    async def put(self, topic: str, record: Record, partition: int | None = None) -> None:
+        """Append one record as `deliver` does; whatever goes wrong is a `KafkaProblem`."""
+        try:
+            await self.deliver(topic, record, partition)
+        except KafkaError as error:
+            raise await problem_of(error, self._kafka) from error
 
     async def append(self, topic: str, partition: int, batch: BatchBuilder) -> RecordMetadata:
         """Append a batch, once; raises `KafkaError` or `KafkaProblem`.
@@ -196,4 +207,18 @@ async def _stop(producer: AIOKafkaProducer, flush_s: float) -> None:
         async with asyncio.timeout(CUT_TIMEOUT_S):
             await producer.client.close()
             await producer._sender.close()
-    producer._message_accumulator.fail_all(KafkaError("The connection was given up."))
+    _fail_rest(producer, KafkaError("The connection was given up."))
+
+
+def _fail_rest(producer: AIOKafkaProducer, error: KafkaError) -> None:
+    """Tell whoever waits for a batch that it will not come; who went away is not missed."""
+    accumulator = producer._message_accumulator
+    queued = [batch for batches in accumulator._batches.values() for batch in batches]
+    # Where batches in flight stand: the end of one takes it out there.
+    accumulator._pending_batches.update(queued)
+    accumulator._exception = error
+    for batch in list(accumulator._pending_batches):
+        batch.failure(error)
+        for waited_for in (batch.future, batch._drain_waiter):
+            if waited_for.done() and not waited_for.cancelled():
+                waited_for.exception()

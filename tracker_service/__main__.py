@@ -6,7 +6,7 @@ import sys
 
 from steplog_contracts.addresses import without_passwords
 from steplog_contracts.errors import SteplogError
-from tracker_service.logs import configure_logs
+from steplog_kafka.process_logs import configure_logs
 from tracker_service.settings import Settings, read_settings
 
 EXIT_REFUSED = 1

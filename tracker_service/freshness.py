@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 LOG_LOST = "log_lost_records"
-# A worker looks at the ends every second; three misses mean that it is away.
+# A worker looks at the ends every second; after three misses nobody knows of a gap.
 LOOK_IS_OLD_AFTER = timedelta(seconds=3)
+# On a busy machine a look can take some seconds; a worker that died is missed within about ten.
+AWAY_AFTER = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Freshness:
         if self.lost_reason is not None:
             return LOG_LOST
         looked_at = self.observed_at
-        if looked_at is None or self.now - looked_at > LOOK_IS_OLD_AFTER:
+        if looked_at is None or self.now - looked_at > AWAY_AFTER:
             return "away"
         return "behind" if self.gap else "fresh"
 

@@ -14,11 +14,10 @@ from steplog.addresses import find_addresses
 from steplog.cli.console import out, print_json
 from steplog.cli.embedded_process import prepare
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
-from steplog.command_sender import start_producer
 from steplog.errors import BadInput
 from steplog.settings import SteplogSettings
 from steplog_contracts.envelope import Record
-from steplog_kafka.clients import make_producer
+from steplog_kafka.producer import LastingProducer
 from steplog_kafka.settings import kafka_settings
 
 
@@ -64,12 +63,9 @@ async def _append(settings: SteplogSettings, partition: int, note: Record) -> No
     if partition >= topic.partitions:
         raise BadInput(f"There is no partition {partition}; the topic has {topic.partitions}.")
     kafka = kafka_settings(addresses.kafka_bootstrap_servers)
-    producer = make_producer(kafka)
-    await start_producer(producer, kafka)
+    producer = LastingProducer(kafka)
     try:
-        await producer.send_and_wait(
-            topic.name, note.value, note.key, headers=note.headers, partition=partition
-        )
+        await producer.put(topic.name, note, partition)
     finally:
         await producer.stop()
 

@@ -8,7 +8,7 @@ import typer
 
 from steplog.cli.console import out, plain_table, print_json
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
-from steplog.cli.sources import open_read
+from steplog.cli.sources import idle_file, open_read
 from steplog.settings import SteplogSettings
 
 EXIT_AWAY = 1
@@ -22,17 +22,23 @@ def lag(
     embedded: EmbeddedMode = False,
     data: DataFile = None,
 ) -> None:
-    """Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at it, or
-    the log lost records.
+    """Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at it, no
+    process has the file open (--embedded), or the log lost records.
 
     $ steplog lag
     """
     settings = settings_with(data_dir, embedded=embedded, data=data)
+    idle = idle_file(settings)
     freshness = asyncio.run(_read(settings))
+    if idle is not None:
+        # The rows are as fresh as the log, which this very command saw to; but nothing goes on.
+        freshness["tracker"] = "away"
     if as_json:
         print_json(freshness)
     else:
         _print(freshness)
+        if idle is not None:
+            out.print(idle, style="red", markup=False, soft_wrap=True)
     if freshness["tracker"] in _STUCK:
         raise typer.Exit(EXIT_AWAY)
 

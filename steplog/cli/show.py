@@ -11,11 +11,12 @@ from steplog.cli.execution_view import print_execution, print_tracebacks
 from steplog.cli.flow_view import drawn_flow
 from steplog.cli.moments import AsOf, as_of_parameter
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
-from steplog.cli.sources import open_read
+from steplog.cli.sources import idle_file, open_read
 from steplog.cli.submitting import ExecutionId
 from steplog.errors import BadInput
 from steplog.read_api import ReadApi, path_of
 from steplog.settings import SteplogSettings
+from steplog_contracts.records import FINAL_EXECUTION_STATUSES
 
 # Of values that are stored apart; larger ones are marked, and `steplog payload` prints them.
 MAX_SHOWN_BYTES: Final = 8 * 1024 * 1024
@@ -70,6 +71,9 @@ def show(
         out.print(drawn_flow(answer), soft_wrap=True)
     else:
         print_execution(answer)
+        ended = answer["execution"]["status"] in FINAL_EXECUTION_STATUSES
+        if not is_past and not ended and (idle := idle_file(settings)) is not None:
+            out.print(idle, style="yellow", markup=False, soft_wrap=True)
 
 
 async def read_execution(read: ReadApi, execution_id: str) -> dict[str, Any]:

@@ -72,3 +72,17 @@ def refuse_missing(file: Path) -> None:
             f"There is no file {file}; `steplog up --embedded` or `steplog run FILE --embedded` "
             "makes one, or name another with --data."
         )
+
+
+def idle_file(settings: SteplogSettings) -> str | None:
+    """Return a sentence where the file of embedded mode is open in no process, else None."""
+    if settings.data_file is None or not settings.data_file.is_file():
+        return None
+    from executor_service.adapters.embedded_lock import EmbeddedLock  # noqa: PLC0415
+
+    if EmbeddedLock(settings.data_file).holder() is not None:
+        return None
+    return (
+        f"No process has {settings.data_file} open, so nothing in it runs; go on with "
+        "`steplog up --embedded`."
+    )

@@ -25,11 +25,11 @@ from tracker_service.kafka_commands import KafkaCommands
 
 pytestmark = pytest.mark.broker
 PARTITIONS = 3
-REQUEST_TIMEOUT_MS = 2_000
+REQUEST_TIMEOUT_MS = 3_000
 # A partition without a leader for longer than any of our waits.
 OUTAGE_S = 3.0 * REQUEST_TIMEOUT_MS / 1000
 # Beyond the outage: brokers that come back on busy cores.
-RECOVERY_TIMEOUT_S = 90.0
+RECOVERY_TIMEOUT_S = 150.0
 CANCEL = CancelExecution(execution_id="e-1")
 Send = Callable[[int], Awaitable[object]]
 
@@ -65,7 +65,7 @@ async def producers(kafka: KafkaSettings, topic: str) -> AsyncIterator[Mapping[s
         source = KafkaCommandSource(
             kafka, topic=topic, dead_topic=topic, group_id="g", session_timeout_ms=10_000
         )
-        stack.push_async_callback(source._producer.stop)
+        stack.push_async_callback(source.stop)
 
         def cancel(number: int) -> CancelExecution:
             return CancelExecution(execution_id=f"e-{number}")
@@ -92,9 +92,25 @@ async def all_sent(sends: Mapping[str, Send], began_at: int = 1_000) -> None:
     ends_s = time.monotonic() + RECOVERY_TIMEOUT_S
     for name, send in sends.items():
         taken, number = 0, began_at
-        while taken < 4 * PARTITIONS:
+        while taken < 2 * PARTITIONS:
             taken, number = (taken + 1 if await tried(send, number) else 0), number + 1
             assert time.monotonic() < ends_s, f"{name} is refused for ever"
+
+
+async def test_a_frozen_leader_costs_no_more_than_a_dead_one(cluster: Cluster) -> None:
+    """Its connections stay open, so only a request's own time limit tells that it is gone."""
+    await cluster.create_topic("frozen", partitions=PARTITIONS, copies=3, min_insync_replicas="2")
+    async with producers(kafka_of(cluster), "frozen") as sends:
+        await all_sent(sends, began_at=0)
+        victim = (await cluster.leaders("frozen"))[0]
+        cluster.freeze(victim)
+        try:
+            await all_sent(sends)
+            leaders = await cluster.leaders("frozen")
+        finally:
+            cluster.thaw(victim)
+
+        assert victim not in leaders.values()
 
 
 async def test_a_partition_without_a_leader_for_long_is_written_to_again(cluster: Cluster) -> None:
@@ -116,42 +132,6 @@ async def test_a_partition_without_a_leader_for_long_is_written_to_again(cluster
         await all_sent(sends)
 
         assert all(task.done() for task in waiting)
-
-
-async def test_all_brokers_killed_and_back_cost_nothing_but_time(cluster: Cluster) -> None:
-    await cluster.create_topic("three", partitions=PARTITIONS, copies=3, min_insync_replicas="2")
-    async with producers(kafka_of(cluster), "three") as sends:
-        await all_sent(sends, began_at=0)
-        for node_id in cluster.nodes:
-            cluster.kill(node_id)
-        waiting = [
-            asyncio.create_task(tried(send, number))
-            for send in sends.values()
-            for number in range(100, 110)
-        ]
-        await asyncio.sleep(OUTAGE_S)
-        await asyncio.to_thread(cluster.start)
-
-        await asyncio.wait(waiting, timeout=RECOVERY_TIMEOUT_S)
-        await all_sent(sends)
-
-        assert all(task.done() for task in waiting)
-
-
-async def test_a_frozen_leader_costs_no_more_than_a_dead_one(cluster: Cluster) -> None:
-    """Its connections stay open, so only a request's own time limit tells that it is gone."""
-    await cluster.create_topic("frozen", partitions=PARTITIONS, copies=3, min_insync_replicas="2")
-    async with producers(kafka_of(cluster), "frozen") as sends:
-        await all_sent(sends, began_at=0)
-        victim = (await cluster.leaders("frozen"))[0]
-        cluster.freeze(victim)
-        try:
-            await all_sent(sends)
-            leaders = await cluster.leaders("frozen")
-        finally:
-            cluster.thaw(victim)
-
-        assert victim not in leaders.values()
 
 
 async def test_what_was_acknowledged_is_there_and_in_the_order_it_was_sent(
@@ -184,6 +164,26 @@ async def test_what_was_acknowledged_is_there_and_in_the_order_it_was_sent(
     # Repeats stand behind their own, before anything later: a reader drops them by their id.
     assert sorted(logged, key=first.index) == logged
     assert max(Counter(logged).values()) < 20
+
+
+async def test_all_brokers_killed_and_back_cost_nothing_but_time(cluster: Cluster) -> None:
+    await cluster.create_topic("three", partitions=PARTITIONS, copies=3, min_insync_replicas="2")
+    async with producers(kafka_of(cluster), "three") as sends:
+        await all_sent(sends, began_at=0)
+        for node_id in cluster.nodes:
+            cluster.kill(node_id)
+        waiting = [
+            asyncio.create_task(tried(send, number))
+            for send in sends.values()
+            for number in range(100, 110)
+        ]
+        await asyncio.sleep(OUTAGE_S)
+        await asyncio.to_thread(cluster.start)
+
+        await asyncio.wait(waiting, timeout=RECOVERY_TIMEOUT_S)
+        await all_sent(sends)
+
+        assert all(task.done() for task in waiting)
 
 
 async def ids_in(kafka: KafkaSettings, topic: str) -> list[str]:

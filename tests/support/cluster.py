@@ -8,11 +8,13 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from steplog.local.child import Child
 from steplog.local.kafka import KafkaServer
@@ -22,6 +24,7 @@ from steplog_kafka.settings import local_kafka
 
 READY_TIMEOUT_S = 120.0
 POLL_S = 0.2
+ADMIN_TIMEOUT_MS = 3_000
 LEADER_POLLS = 150
 # A node that says nothing for so long is taken out by the controllers; Kafka's default, made plain.
 BROKER_SESSION_MS = 9_000
@@ -110,31 +113,38 @@ class Cluster:
         """Create a topic; settings are Kafka's own with `_` for the dot."""
         settings = {key.replace("_", "."): value for key, value in config.items()}
         topic = NewTopic(name, partitions, copies, topic_configs=settings)
-        admin = await self._admin()
-        try:
-            await admin.create_topics([topic])
-        finally:
-            await admin.close()
+        # A node that has just come up is not yet one that replicas are given to.
         for _ in range(LEADER_POLLS):
-            if len(await self.leaders(name)) == partitions:
+            if await self._created(topic) and len(await self.leaders(name)) == partitions:
                 return
             await asyncio.sleep(POLL_S)
         raise AssertionError(f"partitions of {name} have no leaders")
 
+    async def _created(self, topic: NewTopic) -> bool:
+        answer = await self._told(lambda admin: admin.create_topics([topic]))
+        ((_name, code, *_message),) = answer.topic_errors
+        return for_code(code) in (NoError, TopicAlreadyExistsError)
+
     async def leaders(self, topic: str) -> dict[int, int]:
         """Return the node that leads each partition; partitions without one are left out."""
-        admin = await self._admin()
-        try:
-            (told,) = await admin.describe_topics([topic])
-        finally:
-            await admin.close()
+        (told,) = await self._told(lambda admin: admin.describe_topics([topic]))
         found = {one["partition"]: one["leader"] for one in told["partitions"]}
         return {partition: leader for partition, leader in found.items() if leader > 0}
 
-    async def _admin(self) -> AIOKafkaAdminClient:
-        admin = make_admin(local_kafka(self.address))
-        await admin.start()
-        return admin
+    async def _told(self, ask: Callable[[AIOKafkaAdminClient], Awaitable[Any]]) -> Any:
+        """Return an answer; asked again while nodes come and go."""
+        last: KafkaError | None = None
+        for _ in range(LEADER_POLLS):
+            admin = make_admin(local_kafka(self.address), request_timeout_ms=ADMIN_TIMEOUT_MS)
+            try:
+                await admin.start()
+                return await ask(admin)
+            except KafkaError as error:
+                last = error
+                await asyncio.sleep(POLL_S)
+            finally:
+                await admin.close()
+        raise AssertionError(f"no node answers: {last!r}")
 
     def _child(self, node_id: int) -> Child:
         child = self.nodes[node_id].child

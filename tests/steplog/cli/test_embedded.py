@@ -113,6 +113,11 @@ def test_a_killed_server_leaves_nothing_that_keeps_the_next_one_away(file: Path)
     assert run(file, "Ask", "--id", "e-1").exit_code == 0
     killed.kill()
     killed.communicate(timeout=READY_TIMEOUT_S)
+    lag, shown = steplog("lag", f"--data={file}"), steplog("show", "e-1", f"--data={file}")
+    assert (lag.exit_code, shown.exit_code) == (1, 0)
+    assert "away" in lag.out
+    for told in (lag.out, shown.out):
+        assert "No process has" in told
 
     answered = steplog("resume", "e-1", f"--data={file}", "-i", '{"yes": true}')
 
