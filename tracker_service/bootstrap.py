@@ -4,6 +4,8 @@ import importlib
 from collections.abc import Mapping
 from uuid import uuid4
 
+import structlog
+
 from steplog_contracts.topics import topics_for
 from tracker_service.drift import DriftCheck
 from tracker_service.events_log import EventsLog
@@ -15,7 +17,10 @@ from tracker_service.projections.errors import TrackerError
 from tracker_service.settings import Settings
 from tracker_service.store.opening import read_model_for, store_for
 from tracker_service.store.port import Store
+from tracker_service.store.postgres.database_settings import read_database_settings
 from tracker_service.store.reading import ReadModel
+
+log = structlog.get_logger(__name__)
 
 # Without these the pure Python stand-ins run: right in the end, but many times slower, and Faust's
 # acks events of an old generation.
@@ -48,7 +53,7 @@ def make_store(settings: Settings) -> Store:
 
 def make_read_model(settings: Settings) -> ReadModel:
     """Return the read model for the database URL, not yet open."""
-    return read_model_for(settings.database_url)
+    return read_model_for(settings.database_url, max_connections=settings.api_max_connections)
 
 
 def make_events_log(settings: Settings) -> EventsLog:
@@ -65,6 +70,9 @@ def drift_check(settings: Settings) -> DriftCheck | None:
     """Return the check of a few rows against the log; None where it is off or can't be done."""
     in_postgres = settings.database_url.startswith(("postgres://", "postgresql://"))
     if not settings.tracker_drift_interval_s or not in_postgres:
+        return None
+    if read_database_settings().by_transaction:
+        log.warning("rows are not checked against the log: that needs a session of the database")
         return None
     servers, topic = settings.kafka_bootstrap_servers, settings.events_topic
     return DriftCheck(

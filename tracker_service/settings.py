@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     # Requests a caller may make in a second; more are told to come again.
     api_rate_per_s: int = Field(default=200, ge=1, le=100_000)
     api_max_streams: int = Field(default=2_000, ge=1, le=100_000)
+    # Connections to the database of one API process at most.
+    api_max_connections: int = Field(default=10, ge=1, le=100)
 
     # Records folded and written together. More than about 2,000 gains nothing and adds delay.
     tracker_batch_max_records: int = Field(default=1000, ge=1, le=10_000)

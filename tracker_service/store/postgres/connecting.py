@@ -1,11 +1,14 @@
 """Connections to PostgreSQL, with the settings each one is given."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from tracker_service.store.errors import StoreError, StoreRefused
+from tracker_service.store.postgres.database_settings import read_database_settings
 from tracker_service.store.postgres.faults import store_errors
+from tracker_service.store.postgres.transaction_pooling import connections_with
 
 CONNECT_TIMEOUT_S = 10.0
 # Far below Kafka's rebalance timeout (60 s): a flush that takes longer would outlive ownership.
@@ -49,14 +52,17 @@ async def open_pool(
     schema: str | None = None,
     statement_timeout_s: float | None = STATEMENT_TIMEOUT_S,
     by_key_only: bool = False,
+    needs_session: bool = True,
 ) -> Pool:
     """Return a pool on the database.
+
+    Args:
+        needs_session: whether locks or tables are used that last longer than a transaction.
 
     Raises:
         StoreRefused: it can't be reached or entered; the sentence says what to check.
     """
     settings = {
-        "application_name": application,
         # The statements here are short; compiling them costs more than it saves.
         "jit": "off",
         # Off would be quicker and the log could heal it, but a worker remembers its position: after
@@ -71,20 +77,45 @@ async def open_pool(
         with store_errors():
             pool = await asyncpg.create_pool(
                 url,
-                connection_class=PlainConnection,
                 min_size=0,
                 max_size=max_connections,
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=statement_timeout_s,
-                server_settings=settings,
+                **_session_options(application, settings, needs_session=needs_session),
             )
             # The pool connects when asked; the first time is now, while a person looks on.
             async with pool.acquire():
                 return pool
     except StoreError as error:
-        raise StoreRefused(
-            f"The read model's database can't be opened: {error} "
-            "Check DATABASE_URL and that PostgreSQL is running."
-        ) from error
+        advice = (
+            ""
+            if isinstance(error, StoreRefused)
+            else " Check DATABASE_URL and that PostgreSQL is running."
+        )
+        raise StoreRefused(f"The read model's database can't be opened: {error}{advice}") from error
     except ValueError as error:
         raise StoreRefused(f"DATABASE_URL is not an address of PostgreSQL: {error}.") from error
+
+
+def _session_options(
+    application: str, settings: Mapping[str, str], *, needs_session: bool
+) -> dict[str, Any]:
+    """Return what connections are made with: directly, or through a pooler of transactions."""
+    database = read_database_settings()
+    options: dict[str, Any] = {}
+    if database.password is not None or database.password_file is not None:
+        options["password"] = database.current_password
+    if not database.by_transaction:
+        named = {"application_name": application, **settings}
+        return {**options, "connection_class": PlainConnection, "server_settings": named}
+    if needs_session:
+        raise StoreRefused(
+            f"{application} needs a session and STEPLOG_DATABASE_POOLING is transaction; run it "
+            "with STEPLOG_DATABASE_POOLING=session and a DATABASE_URL of PostgreSQL itself."
+        )
+    return {
+        **options,
+        "connection_class": connections_with(settings),
+        "server_settings": {"application_name": application},
+        "statement_cache_size": 0,
+    }

@@ -12,6 +12,13 @@ _REJECTED = ("22", "23", "54")
 # 28 authorization, 3D and 3F missing database or schema, 42 rights and missing tables.
 _REFUSED = ("28", "3D", "3F", "42")
 
+# Of a pooler: refused when a session begins, and what follows where that is waved through.
+_NO_PARAMETER = "unsupported startup parameter"
+_UNNAMED_LOST = ("42P05", "26000")
+_POOLER = (
+    "A pooler in transaction mode stands before it: set STEPLOG_DATABASE_POOLING to transaction."
+)
+
 
 @contextmanager
 def store_errors() -> Iterator[None]:
@@ -33,6 +40,8 @@ def store_errors() -> Iterator[None]:
 def _of_server(error: asyncpg.PostgresError) -> StoreError:
     state = getattr(error, "sqlstate", None) or ""
     text = f"PostgreSQL says: {error} (SQLSTATE {state})."
+    if state in _UNNAMED_LOST or _NO_PARAMETER in text:
+        return StoreRefused(f"{text} {_POOLER}")
     if state.startswith(_REJECTED):
         return RowsRejected(text)
     if state.startswith(_REFUSED):

@@ -66,6 +66,7 @@ class PostgresReadModel(SqlReadModel):
             max_connections=self._max_connections,
             application="steplog-api",
             schema=self._schema,
+            needs_session=False,
         )
         try:
             await check(self._pool)

@@ -5,6 +5,7 @@ partitions in one round trip; any other batch is a transaction of its own: posit
 also locks out any other writer of the partition, then rows.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,10 +18,11 @@ from tracker_service.store.port import Advance, Loaded, Position
 from tracker_service.store.postgres import pruning
 from tracker_service.store.postgres import statements as sql
 from tracker_service.store.postgres.connecting import Connection, Pool, open_pool
+from tracker_service.store.postgres.database_settings import read_database_settings
 from tracker_service.store.postgres.faults import store_errors
 from tracker_service.store.postgres.flushing import Flushes, arrays, claim
 from tracker_service.store.postgres.gathering import Gathering
-from tracker_service.store.postgres.migrating import check_versions, migrate
+from tracker_service.store.postgres.migrating import check, check_versions, migrate
 from tracker_service.store.pruning import Place, Pruned
 from tracker_service.store.tables import (
     EXECUTIONS,
@@ -77,9 +79,15 @@ class PostgresStore:
             application="steplog-tracker",
             schema=self._schema,
             by_key_only=True,
+            needs_session=False,
         )
         try:
-            await migrate(self._pool)
+            if read_database_settings().by_transaction:
+                # Migrations hold a lock of their session, and COPY fills a table of its session.
+                self._copy_from_rows = sys.maxsize
+                await check(self._pool)
+            else:
+                await migrate(self._pool)
         except BaseException:
             await self.close()
             raise
