@@ -14,7 +14,7 @@ from executor_service.running_step import add_step
 from executor_service.settings import ExecutorSettings
 from steplog_contracts.addresses import without_passwords
 from steplog_contracts.errors import SteplogError
-from steplog_kafka.process_logs import configure_logs
+from steplog_kafka.process_logs import configure_logs, log_unknown_settings
 
 # Touched every commit interval while commands are taken.
 READY_AGE_S = 15.0
@@ -29,6 +29,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = ExecutorSettings()
         configure_logs(settings.log_level, [add_step])
+        log_unknown_settings()
         match arguments:
             case []:
                 _calm_garbage_collection()

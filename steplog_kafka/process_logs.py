@@ -1,12 +1,14 @@
 """Logs of our processes: one dated line per happening on stderr, no floods from libraries."""
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
 import structlog
 
 from steplog_contracts.addresses import without_passwords
+from steplog_contracts.setting_names import unknown_settings
 from steplog_kafka.library_lines import FloodGate
 
 LIBRARIES = frozenset(
@@ -61,6 +63,13 @@ def configure_logs(level: str, adding: Processors = ()) -> None:
     gate = FloodGate()
     logging.basicConfig(handlers=[handler], level=level, force=True)
     handler.addFilter(lambda record: not _of_library(record) or gate.filter(record))
+
+
+def log_unknown_settings() -> None:
+    """Log a warning for each environment variable that looks like a setting and is none."""
+    log = structlog.get_logger(__name__)
+    for sentence in unknown_settings(os.environ):
+        log.warning("unknown_setting", told=sentence)
 
 
 def _of_library(record: logging.LogRecord) -> bool:

@@ -6,7 +6,7 @@ import sys
 
 from steplog_contracts.addresses import without_passwords
 from steplog_contracts.errors import SteplogError
-from steplog_kafka.process_logs import configure_logs
+from steplog_kafka.process_logs import configure_logs, log_unknown_settings
 from tracker_service.settings import Settings, read_settings
 
 EXIT_REFUSED = 1
@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = read_settings()
         configure_logs(settings.log_level)
+        log_unknown_settings()
         {"worker": run_worker, "api": run_api, "migrate": run_migrate}[process](settings)
     except SteplogError as error:
         print(f"tracker {process}: {without_passwords(str(error))}", file=sys.stderr)  # noqa: T201

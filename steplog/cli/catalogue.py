@@ -21,11 +21,13 @@ PANELS: Final[Mapping[str, Mapping[str, Entry]]] = {
     "Run pipelines": {
         "check": Entry(
             "steplog.cli.check:check",
-            "Check a definition: every problem with its place; exits with 1 if it would be "
-            "refused.",
+            "Check a definition: every problem with its place.",
         ),
         "run": Entry("steplog.cli.run:run", "Run a pipeline."),
-        "resume": Entry("steplog.cli.resume:resume", "Answer a step that waits for a person."),
+        "resume": Entry(
+            "steplog.cli.resume:resume",
+            "Answer a step that waits for a person; the answer is held to what the step asked for.",
+        ),
         "cancel": Entry(
             "steplog.cli.cancel:cancel",
             "Stop an execution before its next step; running async steps are cancelled.",
@@ -104,7 +106,7 @@ PANELS: Final[Mapping[str, Mapping[str, Entry]]] = {
         "lag": Entry(
             "steplog.cli.lag:lag",
             "Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at "
-            "it, or the log lost records.",
+            "it, no process has the file open (--embedded), or the log lost records.",
         ),
         "dead-letters": Entry("steplog.cli.dead_letters:app", "Events that could not be applied."),
         "commands": Entry("steplog.cli.commands:app", "Commands that wait for a decision."),

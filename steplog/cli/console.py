@@ -76,6 +76,11 @@ def print_error(message: str) -> None:
     err.print(f"[bold red]Error:[/] {escape(without_passwords(message))}")
 
 
+def print_warning(message: str) -> None:
+    """Tell a person what has no effect or not the one that was meant."""
+    err.print(f"[yellow]Warning:[/] {escape(message)}")
+
+
 def print_hint(message: str) -> None:
     """Tell a person what can be done next, on stderr: it is no part of an answer."""
     err.print(f"[dim]{escape(message)}[/]")

@@ -13,10 +13,11 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from steplog.cli.console import out, print_error
+from steplog.cli.console import out, print_error, print_warning
 from steplog.cli.lazy import LazyGroup
 from steplog.errors import ExecutionDidNotComplete
 from steplog_contracts.errors import SteplogError
+from steplog_contracts.setting_names import unknown_settings
 
 EXIT_REFUSED = 1
 EXIT_EXECUTION_FAILED = 2
@@ -69,6 +70,8 @@ def main() -> None:
     # Client libraries report each failed attempt; the sentence at the end says it once.
     for library in ("aiokafka", "asyncio"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    for unknown in unknown_settings(os.environ):
+        print_warning(unknown)
     _leave(_exit_code())
 
 

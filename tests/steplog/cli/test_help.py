@@ -110,3 +110,13 @@ def test_a_word_mistyped_is_answered_with_the_right_one() -> None:
 
     assert ended.exit_code == 64
     assert "Did you mean 'show'?" in ended.err
+
+
+def test_a_variable_that_is_no_setting_is_named() -> None:
+    done = steplog("--version", env={"STEPLOG_STEP_MODULE": "x", "STEPLOG_X_CITY": "Oslo"})
+
+    assert done.exit_code == 0
+    assert done.err == (
+        "Warning: There is no setting STEPLOG_STEP_MODULE, so it changes nothing; "
+        "did you mean STEPLOG_STEP_MODULES?\n"
+    )
