@@ -102,7 +102,7 @@ async def test_a_frozen_leader_costs_no_more_than_a_dead_one(cluster: Cluster) -
     await cluster.create_topic("frozen", partitions=PARTITIONS, copies=3, min_insync_replicas="2")
     async with producers(kafka_of(cluster), "frozen") as sends:
         await all_sent(sends, began_at=0)
-        victim = (await cluster.leaders("frozen"))[0]
+        victim = await cluster.leader("frozen")
         cluster.freeze(victim)
         try:
             await all_sent(sends)
@@ -116,7 +116,7 @@ async def test_a_frozen_leader_costs_no_more_than_a_dead_one(cluster: Cluster) -
 async def test_a_partition_without_a_leader_for_long_is_written_to_again(cluster: Cluster) -> None:
     """One copy: with its broker away there is nobody to take what waits, and it expires."""
     await cluster.create_topic("alone", partitions=PARTITIONS, copies=1)
-    victim = (await cluster.leaders("alone"))[0]
+    victim = await cluster.leader("alone")
     async with producers(kafka_of(cluster), "alone") as sends:
         await all_sent(sends, began_at=0)
         cluster.kill(victim)
@@ -140,7 +140,7 @@ async def test_what_was_acknowledged_is_there_and_in_the_order_it_was_sent(
     """One execution's commands, each sent when the one before was acknowledged."""
     await cluster.create_topic("order", partitions=1, copies=1)
     kafka = kafka_of(cluster)
-    victim = (await cluster.leaders("order"))[0]
+    victim = await cluster.leader("order")
     acknowledged: list[str] = []
     async with CommandSender(kafka, commands_topic("order", 1)) as client:
 

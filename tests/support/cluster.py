@@ -131,6 +131,14 @@ class Cluster:
         found = {one["partition"]: one["leader"] for one in told["partitions"]}
         return {partition: leader for partition, leader in found.items() if leader > 0}
 
+    async def leader(self, topic: str, partition: int = 0) -> int:
+        """Return the node that leads a partition, as soon as one does."""
+        for _ in range(LEADER_POLLS):
+            if found := (await self.leaders(topic)).get(partition):
+                return found
+            await asyncio.sleep(POLL_S)
+        raise AssertionError(f"partition {partition} of {topic} has no leader")
+
     async def _told(self, ask: Callable[[AIOKafkaAdminClient], Awaitable[Any]]) -> Any:
         """Return an answer; asked again while nodes come and go."""
         last: KafkaError | None = None
