@@ -250,11 +250,11 @@ class CommandDesk:
                 "not_started", f"Execution {execution_id} has not started; no step of it waits."
             )
         if self._memory.begun(execution_id):
-            raise CommandNotApplicable(
-                "execution_ended", f"Execution {execution_id} has ended; nothing can change it."
-            )
+            text = f"Execution {execution_id} has ended and stays as it is; retry or fork it."
+            raise CommandNotApplicable("execution_ended", text)
         raise CommandNotApplicable(
-            "unknown_execution", f"No execution {execution_id} is running; check the id."
+            "unknown_execution",
+            f"No execution {execution_id} runs or waits here; check the id with steplog ls.",
         )
 
     def _recognise(self, offset: int, sent: SentCommand) -> None:

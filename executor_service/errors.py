@@ -58,12 +58,28 @@ class DefinitionRefused(ExecutorError):
     """A definition that can't be given a meaning; `problems` holds everything wrong at once."""
 
     def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
-        shown = [str(problem)[:MAX_PROBLEM_CHARS] for problem in problems[:MAX_PROBLEMS_SHOWN]]
-        if len(problems) > len(shown):
-            shown.append(f"and {len(problems) - len(shown)} more; `steplog check` shows them")
+        alike = _alike(problems)
+        shown = [text[:MAX_PROBLEM_CHARS] for text in alike[:MAX_PROBLEMS_SHOWN]]
+        if len(alike) > len(shown):
+            shown.append(f"and {len(alike) - len(shown)} more; `steplog check` shows them")
         super().__init__("The definition is refused. " + "; ".join(shown))
         self.problems = tuple(problems)
         self.warnings = tuple(warnings)
+
+
+def _alike(problems: Sequence[Problem]) -> list[str]:
+    """Return each problem once, with the places it has: seven steps of one module are one."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for problem in problems:
+        places.setdefault((problem.message, problem.hint), []).append(problem.json_path)
+    return [
+        str(Problem(_first_and_number(found), message, hint))
+        for (message, hint), found in places.items()
+    ]
+
+
+def _first_and_number(places: Sequence[str]) -> str:
+    return places[0] if len(places) == 1 else f"{places[0]} and {len(places) - 1} more places"
 
 
 class InputRefused(ExecutorError):

@@ -291,5 +291,6 @@ class Execution:
     def _refuse_if_ended(self) -> None:
         if self.state.ended:
             raise CommandNotApplicable(
-                "already_ended", f"Execution {self.execution_id} has ended; nothing can change it."
+                "already_ended",
+                f"Execution {self.execution_id} has ended and stays as it is; use retry or fork.",
             )

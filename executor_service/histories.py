@@ -32,7 +32,7 @@ class Histories:
         if found is None or found.broken:
             raise CommandNotApplicable(
                 "unknown_execution",
-                f"No whole history of execution {execution_id} is in this partition; check the id.",
+                f"The log has no whole history of {execution_id}; look for it with steplog ls.",
             )
         return found
 

@@ -71,8 +71,8 @@ class Allowlist:
         if not self.allows(module):
             raise NotLoadable(
                 f"Module '{module}' is not on the allowlist.",
-                "add it to STEPLOG_STEP_MODULES, exactly or as 'package.*'; the standard library "
-                "is never allowed",
+                "add it to STEPLOG_STEP_MODULES, exactly or as 'package.*', and restart the "
+                "executor; the standard library is never allowed",
             )
 
 

@@ -259,3 +259,17 @@ def test_compat_is_a_command(
 ) -> None:
     assert compat_main(arguments) == code
     assert told in "".join(capsys.readouterr())
+
+
+def test_the_same_problem_of_many_steps_is_said_once() -> None:
+    definition = written("a", "b", "c")
+    for step in definition["steps"]:
+        step["module"] = "somewhere.else"
+
+    with pytest.raises(DefinitionRefused) as refused:
+        compile_definition(definition, Allowlist(["tests.*"]))
+
+    assert str(refused.value).count("is not on the allowlist") == 1
+    assert "$.steps[0].module and 2 more places: " in str(refused.value)
+    assert "restart the executor" in str(refused.value)
+    assert len(refused.value.problems) == 3

@@ -15,9 +15,19 @@ def raised(source: Source) -> Iterator[str]:
     for node in ast.walk(source.tree):
         name = getattr(getattr(node, "func", None), "id", None)
         if isinstance(node, ast.Call) and name in RAISED:
-            given = node.args[0] if node.args else node.keywords[0].value
-            if isinstance(given, ast.Constant):
-                yield str(given.value)
+            yield from code_given(node)
+        elif isinstance(node, ast.ClassDef) and RAISED & {ast.unparse(one) for one in node.bases}:
+            # A refusal of its own kind gives its code to the one it derives from.
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__":
+                    yield from code_given(call)
+
+
+def code_given(call: ast.Call) -> Iterator[str]:
+    """Yield the code among a call's arguments."""
+    given = call.args[0] if call.args else call.keywords[0].value
+    if isinstance(given, ast.Constant):
+        yield str(given.value)
 
 
 def codes() -> set[str]:
