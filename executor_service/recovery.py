@@ -25,9 +25,11 @@ from steplog_contracts.epoch import EpochRule, goes_on
 from steplog_contracts.events import (
     ENDINGS,
     CommandRefused,
+    Event,
     ExecutionStarted,
     PartitionClaimed,
 )
+from steplog_contracts.payload import sha256_of
 
 _ENDINGS = frozenset(ENDINGS)
 _CLAIM = ("ce_type", PartitionClaimed.event_type.encode())
@@ -68,7 +70,18 @@ class _Found:
                 opened.broken = True
                 break
             opened.facts.append(Fact(recorded.event, recorded.envelope.time))
+            if not _has_its_hash(recorded.event):
+                # The tracker sets such a beginning aside, so nobody would see what ran.
+                _log.warning("wrong_definition_hash", offset=logged.offset)
+                opened.broken = True
         return opened
+
+
+def _has_its_hash(event: Event) -> bool:
+    """Return whether an event's definition, if it has one, is the one its hash was made of."""
+    if not isinstance(event, ExecutionStarted) or event.definition is None:
+        return True
+    return event.definition_hash in (None, sha256_of(event.definition))
 
 
 class PartitionFold:

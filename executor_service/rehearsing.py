@@ -7,7 +7,7 @@ from executor_service.engine.rehearsal import Divergence, rehearse
 from executor_service.errors import InputRefused
 from executor_service.loading import Allowlist
 from steplog_contracts.events import Event, ExecutionStarted
-from steplog_contracts.payload import JsonObject
+from steplog_contracts.payload import JsonObject, sha256_of
 
 # Definitions seen in recorded executions and kept compiled; a fleet has far fewer versions.
 MAX_DEFINITIONS = 256
@@ -41,7 +41,7 @@ class Rehearsing:
 
     def _blueprint(self, started: ExecutionStarted) -> Blueprint:
         assert started.definition is not None
-        key = started.definition_hash or ""
+        key = sha256_of(started.definition)
         known = self._recorded.get(key)
         if known is None:
             if len(self._recorded) >= MAX_DEFINITIONS:

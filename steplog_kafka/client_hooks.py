@@ -1,9 +1,11 @@
-"""Two things aiokafka 0.14 does otherwise than it must here; installed before a client is made.
+"""What aiokafka 0.14 does otherwise than it must here; installed before a client is made.
 
 It waits for the other side's farewell when it closes a TLS connection. A broker that is about to
 answer a fetch doesn't send one, and under uvloop each stop of a reader then takes 30 s.
 
 It logs requests at DEBUG level, those with passwords too.
+
+It stops at a record whose header names are not UTF-8: see `fetched_batches`.
 """
 
 import logging
@@ -11,12 +13,15 @@ from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection
 
+from steplog_kafka.fetched_batches import install_readable_records
+
 _WITH_SECRETS = ("SaslAuthenticate", "SaslHandShake")
 _graceful_close = AIOKafkaConnection.close
 
 
 def install() -> None:
-    """Install both; more than once changes nothing."""
+    """Install all; more than once changes nothing."""
+    install_readable_records()
     AIOKafkaConnection.close = close_at_once
     logger = logging.getLogger("aiokafka.conn")
     if not any(isinstance(known, WithoutSecrets) for known in logger.filters):

@@ -3,8 +3,8 @@
 aiokafka makes an object of every record and of every header in it, which takes longer than folding
 them. A process that reads nothing but the events topic has `read_batches` put `FetchedBatch` in
 between: all else of the client (fetching, checksums, transactions, positions) stays as it is. The
-hooks are names of aiokafka 0.14, which pyproject.toml pins: `PartitionRecords`, `_consumer_record`,
-`MemoryRecords`, `_MemoryRecordsPy`, `_next_slice` (held by tests/tracker/test_fetched_records.py).
+hooks are names of aiokafka 0.14, which pyproject.toml pins: `PartitionRecords`, `_consumer_record`
+and those of `steplog_kafka.fetched_batches` (held by tests/tracker/test_fetched_records.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -14,15 +14,14 @@ from typing import Any, Final
 from aiokafka import codec
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import DefaultRecordBatch
-from aiokafka.record.memory_records import _MemoryRecordsPy
 
+from steplog_kafka.fetched_batches import ReadableBatch, ReadableRecords, records_of
 from tracker_service.compiled.record_batches import COMPILED, headings_in
 from tracker_service.projections.headings import FetchedHeading, LogRecord
 
 # Bytes of a batch before its records, and where in them their number stands.
 HEADER_BYTES: Final = 61
 COUNT_AT: Final = 57
-MAGIC_AT: Final = 16
 # Of the codecs that are installed; for any other the client says what is missing.
 _DECOMPRESS: Final[dict[int, Callable[[bytes], bytes]]] = {
     number: decode
@@ -37,51 +36,40 @@ _DECOMPRESS: Final[dict[int, Callable[[bytes], bytes]]] = {
 }
 
 
-class FetchedBatch:
-    """A record batch as the client has it, but for how its records are read."""
+class FetchedBatch(ReadableBatch):
+    """A record batch whose records come as headings as far as they can be read so."""
 
     def __init__(self, batch: Any, data: memoryview) -> None:
-        self._batch = batch
-        self._data = data
+        super().__init__(batch, data)
         self._by_offset: dict[int, LogRecord] = {}
         self.max_timestamp: int = batch.max_timestamp
         self.timestamp_type: int | None = batch.timestamp_type
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[FetchedHeading | LogRecord]:
         """Yield headings from the first on, and records from the first that has to be read so."""
         decompress = _DECOMPRESS.get(self._batch.compression_type)
         if decompress is None:
-            yield from self._records()
+            yield from records_of(self._data)
             return
         records = decompress(bytes(self._data[HEADER_BYTES:]))
         count = int.from_bytes(self._data[COUNT_AT:HEADER_BYTES], "big")
         found = headings_in(records, count, self._batch.base_offset, self)
         yield from found
         if len(found) < count:
-            yield from islice(self._records(), len(found), None)
+            yield from islice(records_of(self._data), len(found), None)
 
     def record(self, offset: int) -> LogRecord:
         """Return one of the records, whole."""
         if not self._by_offset:
-            self._by_offset = {record.offset: record for record in self._records()}
+            self._by_offset = {record.offset: record for record in records_of(self._data)}
         return self._by_offset[offset]
 
-    def _records(self) -> Iterator[LogRecord]:
-        return iter(DefaultRecordBatch(self._data))
 
-
-class FetchedRecords(_MemoryRecordsPy):  # type: ignore[misc]
+class FetchedRecords(ReadableRecords):
     """The batches of a fetched run."""
 
-    def next_batch(self, *args: int) -> Any:
-        """Return the next batch."""
-        data = self._next_slice
-        batch = super().next_batch(*args)
-        if data is None or data[MAGIC_AT] < 2 or batch.is_control_batch:
-            return batch
+    def batch_of(self, batch: Any, data: memoryview) -> Any:
+        """Return the batch that stands for one with records in it."""
         return FetchedBatch(batch, data)
 
 

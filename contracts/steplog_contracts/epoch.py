@@ -4,10 +4,11 @@ The offset of a PartitionClaimed is the *epoch* of the executor that appended it
 an event only if its `writerepoch` is the newest claim before it in the partition, so a late append
 of a previous owner is ignored by all readers, alike and for ever. An event without an epoch claims
 nothing (a program that records its own execution) and is taken as it is, but only into a history
-that began without one: `goes_on` keeps executors' histories and programs' own ones apart.
+that began without one: `goes_on` keeps executors' histories and programs' own ones apart. Only
+executors refuse commands, so a refusal without an epoch counts nowhere that one was at work.
 """
 
-from steplog_contracts.events import PartitionClaimed
+from steplog_contracts.events import CommandRefused, PartitionClaimed
 
 
 class EpochRule:
@@ -28,7 +29,7 @@ class EpochRule:
             self.current = offset
             return True
         if writer_epoch is None:
-            return True
+            return self.current is None or record_type != CommandRefused.event_type
         if self.current is None:
             self.current = writer_epoch
         return writer_epoch == self.current

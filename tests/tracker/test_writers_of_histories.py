@@ -6,7 +6,7 @@ from steplog_contracts import events
 from steplog_contracts.envelope import Record
 from steplog_contracts.epoch import EpochRule, goes_on
 from steplog_contracts.payload import sha256_of
-from tests.tracker.histories import History, Log, claim
+from tests.tracker.histories import History, Log, claim, refused
 from tracker_service.projections.batch import BatchFold
 from tracker_service.projections.headings import read_heading
 from tracker_service.projections.past import as_it_stood
@@ -113,6 +113,13 @@ def test_a_definition_that_is_no_object_is_set_aside(definition: bytes) -> None:
 
     assert len(fold.changes.set_aside) == 1
     assert fold.changes.definitions == {}
+
+
+def test_a_forged_refusal_is_none_where_an_executor_is_at_work() -> None:
+    fold = folded([refused("c-1"), claim(), refused("c-2")])
+
+    assert list(fold.changes.refused_commands) == ["c-1"]
+    assert fold.changes.counts.stale == 1
 
 
 def test_the_past_agrees() -> None:

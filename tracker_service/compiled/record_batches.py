@@ -157,7 +157,7 @@ def _heading(
     try:
         for _ in range(cursor.varint()):
             told.read(cursor)
-    except ValueError:
+    except (ValueError, IndexError):
         return None
     kind, execution_id, time = told.kind, told.execution_id, told.time
     if value is None or kind is None or execution_id is None or time is None or not told.is_json:

@@ -1,5 +1,7 @@
 """A new owner learns from the tail exactly what its predecessors recorded."""
 
+import pytest
+
 from executor_service.event_log import LoggedRecord
 from executor_service.recovery import PartitionFold, RecoveredPartition
 from steplog_contracts.encoder import ExecutionEncoder
@@ -10,8 +12,11 @@ from steplog_contracts.events import (
     ExecutionCompleted,
     ExecutionStarted,
     PartitionClaimed,
+    StepResumed,
     StepStarted,
+    StepWaiting,
 )
+from steplog_contracts.payload import JsonObject, sha256_of
 
 TIME = b"2026-01-01T00:00:00.000000+00:00"
 STARTED = ExecutionStarted(pipeline_id="p", pipeline_name="P", command_id="c-1")
@@ -83,6 +88,59 @@ def test_commands_that_led_to_something_are_known_by_their_first_event() -> None
     )
 
     assert recovered.handled_commands == {"c-1": 1, "c-2": 2}
+
+
+def test_a_forged_end_does_not_end_an_executor_s_execution() -> None:
+    recovered = folded(("p/0", NO_SEQ, CLAIM, None), ("e-1", 1, STARTED, 0), ("e-1", 2, DONE, None))
+    gone_on_with = folded(
+        ("p/0", NO_SEQ, CLAIM, None),
+        ("e-1", 1, STARTED, 0),
+        ("e-1", 2, DONE, None),
+        ("e-1", 2, StepStarted(step_id="a"), 0),
+    )
+
+    [open_] = recovered.unfinished()
+    assert ([fact.event for fact in open_.facts], open_.broken) == ([STARTED], False)
+    assert len(gone_on_with.executions["e-1"].facts) == 2
+
+
+def test_a_forged_answer_leaves_the_question_open() -> None:
+    asked = StepWaiting(step_id="a", interaction_id="i-1")
+    answer = StepResumed(step_id="a", interaction_id="i-1", responded_by="the-boss")
+
+    recovered = folded(
+        ("p/0", NO_SEQ, CLAIM, None),
+        ("e-1", 1, STARTED, 0),
+        ("e-1", 2, asked, 0),
+        ("e-1", 3, answer, None),
+    )
+
+    assert [fact.event for fact in recovered.executions["e-1"].facts] == [STARTED, asked]
+
+
+@pytest.mark.parametrize("epoch", [0, None])
+def test_a_definition_under_a_foreign_hash_is_not_run(epoch: int | None) -> None:
+    definition: JsonObject = {"name": "P", "steps": []}
+    own = STARTED.model_copy(
+        update={"definition": definition, "definition_hash": sha256_of(definition)}
+    )
+    false = own.model_copy(update={"definition": {**definition, "secrets": ["password"]}})
+
+    recovered = folded(
+        ("p/0", NO_SEQ, CLAIM, None), ("e-1", 1, false, epoch), ("e-2", 1, own, epoch)
+    )
+
+    broken = {name: found.broken for name, found in recovered.executions.items()}
+    assert broken == {"e-1": True, "e-2": False}
+    assert {found.foreign for found in recovered.executions.values()} == {epoch is None}
+
+
+def test_a_forged_refusal_leaves_its_command_to_be_carried_out() -> None:
+    refused = CommandRefused(command_id="c-2", command_type="t", code="x", message="No.")
+
+    recovered = folded(("p/0", NO_SEQ, CLAIM, None), ("e-2", NO_SEQ, refused, None))
+
+    assert recovered.handled_commands == {}
 
 
 def test_what_nobody_can_read_is_counted_and_stops_nothing() -> None:
