@@ -14,6 +14,7 @@ from executor_service.running_step import add_step
 from executor_service.settings import ExecutorSettings
 from steplog_contracts.addresses import without_passwords
 from steplog_contracts.errors import SteplogError
+from steplog_contracts.validation_message import plain_message
 from steplog_kafka.process_logs import configure_logs, log_unknown_settings
 
 # Touched every commit interval while commands are taken.
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]).upper()
-        return _refuse(f"The setting {name} is wrong: {first['msg']}.")
+        return _refuse(f"The setting {name} is wrong: {plain_message(first)}.")
     except SteplogError as error:
         return _refuse(str(error))
     print("usage: python -m executor_service [ready]", file=sys.stderr)  # noqa: T201

@@ -32,6 +32,7 @@ from steplog_contracts.definition import (
     StepDefinition,
 )
 from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.validation_message import plain_message
 
 CONDITION_STEP = "condition"
 # Of one definition: enough to mend it, and no more than a record takes.
@@ -85,7 +86,7 @@ def _shaped(
     except ValidationError as error:
         found: dict[Problem, None] = {}
         for detail in error.errors(include_url=False, include_input=False):
-            message = f"{detail['msg'].rstrip('.')}."
+            message = f"{plain_message(detail)}."
             found[Problem(_json_path(detail["loc"]), message)] = None
             if len(found) >= MAX_PROBLEMS:
                 break
@@ -230,7 +231,7 @@ class _DefinitionReader:
         except ValidationError as error:
             where = f"{where}.config.error_handling"
             for detail in error.errors(include_url=False, include_input=False):
-                self._problem(where + _json_path(detail["loc"])[1:], f"{detail['msg']}.")
+                self._problem(where + _json_path(detail["loc"])[1:], f"{plain_message(detail)}.")
             return ErrorHandling()
 
     def _load(self, step: StepDefinition, where: str) -> None:

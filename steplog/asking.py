@@ -18,6 +18,7 @@ from steplog_contracts.commands import (
 )
 from steplog_contracts.partitioning import new_execution_id, new_execution_id_beside
 from steplog_contracts.payload import JsonValue, json_problem
+from steplog_contracts.validation_message import plain_message
 
 CommandT = TypeVar("CommandT", bound=Command)
 
@@ -115,4 +116,4 @@ def _checked(kind: type[CommandT], given: Mapping[str, Any]) -> CommandT:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"The command's {place} can't be used: {first['msg']}.") from error
+        raise BadInput(f"The command's {place} can't be used: {plain_message(first)}.") from error

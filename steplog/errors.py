@@ -68,10 +68,15 @@ class ExecutionDidNotComplete(SteplogError):
     """The execution that was waited for failed or was cancelled."""
 
     @classmethod
-    def of(cls, execution: "ExecutionRecord") -> Self:
-        """Return the error of an execution that has ended so."""
+    def of(cls, execution: "ExecutionRecord", retry: str | None = None) -> Self:
+        """Return the error of an execution that has ended so.
+
+        Args:
+            execution: as the rows have it.
+            retry: the command that continues it, where not the plain one.
+        """
         reason = f": {execution.failure}" if execution.failure else ""
-        after = f"steplog retry {execution.execution_id}"
+        after = retry or f"steplog retry {execution.execution_id}"
         return cls(
             f"Execution {execution.execution_id} {execution.status}{reason}. "
             f"To continue it from there: {after}"

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from steplog.errors import BadInput
 from steplog_contracts.payload import MAX_INLINE_PAYLOAD_BYTES
 from steplog_contracts.topics import DEFAULT_NAMESPACE, DEFAULT_PARTITIONS, Topics, topics_for
+from steplog_contracts.validation_message import plain_message
 
 DEFAULT_DATA_DIR = Path(".steplog")
 DEFAULT_API_PORT = 8400
@@ -65,4 +66,4 @@ def load_settings() -> SteplogSettings:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]).upper()
         prefixed = name if name.startswith("STEPLOG_") else f"STEPLOG_{name}"
-        raise BadInput(f"The setting {prefixed} is wrong: {first['msg']}.") from error
+        raise BadInput(f"The setting {prefixed} is wrong: {plain_message(first)}.") from error

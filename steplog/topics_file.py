@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from steplog.errors import BadInput
 from steplog_contracts.topics import Topic
+from steplog_contracts.validation_message import plain_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ def read_topics_file(path: Path) -> DeclaredTopics:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise BadInput(f"The file {path} declares no topics: {place}: {first['msg']}.") from error
+        raise BadInput(
+            f"The file {path} declares no topics: {place}: {plain_message(first)}."
+        ) from error
     topics = tuple(Topic(**entry.model_dump()) for entry in file.topics)
     return DeclaredTopics(topics, file.replication_factor)

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from steplog_contracts.validation_message import plain_message
 from steplog_kafka.consistency import contradiction
 from steplog_kafka.errors import WrongKafkaSettings
 
@@ -172,9 +173,9 @@ def _refuse_unknown_names() -> None:
 def _sentence(error: ValidationError) -> str:
     """Return what is wrong first, without the value: it may be a secret."""
     first = error.errors(include_url=False, include_input=False)[0]
-    problem = first["msg"].removeprefix("Value error, ")
+    problem = plain_message(first)
     if not first["loc"]:
-        return problem
+        return f"{problem}."
     name = str(first["loc"][0]).upper()
     variable = name if name.startswith(("KAFKA_", PREFIX)) else PREFIX + name
     # Messages of pydantic say what it should be; ours begin with a verb.

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from steplog_contracts.addresses import without_passwords
 from steplog_contracts.topics import DEFAULT_NAMESPACE, topics_for
+from steplog_contracts.validation_message import plain_message
 from tracker_service.projections.errors import TrackerError
 
 
@@ -110,5 +111,5 @@ def read_settings() -> Settings:
         variable = name if name.isupper() else f"STEPLOG_{name.upper()}"
         raise BadSettings(
             f"{variable} has the value {without_passwords(repr(first['input']))}, which can't be "
-            f"used: {first['msg']}."
+            f"used: {plain_message(first)}."
         ) from error

@@ -45,6 +45,7 @@ from steplog_contracts.headers import (
 from steplog_contracts.payload import encode_payload
 from steplog_contracts.structured import binary_from_structured
 from steplog_contracts.upcasting import upcast
+from steplog_contracts.validation_message import plain_message
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -159,6 +160,6 @@ def _payload(model: type[ModelT], data: bytes) -> ModelT:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the payload"
-        raise UndecodableRecord("bad_payload", f"{place}: {first['msg']}.") from error
+        raise UndecodableRecord("bad_payload", f"{place}: {plain_message(first)}.") from error
     except (ValueError, RecursionError) as error:
         raise UndecodableRecord("bad_json", f"The payload is not JSON: {error}.") from error

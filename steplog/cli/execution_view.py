@@ -14,6 +14,7 @@ from steplog.cli.console import (
     short_json,
     styled_status,
 )
+from steplog.cli.hints import command_line
 from steplog.cli.waits import print_question
 from steplog_contracts.records import ExecutionRecord, ExecutionStatus, StepRecord
 
@@ -78,9 +79,9 @@ def _print_remedy(execution: ExecutionRecord) -> None:
     if execution.status not in (ExecutionStatus.FAILED, ExecutionStatus.CANCELLED):
         return
     name = execution.execution_id
-    lines = [("continue it from there", f"steplog retry {name}")]
+    lines = [("continue it from there", command_line("retry", name))]
     if _traceback(execution.error_info):
-        lines.append(("where it failed", f"steplog show {name} --traceback"))
+        lines.append(("where it failed", command_line("show", name, "--traceback")))
     out.print()
     for what, command in lines:
         out.print(f"[dim]{what}:[/] {escape(command)}", soft_wrap=True)
@@ -89,7 +90,7 @@ def _print_remedy(execution: ExecutionRecord) -> None:
 def _print_stored(execution: ExecutionRecord) -> None:
     """Print how to have what is stored apart; on lines that a terminal does not cut."""
     for place, kept in (execution.references or {}).items():
-        print_it = f"steplog payload {execution.execution_id} {kept.sha256}"
+        print_it = command_line("payload", execution.execution_id, kept.sha256)
         told = f"{place.lstrip('/')}, {kept.size_bytes:,} bytes: {print_it}"
         out.print(f"[dim]stored[/]    {escape(told)}", soft_wrap=True)
 

@@ -74,7 +74,7 @@ def fork(
         lambda steplog: steplog.fork(
             execution_id, from_step, iteration=iteration, input_patch=input_patch
         ),
-        "Execution {id} has begun from there. Follow it: steplog watch {id}",
+        "Execution {id} has begun from there. Follow it: {watch}",
         as_json=as_json,
     )
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from steplog.cli.hints import remember_place
 from steplog.settings import DEFAULT_DATA_FILE, SteplogSettings, load_settings
 
 _WHERE = "Which steplog"
@@ -59,6 +60,7 @@ def settings_with(
     data: Path | None = None,
 ) -> SteplogSettings:
     """Return the settings of the environment, with what the command line says on top."""
+    remember_place(data_dir, embedded=embedded, data=data)
     given = {"data_dir": data_dir, "api_port": api_port, "data_file": data}
     changed = {name: value for name, value in given.items() if value is not None}
     settings = load_settings().model_copy(update=changed)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from rich.markup import escape
 
 from steplog.cli.console import err
+from steplog.cli.hints import command_line
 from steplog.errors import NotAnswered, ServiceUnreachable
 from steplog.read_api import ReadApi, path_of
 
@@ -50,8 +51,6 @@ def _print(execution_id: str, wait: Mapping[str, Any], data_file: Path | None) -
     err.print(
         f"[yellow]Step {escape(step_id)} waits for an answer:[/] {escape(wait['prompt'] or '')}"
     )
-    where = "" if data_file is None else f" --embedded --data {data_file}"
+    answer = command_line("resume", execution_id, "--step", step_id, "--input", "JSON")
     first = "Answer it elsewhere" if data_file is None else "Press Ctrl-C here, then answer it"
-    err.print(
-        escape(f"{first}: steplog resume {execution_id}{where} --step {step_id} --input JSON")
-    )
+    err.print(escape(f"{first}: {answer}"))

@@ -44,6 +44,6 @@ def resume(
     submit(
         settings,
         lambda steplog: steplog.resume(execution_id, human_input, step),
-        "Execution {id} continues with the answer. Follow it: steplog watch {id}",
+        "Execution {id} continues with the answer. Follow it: {watch}",
         as_json=as_json,
     )

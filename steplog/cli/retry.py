@@ -20,6 +20,6 @@ def retry(
     submit(
         settings_with(data_dir, embedded=embedded, data=data),
         lambda steplog: steplog.retry(execution_id),
-        "Execution {id} continues from the failed step. Follow it: steplog watch {id}",
+        "Execution {id} continues from the failed step. Follow it: {watch}",
         as_json=as_json,
     )

@@ -12,6 +12,7 @@ from rich.status import Status
 from steplog.cli.console import err, out, print_hint, print_json
 from steplog.cli.execution_view import print_execution
 from steplog.cli.filters import key_and_value
+from steplog.cli.hints import command_line
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.question_notices import question_notices
 from steplog.cli.reading import parameter_of, pipeline_of, value_of
@@ -186,9 +187,11 @@ def _tell_submitted(submitted: Submitted, as_json: bool) -> None:
         return
     out.print(f"Execution [bold]{submitted.execution_id}[/] is in the log.")
     out.print(f"Its command is {submitted.command_id}.")
-    out.print(f"See it with [bold]steplog show {submitted.execution_id}[/].")
+    show = command_line("show", submitted.execution_id)
+    out.print(f"See it with [bold]{escape(show)}[/].", soft_wrap=True)
 
 
 def _refuse_unless_completed(execution: ExecutionRecord) -> None:
     if execution.status is not ExecutionStatus.COMPLETED:
-        raise ExecutionDidNotComplete.of(execution)
+        retry = command_line("retry", execution.execution_id)
+        raise ExecutionDidNotComplete.of(execution, retry)

@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
+from rich.markup import escape
 
 from steplog.cli.console import out, print_json
+from steplog.cli.hints import command_line
 from steplog.cli.sources import open_client
 from steplog.errors import NotAnswered, ServiceUnreachable
 from steplog.settings import SteplogSettings
@@ -29,7 +31,8 @@ def submit(settings: SteplogSettings, ask: Asking, done: str, *, as_json: bool) 
     Args:
         settings: where to send it.
         ask: sends it.
-        done: what a person is told once it is applied; `{id}` stands for the execution.
+        done: what a person is told once it is applied; `{id}` stands for the execution, `{watch}`
+            for the command that follows it.
         as_json: print ids for programs instead.
 
     Raises:
@@ -46,7 +49,9 @@ def submit(settings: SteplogSettings, ask: Asking, done: str, *, as_json: bool) 
             }
         )
     elif applied:
-        out.print(done.format(id=f"[bold]{submitted.execution_id}[/]"))
+        watch = escape(command_line("watch", submitted.execution_id))
+        told = done.format(id=f"[bold]{submitted.execution_id}[/]", watch=watch)
+        out.print(told, soft_wrap=True)
     else:
         out.print(f"The command is in the log and will be carried out. {unknown_because}")
 

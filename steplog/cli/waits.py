@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from steplog.cli.console import out, plain_table, print_json, short_json, short_moment
+from steplog.cli.hints import command_line
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.sources import open_read
 from steplog.read_api import Parameter, path_of
@@ -80,7 +81,8 @@ def _print_list(questions: Sequence[Mapping[str, Any]]) -> None:
             escape(question["prompt"] or "-") + _state(question),
         )  # fmt: skip
     out.print(table)
-    out.print("[dim]See one with steplog waits ID, answer it with steplog resume ID.[/]")
+    see, answer = command_line("waits", "ID"), command_line("resume", "ID")
+    out.print(f"[dim]See one with {escape(see)}, answer it with {escape(answer)}.[/]")
 
 
 def print_question(question: Mapping[str, Any]) -> None:
@@ -103,8 +105,8 @@ def _facts(question: Mapping[str, Any]) -> list[tuple[str, str]]:
         return facts
     if question["ui_schema"] is not None:
         facts.append(("form", json.dumps(question["ui_schema"], ensure_ascii=False)))
-    where = f"{question['execution_id']} --step {question['step_id']}"
-    return [*facts, ("answer it", f"steplog resume {where} --input JSON")]
+    where = ("--step", question["step_id"], "--input", "JSON")
+    return [*facts, ("answer it", command_line("resume", question["execution_id"], *where))]
 
 
 def _state(question: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from rich.tree import Tree
 
 from steplog.cli.console import STATUS_STYLES, duration, out, print_json_line, styled_status
 from steplog.cli.flow_view import SIGNS
+from steplog.cli.hints import command_line
 from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.sources import open_read
 from steplog.cli.submitting import ExecutionId
@@ -52,7 +53,7 @@ def watch(
         telling = Screen() if out.is_terminal and not plain else Lines()
     last = asyncio.run(_watch(settings, execution_id, telling))
     if last.execution.status is not ExecutionStatus.COMPLETED:
-        raise ExecutionDidNotComplete.of(last.execution)
+        raise ExecutionDidNotComplete.of(last.execution, command_line("retry", execution_id))
 
 
 async def _watch(settings: SteplogSettings, execution_id: str, telling: "Telling") -> Glimpse:

@@ -14,6 +14,7 @@ from executor_service.service_loading import load_services
 from executor_service.settings import ExecutorSettings
 from steplog.errors import BadInput
 from steplog_contracts.topics import Topics, topics_for
+from steplog_contracts.validation_message import plain_message
 
 # Beyond this many the rest waits in the log: more at once would only share one processor.
 DEFAULT_IN_FLIGHT = 256
@@ -65,7 +66,7 @@ def settings_of_environment(path: Path) -> EmbeddedSettings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]).upper()
-        raise BadInput(f"The setting STEPLOG_{name} is wrong: {first['msg']}.") from error
+        raise BadInput(f"The setting STEPLOG_{name} is wrong: {plain_message(first)}.") from error
     limit_is_set = "max_executions_in_flight" in told.model_fields_set
     return EmbeddedSettings(
         path,

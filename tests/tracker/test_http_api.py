@@ -89,7 +89,9 @@ async def test_what_is_not_there_is_a_problem(api: httpx.AsyncClient, path: str)
 
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["detail"] == "There is no execution nobody in the rows."
+    assert answer.json()["detail"] == (
+        "There is no execution nobody; it may not have begun, or run elsewhere."
+    )
 
 
 async def test_a_pruned_execution_is_told_with_the_way_back(

@@ -93,7 +93,9 @@ class Parts:
             return refused
         pruned_before = await self.model.pruned_before()
         if pruned_before is None:
-            return NotFound(f"There is no execution {execution_id} in the rows.")
+            return NotFound(
+                f"There is no execution {execution_id}; it may not have begun, or run elsewhere."
+            )
         return NotFound(
             f"There is no execution {execution_id} in the rows. It may have been pruned, as those "
             f"that ended before {format_time(pruned_before)} were; `steplog rebuild` brings them "

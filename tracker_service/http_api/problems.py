@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from steplog_contracts.errors import SteplogError, UnwritablePayload
+from steplog_contracts.validation_message import plain_message
 from tracker_service.access.roles import NotAllowed, NotKnown
 from tracker_service.events_log import LogRemoved
 from tracker_service.http_api.answers import Unchanged
@@ -123,7 +124,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        return problem(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}.")
+        return problem(
+            422, f"{'.'.join(str(part) for part in first['loc'])}: {plain_message(first)}."
+        )
 
     @app.exception_handler(Exception)
     async def _fault(_request: Request, _error: Exception) -> Response:

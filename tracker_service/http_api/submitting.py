@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from steplog_contracts.commands import Command
 from steplog_contracts.payload import encode_payload, json_problem
+from steplog_contracts.validation_message import plain_message
 from tracker_service.access.roles import Caller
 from tracker_service.command_sink import CommandNotSent, CommandSink, command_id_for
 from tracker_service.freshness import Freshness
@@ -92,7 +93,7 @@ class Submission:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in first["loc"])
-            raise BadQuestion(f"{place} can't be used: {first['msg']}.") from error
+            raise BadQuestion(f"{place} can't be used: {plain_message(first)}.") from error
 
     async def send(self, command: Command, command_id: str) -> None:
         """Put a command into the log.

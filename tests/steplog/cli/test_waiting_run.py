@@ -51,12 +51,11 @@ def test_a_question_is_shown_with_the_command_that_answers_it(tmp_path: Path) ->
 
     assert lines[0].startswith("Step ask waits for an answer: ")
     assert lines[1].strip() == (
-        "Press Ctrl-C here, then answer it: steplog resume asks --embedded "
-        f"--data {file} --step ask --input JSON"
+        "Press Ctrl-C here, then answer it: steplog resume asks --step ask --input JSON --embedded"
     )
     assert "Stopped waiting." in rest
     assert answered.exit_code == 0, answered.err
-    assert "steplog watch asks" in answered.out
+    assert f"steplog watch asks --embedded --data {file}" in answered.out
 
 
 @pytest.mark.e2e
@@ -72,9 +71,10 @@ def test_a_failure_names_step_kind_place_and_what_to_do(tmp_path: Path) -> None:
     failure = "read: KeyError: 'name' (failing_steps.py, line 7)"
     assert ran.exit_code == 2
     assert ran.err.strip().splitlines()[-1] == (
-        f"Error: Execution f failed: {failure}. To continue it from there: steplog retry f"
+        f"Error: Execution f failed: {failure}. To continue it from there: "
+        "steplog retry f --embedded"
     )
     assert failure in shown.out
-    assert "steplog show f --traceback" in shown.out
+    assert "steplog show f --traceback --embedded" in shown.out
     assert "failing_steps.py" in traceback.out
     assert 'data["name"]' in traceback.out

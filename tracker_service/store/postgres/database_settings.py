@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from steplog_contracts.validation_message import plain_message
 from tracker_service.store.errors import StoreRefused
 
 
@@ -54,7 +55,7 @@ def read_database_settings() -> DatabaseSettings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = f"STEPLOG_DATABASE_{str(first['loc'][0]).upper()}"
-        raise StoreRefused(f"{name} can't be used: {first['msg']}.") from None
+        raise StoreRefused(f"{name} can't be used: {plain_message(first)}.") from None
     if settings.password is not None and settings.password_file is not None:
         raise StoreRefused(
             "STEPLOG_DATABASE_PASSWORD and STEPLOG_DATABASE_PASSWORD_FILE are both set; leave one "
