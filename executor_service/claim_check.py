@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeVar
 from pydantic_core import to_json
 
 from executor_service.payloads import Payloads
-from steplog_contracts.commands import Command
+from steplog_contracts.commands import Command, check_values
 from steplog_contracts.data_ref import (
     MAX_REFERENCES,
     DataRef,
@@ -166,6 +166,8 @@ async def with_values(command: Command, payloads: Payloads) -> Command:
     """
     claim_check = ClaimCheck(payloads)
     [whole] = await claim_check.restored([command])
+    if whole is not command:
+        check_values(whole)
     for field in type(whole).payload_fields:
         value = getattr(whole, field)
         if not claim_check.fits(value):

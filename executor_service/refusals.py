@@ -11,6 +11,7 @@ from executor_service.partition_writer import PartitionWriter
 from executor_service.payload_errors import PayloadMissing, PayloadNotStored
 from executor_service.service_errors import UnknownPipeline
 from executor_service.workplace import Workplace
+from steplog_contracts.codec import read_attributes
 from steplog_contracts.commands import EXECUTION_ID, is_id
 from steplog_contracts.encoder import ExecutionEncoder
 from steplog_contracts.envelope import NO_SEQ, SentCommand, format_time
@@ -21,6 +22,7 @@ from steplog_contracts.errors import (
     UnknownRecordType,
 )
 from steplog_contracts.events import CommandRefused
+from steplog_contracts.headers import Attributes
 
 _log = structlog.get_logger(__name__)
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/refusals")
@@ -65,7 +67,7 @@ class Refusals:
     async def refuse_unreadable(self, record: ReceivedRecord, error: SteplogError) -> bool:
         """Record the refusal of what is no command; False when it names no command, or names one
         as nothing can be named."""
-        headers = dict(record.headers)
+        headers = _attributes(record)
         command_id, subject = _text(headers.get("ce_id")), _text(headers.get("ce_subject"))
         execution_id = subject or _text(record.key)
         if command_id is None or execution_id is None:
@@ -124,6 +126,14 @@ def code_of(error: SteplogError) -> str:
     if isinstance(error, CommandNotApplicable | UndecodableRecord):
         return error.code
     return next((code for kind, code in _CODES if isinstance(error, kind)), _DEFAULT_CODE)
+
+
+def _attributes(record: ReceivedRecord) -> Attributes:
+    """Return what names a command, in either CloudEvents mode as far as it can be read."""
+    try:
+        return read_attributes(record.value, record.headers)[0]
+    except UndecodableRecord:
+        return dict(record.headers)
 
 
 def _text(value: bytes | None) -> str | None:

@@ -13,8 +13,9 @@ from pydantic_core import from_json
 
 from steplog_contracts.commands import (
     COMMAND_CLASS_BY_TYPE,
-    MAX_ID_CHARS,
+    ID_RULE,
     Command,
+    check_values,
     is_id,
 )
 from steplog_contracts.encoder import ExecutionEncoder
@@ -42,7 +43,8 @@ from steplog_contracts.headers import (
     text_of,
     time_of,
 )
-from steplog_contracts.payload import encode_payload
+from steplog_contracts.nesting import check_depth, nests_deeper
+from steplog_contracts.payload import MAX_JSON_DEPTH_LEVELS, encode_payload
 from steplog_contracts.structured import binary_from_structured
 from steplog_contracts.upcasting import upcast
 from steplog_contracts.validation_message import plain_message
@@ -126,10 +128,10 @@ def decode_command(value: bytes | None, headers: RawHeaders) -> SentCommand:
         raise UnknownRecordType(record_type)
     command_id = text_of(attributes, "ce_id")
     if not is_id(command_id):
-        raise UndecodableRecord(
-            "bad_header", f"ce_id is longer than {MAX_ID_CHARS} characters, or not printable."
-        )
+        raise UndecodableRecord("bad_header", f"ce_id is no id: {ID_RULE}.")
     command: Command = _payload(command_class, data)
+    if nests_deeper(data, MAX_JSON_DEPTH_LEVELS):
+        check_values(command)
     return SentCommand(
         command_id=command_id,
         source=text_of(attributes, "ce_source"),
@@ -154,6 +156,7 @@ def read_attributes(value: bytes | None, headers: RawHeaders) -> tuple[Attribute
 
 
 def _payload(model: type[ModelT], data: bytes) -> ModelT:
+    check_depth(data)
     try:
         # Through from_json first, which alone can be told to refuse NaN and infinities.
         return model.model_validate(from_json(data, allow_inf_nan=False))

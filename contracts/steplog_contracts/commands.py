@@ -21,7 +21,9 @@ from pydantic import (
 )
 
 from steplog_contracts.data_ref import References
-from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.errors import UndecodableRecord
+from steplog_contracts.headers import MAX_ID_BYTES
+from steplog_contracts.payload import JsonObject, JsonValue, json_problem
 
 # Long enough for any id people use, short enough for a record key and an index entry.
 MAX_EXECUTION_ID_CHARS = 200
@@ -40,14 +42,20 @@ MAX_ID_CHARS = 500
 MAX_REASON_CHARS = 10_000
 
 
+# What an id must be, in every place where one is refused.
+ID_RULE = f"give at most {MAX_ID_CHARS} characters and {MAX_ID_BYTES} bytes, all of them printable"
+
+
 def is_id(text: str) -> bool:
-    """Say whether a text can be an id: not empty, not too long, printable."""
-    return 0 < len(text) <= MAX_ID_CHARS and text.isprintable()
+    """Say whether a text can be an id: not empty, not too long for a header, printable."""
+    if not (0 < len(text) <= MAX_ID_CHARS and text.isprintable()):
+        return False
+    return len(text.encode()) <= MAX_ID_BYTES
 
 
 def _id(text: str) -> str:
     if text and not is_id(text):
-        raise ValueError(f"give at most {MAX_ID_CHARS} characters, all of them printable")
+        raise ValueError(ID_RULE)
     return text
 
 
@@ -84,6 +92,14 @@ class Command(BaseModel):
     execution_id: ExecutionId
     requested_by: _Id | None = None
     references: References | None = Field(default=None, exclude_if=lambda found: found is None)
+
+
+def check_values(command: Command) -> None:
+    """Raise `UndecodableRecord` for a value of a user's that not every reader can take."""
+    for name in type(command).model_fields:
+        problem = json_problem(getattr(command, name))
+        if problem is not None:
+            raise UndecodableRecord("bad_payload", f"{name}: {problem}.")
 
 
 class RunPipeline(Command):

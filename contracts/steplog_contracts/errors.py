@@ -25,7 +25,8 @@ class ContractError(SteplogError):
 class UndecodableRecord(ContractError):
     """A record whose bytes or headers can't be read.
 
-    `code` is stable and for programs (`missing_header`, `bad_header`, `bad_json`, `bad_payload`).
+    `code` is stable and for programs (`missing_header`, `bad_header`, `bad_json`, `bad_payload`,
+    `too_deep`).
     """
 
     def __init__(self, code: str, message: str) -> None:

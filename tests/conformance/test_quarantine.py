@@ -26,6 +26,11 @@ def of_kind(record: Record, kind: str) -> Record:
     return record._replace(headers=headers)
 
 
+def nested(levels: int) -> bytes:
+    """Return the payload of a step's end whose output nests so deep."""
+    return b'{"step_id":"a","output":%s%s}' % (b"[" * levels, b"]" * levels)
+
+
 async def open_letter(rows: ReadModelUnderTest) -> int:
     """Return the number of the one letter at fault."""
     found = await rows.letters.letters(unresolved=True, limit=10)
@@ -41,6 +46,8 @@ async def open_letter(rows: ReadModelUnderTest) -> int:
         (lambda r: with_value(r, b'{"step_id": "\xff"}'), "bad_json"),
         (lambda r: with_value(r, None), "bad_payload"),
         (lambda r: with_value(r, b'{"step_id":"a","output":' + b"[" * 5000), "too_deep"),
+        (lambda r: with_value(r, nested(200)), "too_deep"),
+        (lambda r: with_value(r, nested(900)), "too_deep"),
         (lambda r: without_header(r, "ce_sequence"), "missing_header"),
         (lambda r: without_header(r, "ce_type"), "missing_header"),
         (lambda r: without_header(r, "ce_time"), "missing_header"),

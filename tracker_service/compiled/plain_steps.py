@@ -13,6 +13,7 @@ import msgspec
 from mypy_extensions import i64
 
 from steplog_contracts import events
+from steplog_contracts.nesting import MAX_READ_DEPTH_LEVELS, nests_deeper
 from tracker_service.compiled.copy_rows import CopyRows, microseconds
 from tracker_service.projections.column_bounds import SHORT_CHARS
 from tracker_service.projections.facts import duration
@@ -123,6 +124,8 @@ class PlainSteps:
 
     def _fold(self, execution: PlainExecution, heading: Heading) -> bool:
         kind, value = heading.kind, heading.value
+        if nests_deeper(value, MAX_READ_DEPTH_LEVELS):
+            return False
         if kind == _STARTED:
             started: StepStartedLens = _started.decode(value)
             return _is_utf8(value) and self._start(execution, heading, started)

@@ -8,6 +8,7 @@ import msgspec
 from steplog_contracts import events
 from steplog_contracts.codec import decode_event
 from steplog_contracts.errors import ContractError, UndecodableRecord, UnknownRecordType
+from steplog_contracts.nesting import check_depth
 from steplog_contracts.payload import encode_payload
 from steplog_contracts.upcasting import CHAIN
 from tracker_service.projections import lens
@@ -68,13 +69,14 @@ def read_payload(heading: Heading) -> Lens:
     decoder = _DECODERS.get(heading.kind)
     if decoder is not None:
         try:
+            check_depth(heading.value)
             # Whole and now: text cut out of it later can't turn out not to be UTF-8.
             heading.value.decode()
             return _checked(decoder.decode(heading.value), heading)
         except UnicodeDecodeError as error:
             raise Unfoldable("bad_json", f"The payload is not UTF-8: {error}.") from error
-        except RecursionError as error:
-            raise Unfoldable("too_deep", "The payload is nested too deep to read.") from error
+        except UndecodableRecord as error:
+            raise Unfoldable(error.code, str(error)) from error
         except msgspec.MsgspecError:
             pass
     return _by_contract(heading)
