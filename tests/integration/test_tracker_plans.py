@@ -21,9 +21,10 @@ from tests.integration.rows_at_scale import LARGE_TABLES, fill
 from tracker_service.store.past import PastFilter, PastRows
 from tracker_service.store.postgres import statements
 from tracker_service.store.postgres.letters import PostgresDeadLetters
-from tracker_service.store.postgres.pruning import _VICTIMS
+from tracker_service.store.postgres.pruning import _REFUSALS, _UNUSED, _VICTIMS
 from tracker_service.store.postgres.reading import PostgresReadModel
 from tracker_service.store.postgres.store import PostgresStore
+from tracker_service.store.pruning import PRUNED_TABLES
 from tracker_service.store.questions import ExecutionFilter, Row, Sort, Window
 from tracker_service.store.reading import ReadModel
 
@@ -66,6 +67,8 @@ QUESTIONS: Final[dict[str, Ask]] = {
     "compensations": lambda model: model.compensations("e-77"),
     "relatives": lambda model: model.relatives("e-100"),
     "definition": lambda model: model.definition("h-1"),
+    "definition_hashes": lambda model: model.definition_hashes(),
+    "refusals": lambda model: model.refusals("e-77"),
     "pipelines": lambda model: model.pipelines(),
     "interactions": lambda model: model.interactions(),
     "interactions: of one": lambda model: model.interactions(execution_id="e-77"),
@@ -219,6 +222,12 @@ WRITING: Final = {
     "load executions": statements.LOAD_EXECUTIONS,
     "load visits": statements.LOAD_VISITS,
     "prune": _VICTIMS,
+    "prune refusals": f"DELETE FROM refused_commands WHERE command_id IN ({_REFUSALS})",
+    "prune definitions": f"DELETE FROM pipeline_definitions WHERE definition_hash IN ({_UNUSED})",
+    **{
+        f"prune {table}": f"DELETE FROM {table} WHERE execution_id = ANY($1::text[])"
+        for table in PRUNED_TABLES
+    },
 }
 
 

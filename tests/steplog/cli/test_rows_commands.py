@@ -3,10 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from steplog.cli.main import app
 from tests.conformance.stores import (
     TOPIC,
     ReadModelUnderTest,
@@ -20,6 +23,7 @@ from tests.tracker.serving import serving
 from tracker_service.http_api.app import make_app
 
 URL = "DATABASE_URL"
+USAGE_ERROR = 2
 
 
 @pytest.fixture(params=["postgres", "sqlite"])
@@ -65,6 +69,34 @@ async def test_prune_removes_what_ended_and_says_how_much(database_url: str) -> 
 
     assert done.out == "1 executions removed from the rows; the log keeps them.\n"
     assert again.out.startswith("0 executions removed")
+
+
+async def test_prune_takes_spans_of_each_unit(tmp_path: Path) -> None:
+    async with sqlite_read_model(tmp_path / "rows.db") as rows:
+        log, now = Log(), datetime.now(UTC)
+        for name, minutes in (("days", 8 * 24 * 60), ("hours", 150), ("minutes", 45), ("now", 1)):
+            began = now - timedelta(minutes=minutes)
+            await rows.receives(log.append(History(name, time=began).whole()))
+        env = {URL: f"sqlite:///{tmp_path / 'rows.db'}"}
+
+        removed = [
+            json.loads(steplog("prune", "--older-than", span, "--json", env=env).out)["removed"]
+            for span in ("9d", "7d", "3h", "2h", "30m", "1s")
+        ]
+
+    assert removed == [0, 1, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "span",
+    ["", "d", "7w", "-1d", "nan", "infd", "1e309", "yesterday", "1h30m", "99999999d", "90 days"],
+)
+def test_prune_refuses_what_is_no_span_of_time(span: str) -> None:
+    refused = CliRunner().invoke(app, ["prune", f"--older-than={span}"])
+
+    said = " ".join(refused.output.replace("│", " ").split())
+    assert refused.exit_code == USAGE_ERROR
+    assert "is no span of time; give one such as 90d, 2h, 30m or 1s." in said
 
 
 async def test_dead_letters_are_listed_shown_and_skipped(database_url: str) -> None:

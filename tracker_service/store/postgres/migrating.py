@@ -14,7 +14,7 @@ from tracker_service.store.postgres.faults import store_errors
 # Any number will do as long as nothing else on the database locks it.
 _LOCK_KEY = 7_305_001_117
 # How long a migration waits for a table, while all who come behind it wait for the migration.
-LOCK_TIMEOUT_S: Final = 5
+LOCK_TIMEOUT_S: Final = 5.0
 LOCK_ATTEMPTS: Final = 10
 LOCK_DELAY_S: Final = 2.0
 TURN_DELAY_S: Final = 0.2
@@ -77,9 +77,13 @@ async def _with_patience(apply: Callable[[], Awaitable[None]]) -> None:
         try:
             await apply()
             return
-        except asyncpg.LockNotAvailableError:
+        except asyncpg.LockNotAvailableError as error:
             if attempt == LOCK_ATTEMPTS - 1:
-                raise
+                raise StoreRefused(
+                    "The read model's schema can't be brought up to date: other sessions held its "
+                    f"tables at each of {LOCK_ATTEMPTS} attempts; end their transactions (see "
+                    "pg_stat_activity), and start again."
+                ) from error
             await asyncio.sleep(LOCK_DELAY_S)
 
 
