@@ -20,6 +20,7 @@ from executor_service.flow_checks import check_flow
 from executor_service.flow_reading import FlowReader
 from executor_service.json_schemas import compile_schema
 from executor_service.loading import Allowlist, NotLoadable, load_function, load_step_class
+from executor_service.schema_cost import PatternRoom
 from executor_service.secret_checks import check_secrets
 from executor_service.step import Step
 from executor_service.unknown_keys import FREE_PREFIX, suggestion, unknown_keys
@@ -119,6 +120,7 @@ class _DefinitionReader:
         self._shaped = shaped
         self._read = read
         self._errors = 0
+        self._pattern_room = PatternRoom()
         self._allowlist = allowlist
         self._made = made
         self._is_recorded = is_recorded
@@ -163,7 +165,9 @@ class _DefinitionReader:
     def _schema(self, schema: JsonObject | bool | None, where: str) -> SchemaCheck | None:
         # Data passes through steps under many names, so with secrets no message quotes any of it.
         quoting = not self._shaped.secrets
-        return compile_schema(schema, where, self._problem, quoting=quoting)
+        return compile_schema(
+            schema, where, self._problem, quoting=quoting, room=self._pattern_room
+        )
 
     def _problem(self, where: str, message: str, hint: str = "") -> None:
         self._errors += 1

@@ -127,7 +127,7 @@ class FlowReader:
     def _written_branch(self, path: PathDefinition, from_id: str | None, where: str) -> bool | None:
         """Return which outcome of its condition step a path names, where it names one."""
         kind = path.condition.get("type") if isinstance(path.condition, dict) else None
-        if kind not in _BRANCHES:
+        if not isinstance(kind, str) or kind not in _BRANCHES:
             return None
         if from_id not in self._condition_steps:
             self._problem(

@@ -12,7 +12,7 @@ import jsonschema_rs
 
 from executor_service.engine.plan import SchemaCheck
 from executor_service.engine.values import copy_json
-from executor_service.schema_cost import SchemaCost, SchemaTooCostly, schema_cost
+from executor_service.schema_cost import PatternRoom, SchemaCost, SchemaTooCostly, schema_cost
 from steplog_contracts import answer_form
 from steplog_contracts.payload import JsonObject, JsonValue
 
@@ -36,16 +36,21 @@ Report = Callable[[str, str, str], None]
 
 
 def compile_schema(
-    schema: JsonObject | bool | None, where: str, problem: Report, *, quoting: bool = True
+    schema: JsonObject | bool | None,
+    where: str,
+    problem: Report,
+    *,
+    quoting: bool = True,
+    room: PatternRoom | None = None,
 ) -> SchemaCheck | None:
     """Return a check, or None where there is no schema or it is none (then reported).
 
-    Not `quoting`: what it says of a value does not show it.
+    Not `quoting`: what it says of a value does not show it. `room` is for the patterns of several.
     """
     if schema is None or schema is True:
         return None
     try:
-        cost = schema_cost(schema) if isinstance(schema, dict) else SchemaCost((1,))
+        cost = schema_cost(schema, room) if isinstance(schema, dict) else SchemaCost((1,))
         validator = jsonschema_rs.validator_for(
             copy_json(schema),
             retriever=_nothing_remote,

@@ -20,7 +20,7 @@ class Progress:
         self.state = state
         self._clock = clock
         self.timers = Timers()
-        self._due: list[str] = []  # Scheduled starts and next attempts whose time has come.
+        self._due: dict[str, None] = {}  # Scheduled starts and next attempts whose time has come.
         self.launches: list[tuple[str, bool]] = []  # Step, and whether for an expired wait.
         self.raised: BaseException | None = None  # The exception of the step that failed it.
         self._outbox = outbox
@@ -74,7 +74,7 @@ class Progress:
         state = self.state
         for step_id in self.timers.take_due(state, now):
             if state.visits[step_id].status != "waiting":
-                self._due.append(step_id)
+                self._due[step_id] = None
                 continue
             self.fold(decide.due(state, step_id, now), now)
             self._end_wait(step_id, now)
@@ -83,7 +83,7 @@ class Progress:
         """Begin what may begin; where no branch is left, complete the execution."""
         state = self.state
         if self._due:
-            due, self._due = self._due, []
+            due, self._due = self._due, {}
             for step_id in due:
                 self.fold(decide.due(state, step_id, now), now)
         begun = decide.starts(state, now)

@@ -17,7 +17,7 @@ from steplog_contracts.payload import MAX_JSON_DEPTH_LEVELS, JsonObject, JsonVal
 MAX_WAYS: Final = 100_000
 MAX_REFERENCE_DEPTH_LEVELS: Final = 200
 MAX_SCHEMAS: Final = 20_000  # Inside one another; a second to go through.
-MAX_PATTERN_NODES: Final = 200_000  # Of all the patterns of a schema; half a second to compile.
+MAX_PATTERN_NODES: Final = 200_000  # Of all the patterns; half a second to compile.
 
 _IN_PLACE_LISTS: Final = ("allOf", "anyOf", "oneOf")
 _IN_PLACE: Final = ("not", "if", "then", "else")
@@ -72,18 +72,24 @@ class _Node:
     each: list[int] = field(default_factory=list)  # These apply to a child all together.
 
 
-def schema_cost(schema: JsonObject) -> SchemaCost:
+@dataclass(slots=True)
+class PatternRoom:
+    """How large the patterns still to come may be; one for all schemas of a definition."""
+
+    nodes: int = MAX_PATTERN_NODES
+
+
+def schema_cost(schema: JsonObject, room: PatternRoom | None = None) -> SchemaCost:
     """Return what checking against a schema costs.
 
     Raises:
-        SchemaTooCostly: more than any value would be worth.
+        SchemaTooCostly: more than any value would be worth, or no `room` for its patterns.
     """
-    graph = _Graph(schema)
+    graph, room = _Graph(schema), room or PatternRoom()
     root = graph.add(schema)
-    if graph.pattern_nodes > MAX_PATTERN_NODES:
-        raise SchemaTooCostly(
-            "its patterns are too large together; write shorter repetitions in them"
-        )
+    room.nodes -= graph.pattern_nodes
+    if graph.pattern_nodes and room.nodes < 0:
+        raise SchemaTooCostly("the patterns are too large together; write shorter repetitions")
     order = _order(graph.nodes)
     return _by_depth(graph.nodes, order, root)
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from executor_service.errors import Problem
 from steplog_contracts.definition import PipelineDefinition
-from steplog_contracts.secret_paths import NoPath, parse_path, written_in_another_case
+from steplog_contracts.secret_paths import Keys, NoPath, parse_path
 
 # Where a definition names fields of its data.
 _NAMING: Final = ("parameters", "inputs", "outputs", "input_schema", "output_schema", "config")
@@ -13,7 +13,7 @@ _NAMING: Final = ("parameters", "inputs", "outputs", "input_schema", "output_sch
 
 def check_secrets(shaped: PipelineDefinition) -> Iterator[Problem]:
     """Return an error for each text that is no path, a warning for one in another case."""
-    names: frozenset[str] | None = None
+    keys: Keys | None = None
     for index, text in enumerate(shaped.secrets):
         where = f"$.secrets[{index}]"
         try:
@@ -21,8 +21,8 @@ def check_secrets(shaped: PipelineDefinition) -> Iterator[Problem]:
         except NoPath as error:
             yield Problem(where, str(error), error.hint)
             continue
-        names = _names(shaped) if names is None else names
-        other = written_in_another_case(path, names)
+        keys = Keys(_names(shaped)) if keys is None else keys
+        other = keys.in_another_case(path)
         if other is not None:
             yield Problem(
                 where,

@@ -32,11 +32,11 @@ class Timers:
         return None
 
     def take_due(self, state: State, now: datetime) -> list[str]:
-        """Return the steps whose time has come, and forget those times."""
-        steps = []
+        """Return the steps whose time has come, each once, and forget those times."""
+        steps: dict[str, None] = {}  # An execution that paused has set some of its times twice.
         while (due_at := self.next_due(state)) is not None and due_at <= now:
-            steps.append(heapq.heappop(self._heap)[1])
-        return steps
+            steps[heapq.heappop(self._heap)[1]] = None
+        return list(steps)
 
 
 def due_time(visit: Visit) -> datetime | None:

@@ -14,8 +14,9 @@ from steplog_contracts.payload import JsonObject, JsonValue
 # A definition is read and checked as a whole, so its size is bounded.
 MAX_STEPS = 20_000
 MAX_PATHS = 100_000
+MAX_NAME_CHARS = 500
 
-_Name = Annotated[str, Field(min_length=1, max_length=500)]
+_Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)]
 # A task runs code; so does `human`, which says that it asks a person. A condition runs none. Types
 # that begin with `x-` are people's own names for tasks.
 STEP_TYPES = ("task", "human", "condition")

@@ -82,15 +82,21 @@ def lenient_path(text: str) -> tuple[str, ...]:
     return tuple(Wildcard(part) if part in (ANY_KEY, ANY_KEYS) else part for part in parts)
 
 
-def written_in_another_case(path: Sequence[str], keys: frozenset[str]) -> str | None:
-    """Return a key that differs from one of the path's only in case, where that one is missing."""
-    folded = {key.casefold(): key for key in sorted(keys)}
-    for part in path:
-        if isinstance(part, Wildcard) or part in keys:
-            continue
-        if part.casefold() in folded:
-            return folded[part.casefold()]
-    return None
+class Keys:
+    """The keys of a document, to be asked for each of many paths."""
+
+    def __init__(self, keys: frozenset[str]) -> None:
+        self._keys = keys
+        self._folded = {key.casefold(): key for key in sorted(keys)}
+
+    def in_another_case(self, path: Sequence[str]) -> str | None:
+        """Return a key that differs from one of the path's only in case, where that is missing."""
+        for part in path:
+            if isinstance(part, Wildcard) or part in self._keys:
+                continue
+            if part.casefold() in self._folded:
+                return self._folded[part.casefold()]
+        return None
 
 
 def _key(found: str) -> str:

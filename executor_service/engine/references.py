@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from executor_service.engine.values import ABSENT, Absent
+from steplog_contracts.definition import MAX_NAME_CHARS
 from steplog_contracts.payload import JsonValue
 
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -111,8 +112,11 @@ def _parse(
 
 
 def _named_step(keys: tuple[str, ...], step_ids: Collection[str]) -> tuple[str, tuple[str, ...]]:
-    # Ids may hold dots, so the longest run of keys that is an id wins.
-    for length in range(len(keys), 0, -1):
+    # Ids may hold dots, so the longest run of keys that is an id wins. None is longer than ids are.
+    longest, chars = 0, -1
+    while longest < len(keys) and (chars := chars + 1 + len(keys[longest])) <= MAX_NAME_CHARS:
+        longest += 1
+    for length in range(longest, 0, -1):
         candidate = ".".join(keys[:length])
         if candidate in step_ids:
             return candidate, keys[length:]

@@ -16,6 +16,11 @@ def asks_briefly(data: Any) -> Any:
     return {"status": "human_input_required", "timeout_seconds": 1}
 
 
+def fails(data: Any) -> Any:
+    """Fail, whatever it is given."""
+    raise ValueError("as always")
+
+
 @pytest.mark.parametrize(
     ("loop", "visits"),
     [
@@ -43,6 +48,35 @@ async def test_13_a_ring_of_expiring_questions_ends_at_its_bound(
     assert outcome.error.type == "LoopBoundExceeded"
     begun = [event for event in recorded.log.of(ev.StepStarted) if event.step_id == "ask"]
     assert len(begun) <= visits
+
+
+async def test_a_wait_that_expired_while_it_was_set_aside_ends_once() -> None:
+    flow = paths("ask > ask", ask__ask=EXPIRED)
+    recorded = Recorded(
+        blueprint_of({"ask": asks_briefly}, flow, loop_config={"max_iterations": 3})
+    )
+
+    outcome = await recorded.run()
+    while not outcome.ended:
+        recorded.clock.go_forward(1)
+        outcome = await recorded.execution.go_on()
+
+    assert outcome.error is not None
+    assert outcome.error.type == "LoopBoundExceeded"
+    assert len(recorded.log.of(ev.StepStarted)) == 3
+
+
+async def test_a_try_that_came_due_while_it_was_set_aside_is_begun_once() -> None:
+    retry = {"retry": {"max_attempts": 2, "initial_delay": 1, "jitter": False}}
+    recorded = Recorded(
+        blueprint_of({"a": fails}, paths("a > end"), of={"a": {"error_handling": retry}})
+    )
+
+    outcome = await recorded.run()
+    recorded.clock.go_forward(1)
+    outcome = await recorded.execution.go_on()
+
+    assert (outcome.ended, len(recorded.log.of(ev.StepAttemptFailed, ev.StepFailed))) == (True, 2)
 
 
 async def test_a_heartbeat_says_once_a_visit_that_nobody_listens(

@@ -74,6 +74,7 @@ ODD_DEFINITIONS: dict[str, JsonObject] = {
     "delays no time holds": {
         "steps": [{**STEP, "error_handling": {"retry": {"initial_delay": 1e12}}}]
     },
+    "a type that is a list": going_if({"type": ["expression"]}),
     "an unknown step type": {"steps": [{**STEP, "type": "tsak"}]},
     "conditions 90 deep": going_if({"all": deep(90)}),
     "9,000 paths to nowhere": {
