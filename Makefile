@@ -9,7 +9,7 @@ DEMO_DATA := .steplog/demo
 COMPILED := tracker_service/compiled
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-page bench-rebuild bench-recovery bench-tracker bench-tracker-soak chaos screenshots mutation lock clean bench-api compiled
+.PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-page bench-rebuild bench-recovery bench-tracker bench-tracker-soak chaos chaos-cluster screenshots mutation lock clean bench-api compiled
 
 help:  ## Say what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-15s%s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ bench: $(STAMP)  ## The pair: executions a second, latency, CPU by process.
 
 chaos: $(STAMP)  ## Kill and freeze processes while executions run; then judge every one.
 	$(BIN)/python -m tests.e2e.chaos
+
+chaos-cluster: $(STAMP)  ## The same on three brokers with replicas, which lose their log's tail at last.
+	$(BIN)/python -m tests.e2e.cluster_chaos
 
 bench-page: $(STAMP)  ## The page in a browser: first paint, bytes.
 	$(BIN)/python -m tests.benchmarks.page

@@ -96,7 +96,7 @@ class Chaos:
             if now != seen:
                 seen, moved_at = now, time.monotonic()
             elif time.monotonic() - moved_at > STALL_S:
-                told = await diagnosis(self.services, load, SERVICES)
+                told = await diagnosis(self.services, load.kinds, SERVICES)
                 raise AssertionError(f"seed {self.seed}: {now} and not {wanted}\n{told}")
             await asyncio.sleep(POLL_S)
 

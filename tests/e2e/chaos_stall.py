@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from steplog_contracts.topics import Topics
-from tests.e2e.chaos_load import Load
+from tests.e2e.chaos_steps import Kind
 from tests.e2e.histories import Placed, read_log
 from tests.services import Services
 
@@ -20,7 +20,7 @@ _POSITIONS = "SELECT partition, next_offset, epoch FROM projection_positions ORD
 _ROWS = "SELECT execution_id, status, seq FROM pipeline_executions"
 
 
-async def diagnosis(services: Services, load: Load, names: Sequence[str]) -> str:
+async def diagnosis(services: Services, kinds: Mapping[str, Kind], names: Sequence[str]) -> str:
     """Return everything a person needs to find out why nothing moves."""
     log = await read_log(services.bootstrap_servers, services.topics.events)
     last = {p.recorded.envelope.execution_id: p for p in log}
@@ -28,10 +28,10 @@ async def diagnosis(services: Services, load: Load, names: Sequence[str]) -> str
         rows, positions = await _tables(services.database_url)
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
         rows, positions = {}, [f"  the database does not answer: {error!r}"]
-    behind = [e for e, kind in load.kinds.items() if rows.get(e, ("none", 0))[0] != kind.ends_as]
-    counts = Counter(load.kinds[execution_id].name for execution_id in behind)
-    lines = [f"{len(behind)} of {len(load.kinds)} executions are not done: {dict(counts)}"]
-    lines += [_place(e, load, last.get(e), rows.get(e)) for e in behind[:MAX_NAMED]]
+    behind = [e for e, kind in kinds.items() if rows.get(e, ("none", 0))[0] != kind.ends_as]
+    counts = Counter(kinds[execution_id].name for execution_id in behind)
+    lines = [f"{len(behind)} of {len(kinds)} executions are not done: {dict(counts)}"]
+    lines += [_place(e, kinds, last.get(e), rows.get(e)) for e in behind[:MAX_NAMED]]
     lines += ["what the executors committed:", *await _commits(services)]
     lines += ["where the tracker stands:", *positions]
     for name in names:
@@ -39,7 +39,9 @@ async def diagnosis(services: Services, load: Load, names: Sequence[str]) -> str
     return "\n".join(lines)
 
 
-def _place(execution_id: str, load: Load, last: Placed | None, row: tuple[str, int] | None) -> str:
+def _place(
+    execution_id: str, kinds: Mapping[str, Kind], last: Placed | None, row: tuple[str, int] | None
+) -> str:
     where = "no event"
     if last is not None:
         envelope, event = last.recorded.envelope, last.recorded.event
@@ -48,7 +50,7 @@ def _place(execution_id: str, load: Load, last: Placed | None, row: tuple[str, i
             f"seq {envelope.seq} {type(event).__name__} {step} of {envelope.time:%H:%M:%S} at "
             f"{last.partition}:{last.offset}, epoch {envelope.writer_epoch}, {envelope.source}"
         )
-    return f"  {execution_id} ({load.kinds[execution_id].name}): {where}; row: {row}"
+    return f"  {execution_id} ({kinds[execution_id].name}): {where}; row: {row}"
 
 
 async def _tables(database_url: str) -> tuple[Mapping[str, tuple[str, int]], list[str]]:

@@ -109,12 +109,12 @@ class Strikes:
             self._away.discard(target)
 
     async def _freeze(self, pid: int, away_s: float) -> None:
-        _signal(_family(pid), signal.SIGSTOP)
+        send_signal(family_of(pid), signal.SIGSTOP)
         await asyncio.sleep(away_s)
-        _signal(_family(pid), signal.SIGCONT)
+        send_signal(family_of(pid), signal.SIGCONT)
 
     async def _kill(self, target: str, pid: int, away_s: float) -> None:
-        _signal([psutil.Process(pid)], signal.SIGKILL)
+        send_signal([psutil.Process(pid)], signal.SIGKILL)
         if target in self.servers:
             await asyncio.to_thread(self.running[target].stop)
             await asyncio.sleep(away_s)
@@ -139,10 +139,10 @@ class Strikes:
         running = self.running.get(target) or self.services.running.get(target)
         if running is None or running.pid is None or running.exit_code is not None:
             return None
-        return _leaf(running.pid)
+        return program_of(running.pid)
 
 
-def _leaf(pid: int) -> int:
+def program_of(pid: int) -> int:
     """Return the program itself where a launcher stands before it."""
     process = psutil.Process(pid)
     children = process.children()
@@ -150,7 +150,8 @@ def _leaf(pid: int) -> int:
     return children[0].pid if is_launcher else pid
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def family_of(pid: int) -> list[psutil.Process]:
+    """Return a process and all it started; nothing if it is gone."""
     try:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
@@ -158,7 +159,8 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+def send_signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    """Send a signal to those that are still there."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
             os.kill(process.pid, number)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from steplog_contracts.codec import decode_event
 from steplog_contracts.envelope import NO_SEQ, RecordedEvent
@@ -34,21 +34,27 @@ class Placed(NamedTuple):
 
 async def read_log(bootstrap_servers: str, events: Topic) -> list[Placed]:
     """Return the events that readers take, partition by partition, in order of the log."""
+    found = await read_records(bootstrap_servers, events)
+    return [one for partition, records in found.items() for one in admitted(partition, records)]
+
+
+async def read_records(bootstrap_servers: str, topic: Topic) -> dict[int, list[ConsumerRecord]]:
+    """Return a topic's records as they are, by partition, in order of the log."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
     await consumer.start()
-    placed: list[Placed] = []
+    records: dict[int, list[ConsumerRecord]] = {}
     try:
-        for partition in range(events.partitions):
-            tp = TopicPartition(events.name, partition)
+        for partition in range(topic.partitions):
+            tp = TopicPartition(topic.name, partition)
             consumer.assign([tp])
             await consumer.seek_to_beginning(tp)
             end, found = (await consumer.end_offsets([tp]))[tp], []
             while await consumer.position(tp) < end:
                 found += (await consumer.getmany(tp, timeout_ms=500)).get(tp, [])
-            placed += admitted(partition, found)
+            records[partition] = found
     finally:
         await consumer.stop()
-    return placed
+    return records
 
 
 class _Logged(Protocol):
