@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from tests.conformance.stores import sqlite_read_model
 from tests.tracker.histories import LogEntry
@@ -62,7 +62,13 @@ def judge(moves: Moves, course: Deliveries) -> tuple[Rows, Rows]:
     return actual, expected_rows(partitions)
 
 
+SCHEDULED_WHILE_WAITING: Moves = [
+    (0, move, 0, 0, 0) for move in ("start", "start", "start", "wait", "schedule")
+]
+
+
 @settings(max_examples=120, deadline=None)
+@example(moves=SCHEDULED_WHILE_WAITING, course=[])
 @given(moves=LOGS, course=DELIVERIES)
 def test_rows_are_those_of_one_clean_pass(moves: Moves, course: Deliveries) -> None:
     actual, expected = judge(moves, course)

@@ -61,8 +61,7 @@ def close_visit(
 ) -> None:
     """End a visit and count its step by how its newest visit ended."""
     key = (visit.step_id, visit.iteration)
-    state.waiting_visits -= visit.status == STEP_WAITING
-    visit.status = status
+    _set_status(state, visit, status)
     visit.completed_at = fact.time
     told_ms: float = getattr(fact.payload, "duration_ms", 0.0)
     visit.execution_time_ms = duration(told_ms, visit.started_at, fact.time)
@@ -131,14 +130,19 @@ def _note_error(visit: Visit, error: Raw) -> None:
     visit.error_info = json_text(error)
 
 
-def _scheduled(_state: ExecutionState, visit: Visit, _fact: Fact, _changes: Changes) -> None:
-    visit.status = STEP_PENDING
+def _set_status(state: ExecutionState, visit: Visit, status: str) -> None:
+    """Change a visit's status, and with it how many wait, in whatever order a log has the two."""
+    state.waiting_visits += (status == STEP_WAITING) - (visit.status == STEP_WAITING)
+    visit.status = status
+
+
+def _scheduled(state: ExecutionState, visit: Visit, _fact: Fact, _changes: Changes) -> None:
+    _set_status(state, visit, STEP_PENDING)
 
 
 def _started(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
     payload: lens.StepStartedLens = fact.payload  # type: ignore[assignment]
-    state.waiting_visits -= visit.status == STEP_WAITING
-    visit.status = STEP_RUNNING
+    _set_status(state, visit, STEP_RUNNING)
     visit.step_type = column_text(payload.step_type)
     if payload.step_name:
         visit.step_name = column_text(payload.step_name)
@@ -202,8 +206,7 @@ def _cancelled(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes
 
 def _waiting(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
     payload: lens.StepWaitingLens = fact.payload  # type: ignore[assignment]
-    state.waiting_visits += visit.status != STEP_WAITING
-    visit.status = STEP_WAITING
+    _set_status(state, visit, STEP_WAITING)
     visit.interaction_id = column_text(payload.interaction_id)
     _note_stored(visit, payload.references, changes, ASKED)
     _keep_output(visit, payload.output)
@@ -228,8 +231,7 @@ def _waiting(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
 
 def _resumed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
     payload: lens.StepResumedLens = fact.payload  # type: ignore[assignment]
-    state.waiting_visits -= visit.status == STEP_WAITING
-    visit.status = STEP_RUNNING
+    _set_status(state, visit, STEP_RUNNING)
     _note_stored(visit, payload.references, changes)
     changes.answers.append(
         Answer(
