@@ -35,10 +35,7 @@ class Answers:
     """Accepted answers by step, until the loop takes them."""
 
     def __init__(self) -> None:
-        self._accepted: dict[str, Answer] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._accepted)
+        self.accepted: dict[str, Answer] = {}
 
     def accept(self, state: State, step_id: str | None, answer: Answer, now: datetime) -> str:
         """Keep an answer for the step, which may be left out if only one waits.
@@ -61,12 +58,12 @@ class Answers:
             raise CommandNotApplicable("answer_refused", str(error)) from error
         _refuse_unless_assigned(visit, answer)
         _refuse_unless_fitting(visit, plain_input)
-        self._accepted[waited_for] = Answer(plain_input, answer.responded_by, answer.cause)
+        self.accepted[waited_for] = Answer(plain_input, answer.responded_by, answer.cause)
         return visit.interaction_id or ""
 
     def take(self, state: State) -> list[tuple[Visit, Answer]]:
         """Return the answers whose steps still wait, and forget them all."""
-        accepted, self._accepted = self._accepted, {}
+        accepted, self.accepted = self.accepted, {}
         return [
             (visit, answer)
             for step_id, answer in accepted.items()
@@ -95,7 +92,7 @@ class Answers:
         return asked[0]
 
     def _is_answered(self, visit: Visit) -> bool:
-        return visit.status == "answered" or visit.step.id in self._accepted
+        return visit.status == "answered" or visit.step.id in self.accepted
 
 
 def _refuse_unless_assigned(visit: Visit, answer: Answer) -> None:

@@ -27,7 +27,7 @@ from executor_service.guarded_loop import itself
 from executor_service.ports import Clock, Randomness
 from executor_service.question import checked_question
 from executor_service.registry import ServiceRegistry
-from executor_service.running_step import enter_step, leave_step
+from executor_service.running_step import RUNNING_STEP
 from executor_service.step import Step, StepContext, StepData, warn_unheard
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonObject, JsonValue
@@ -108,7 +108,7 @@ class Attempts:
             CancelledError: this task was cancelled by whoever began it.
         """
         began_s = self._monotonic_s()
-        entered = enter_step(self._execution_id, visit)
+        entered = RUNNING_STEP.set((self._execution_id, visit, visit.attempt))
         try:
             output = self._at_once(state, visit, calling)
             if type(output) is Suspended or type(output) is Called:
@@ -129,7 +129,7 @@ class Attempts:
         except Exception as error:
             raised = error
         finally:
-            leave_step(entered)
+            RUNNING_STEP.reset(entered)
         await calling.settle()
         return await self._failed(state, visit, itself(raised), began_s, calling)
 

@@ -25,7 +25,7 @@ from executor_service.claim_check import ClaimCheck
 from executor_service.engine import decide, ending
 from executor_service.engine.state import State, Visit, initial
 from executor_service.errors import CommandNotApplicable
-from executor_service.guarded_loop import Guarded, guard_loop, run_guarded
+from executor_service.guarded_loop import Guarded, run_guarded
 from executor_service.outbox import Outbox
 from executor_service.outcome import Outcome, outcome_of
 from executor_service.ports import Clock, Randomness, Recorder
@@ -158,7 +158,7 @@ class Execution:
     @property
     def settled(self) -> bool:
         """Whether all that was asked of it and all that came of its steps is given to the log."""
-        pending = self._answers or self._progress.launches or self._tasks.has_results
+        pending = self._answers.accepted or self._progress.launches or self._tasks.has_results
         return not (pending or self._outbox.waiting or self._cancel is not None)
 
     @property
@@ -185,8 +185,7 @@ class Execution:
 
     async def _drive(self, cause: str | None) -> Outcome:
         """Run on in a task that is guarded against the steps in it."""
-        guard_loop()
-        return await run_guarded(lambda task: self._run_steps(task, cause))
+        return await run_guarded(self._run_steps, cause)
 
     async def _run_steps(self, task: Guarded, cause: str | None) -> Outcome:
         state, turns = self.state, 0
@@ -220,11 +219,11 @@ class Execution:
         """Decide what follows from the state as it is; False if that is the execution's end."""
         now = self._clock.now()
         progress = self._progress
-        if self._answers:
+        if self._answers.accepted:
             progress.take_answers(self._answers, now)
         if self._cancel is not None:
             return False
-        if progress.timers:
+        if progress.timers.heap:
             progress.end_waits(now)
         # Asked where every way to a step's begin has come together.
         if ending.must_end(progress.state, now):
@@ -285,7 +284,7 @@ class Execution:
 
     async def _something_happens(self) -> None:
         """Wait for a result, a command or a due time."""
-        if not (self._tasks.has_results or self._answers or self._cancel is not None):
+        if not (self._tasks.has_results or self._answers.accepted or self._cancel is not None):
             await self._wakeup.sleep(self.next_due)
 
     def _refuse_if_ended(self) -> None:

@@ -6,9 +6,8 @@ of a task that it began, which would end the loop, become an ordinary exception 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
-from weakref import WeakSet
 
 from executor_service.engine.user_code import RUNNING, is_of_operator
 
@@ -16,7 +15,8 @@ from executor_service.engine.user_code import RUNNING, is_of_operator
 _OWN_PACKAGES: Final = ("executor_service", "tracker_service", "steplog", "aiokafka", "uvicorn")
 
 ResultT = TypeVar("ResultT")
-_guarded: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+# An attribute of loops that are guarded.
+_MARK: Final = "steplog_guards_it"
 
 
 class NotItsOwn(RuntimeError):
@@ -98,35 +98,35 @@ async def shed(guarded: Guarded) -> None:
             raise
 
 
-async def run_guarded(work: Callable[[Guarded], Coroutine[Any, Any, ResultT]]) -> ResultT:
-    """Run what steps run in: here, where the task is no step's already, else in a task of its own.
+def run_guarded(
+    work: Callable[..., Coroutine[Any, Any, ResultT]], *args: Any
+) -> Awaitable[ResultT]:
+    """Guard the running loop, and run there what steps run in: `work`, given its task and `args`.
 
-    A cancel of the caller's goes to it either way.
+    It runs in this task, where that is no step's already, else in a task of its own. A cancel of
+    the caller's goes to it either way.
     """
-    task = asyncio.current_task()
-    if RUNNING.get() is None and task is not None:
-        guarded = _guarded_task(task)
+    guarded = guard_loop()
+    if RUNNING.get() is None and guarded is not None:
         guarded.cancelled_from_outside = guarded.cancelled_from_inside = False
-        return await work(guarded)
+        return work(guarded, *args)
 
     async def begun() -> ResultT:
-        return await work(own)
+        return await work(own, *args)
 
     own = GuardedTask(begun(), loop=asyncio.get_running_loop())
-    result: ResultT = await own
-    return result
+    return own
 
 
-def guard_loop() -> None:
-    """Guard the running loop, and the task that asks for it."""
+def guard_loop() -> Guarded | None:
+    """Guard the running loop, and the task that asks for it; return what guards that."""
     loop = asyncio.get_running_loop()
-    if loop not in _guarded:
-        _guarded.add(loop)
+    if not hasattr(loop, _MARK):
+        setattr(loop, _MARK, True)
         _guard_stop(loop)
         _guard_tasks(loop)
-    task = asyncio.current_task()
-    if task is not None:
-        _guarded_task(task)
+    task = asyncio.current_task(loop)
+    return None if task is None else _guarded_task(task)
 
 
 def _guarded_task(task: asyncio.Task[Any]) -> Guarded:

@@ -14,12 +14,8 @@ class Outbox:
     ) -> None:
         self._recorder = recorder
         self._on_event = on_event
-        self._groups: list[tuple[str | None, list[ev.Event]]] = []
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there is anything to record."""
-        return bool(self._groups)
+        # What is to be recorded, by cause; asked for at every step.
+        self.waiting: list[tuple[str | None, list[ev.Event]]] = []
 
     def put(self, events: Sequence[ev.Event], cause: str | None) -> None:
         """Take events in the order they are to be recorded."""
@@ -28,9 +24,9 @@ class Outbox:
                 self._on_event(event)
         if self._recorder is None or not events:
             return
-        if not self._groups or self._groups[-1][0] != cause:
-            self._groups.append((cause, []))
-        self._groups[-1][1].extend(events)
+        if not self.waiting or self.waiting[-1][0] != cause:
+            self.waiting.append((cause, []))
+        self.waiting[-1][1].extend(events)
 
     async def flush(self) -> None:
         """Return once everything put in so far is acknowledged; one append for each cause.
@@ -38,7 +34,7 @@ class Outbox:
         Raises:
             RecordingLost: this process may no longer write; what waits here is void.
         """
-        groups, self._groups = self._groups, []
+        groups, self.waiting = self.waiting, []
         for cause, events in groups:
             assert self._recorder is not None, "nothing is put in without a recorder"
             await self._recorder.record(events, cause=cause)

@@ -35,7 +35,7 @@ class RunResult:
         if status is not None:
             step_end: Any = event
             self._steps.append((step_end.step_id, getattr(event, "output", None), status))
-        elif isinstance(event, ev.ExecutionCancelled):
+        elif type(event) is ev.ExecutionCancelled:
             self.cancel_reason = event.reason
 
     def returned(self, outcome: Outcome, execution_id: str) -> JsonObject:

@@ -1,37 +1,24 @@
 """Which step runs here, for the log lines of its own code."""
 
-from contextvars import ContextVar, Token
-from typing import Any, NamedTuple
+from contextvars import ContextVar
+from typing import Any, Final
 
 from executor_service.engine.state import Visit
 
-
-class RunningStep(NamedTuple):
-    """A visit to a step, and the attempt at it."""
-
-    execution_id: str
-    step_id: str
-    iteration: int
-    attempt: int
-
-
-_running: ContextVar[RunningStep | None] = ContextVar("steplog_step", default=None)
-
-
-def enter_step(execution_id: str, visit: Visit) -> Token[RunningStep | None]:
-    """Note that a step's code runs in this context and in threads and tasks it begins."""
-    return _running.set(RunningStep(execution_id, visit.step.id, visit.iteration, visit.attempt))
-
-
-def leave_step(token: Token[RunningStep | None]) -> None:
-    """Note that it does not any more."""
-    _running.reset(token)
+# The execution's id, the visit, and the attempt at it. Set for every step and read for few, in this
+# context and in the threads and tasks that the step begins.
+RUNNING_STEP: Final[ContextVar[tuple[str, Visit, int] | None]] = ContextVar(
+    "steplog_step", default=None
+)
 
 
 def add_step(_logger: Any, _method: str, line: Any) -> Any:
     """Put the running step on a log line; a processor of structlog."""
-    context = _running.get()
+    context = RUNNING_STEP.get()
     if context is not None:
-        for name, value in context._asdict().items():
-            line.setdefault(name, value)
+        execution_id, visit, attempt = context
+        line.setdefault("execution_id", execution_id)
+        line.setdefault("step_id", visit.step.id)
+        line.setdefault("iteration", visit.iteration)
+        line.setdefault("attempt", attempt)
     return line

@@ -10,32 +10,29 @@ class Timers:
     """Due times of visits, earliest first; one that no longer holds is dropped when it comes up."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[datetime, str]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._heap)
+        self.heap: list[tuple[datetime, str]] = []
 
     def set(self, visit: Visit) -> None:
         """Take note of what a visit waits for, if it has a time."""
         due_at = due_time(visit)
         if due_at is not None:
-            heapq.heappush(self._heap, (due_at, visit.step.id))
+            heapq.heappush(self.heap, (due_at, visit.step.id))
 
     def next_due(self, state: State) -> datetime | None:
         """Return the earliest due time that still holds."""
-        while self._heap:
-            due_at, step_id = self._heap[0]
+        while self.heap:
+            due_at, step_id = self.heap[0]
             visit = state.visits.get(step_id)
             if visit is not None and due_time(visit) == due_at:
                 return due_at
-            heapq.heappop(self._heap)
+            heapq.heappop(self.heap)
         return None
 
     def take_due(self, state: State, now: datetime) -> list[str]:
         """Return the steps whose time has come, each once, and forget those times."""
         steps: dict[str, None] = {}  # An execution that paused has set some of its times twice.
         while (due_at := self.next_due(state)) is not None and due_at <= now:
-            steps[heapq.heappop(self._heap)[1]] = None
+            steps[heapq.heappop(self.heap)[1]] = None
         return list(steps)
 
 

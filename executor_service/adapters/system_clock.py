@@ -1,6 +1,7 @@
 """The clock of this machine, followed steadily: a wall clock that is set delays nothing."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,13 +10,14 @@ from typing import Final
 # How much of each second a step of the wall clock is followed by. A wait for a time is off by no
 # more than that, whatever the clock is set to meanwhile, and an hour is caught up with in ten.
 FOLLOWED: Final = 0.1
+# How long the steady clock is followed between two looks at the wall clock.
+LOOK_EVERY_S: Final = 0.01
 _AT_REST = timedelta()
-
-
-def steady_s() -> float:
-    """Return seconds that only go forward, those in which the machine was suspended included."""
-    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
+_BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", None)
+# Seconds that only go forward, those in which the machine was suspended included.
+steady_s: Final[Callable[[], float]] = (
+    time.monotonic if _BOOT_TIME is None else functools.partial(time.clock_gettime, _BOOT_TIME)
+)
 
 
 def _wall() -> datetime:
@@ -36,29 +38,39 @@ class SystemClock:
         wall: Callable[[], datetime] = _wall,
         steady: Callable[[], float] = steady_s,
         *,
-        counts_suspended: bool = hasattr(time, "CLOCK_BOOTTIME"),
+        counts_suspended: bool = _BOOT_TIME is not None,
     ) -> None:
         self._wall = wall
         self._steady = steady
         self._counts_suspended = counts_suspended
         self._at, self._at_s = wall(), steady()
+        self._pace = 1.0  # Of `now` beside the steady clock, until the next look.
 
     def now(self) -> datetime:
         """Return the time in UTC; never earlier than the time before."""
         at_s = self._steady()
-        passed = timedelta(seconds=at_s - self._at_s)
-        off = self._wall() - (self._at + passed)
+        passed_s = at_s - self._at_s
+        if passed_s < LOOK_EVERY_S:
+            return self._at + timedelta(0, passed_s * self._pace)
+        self._look(passed_s)
+        self._at_s = at_s
+        return self._at
+
+    def _look(self, passed_s: float) -> None:
+        """Come nearer to the wall clock: now, for what passed unasked, and until the next look."""
+        unasked_s = passed_s - LOOK_EVERY_S
+        reached = self._at + timedelta(0, LOOK_EVERY_S * self._pace + unasked_s)
+        off = self._wall() - reached
         if off > _AT_REST and not self._counts_suspended:
             followed = off
         else:
-            most = passed * FOLLOWED
+            most = timedelta(0, unasked_s * FOLLOWED)
             followed = min(most, max(-most, off))
-        self._at, self._at_s = self._at + passed + followed, at_s
-        return self._at
+        self._at = reached + followed
+        left = (off - followed) / timedelta(0, LOOK_EVERY_S)
+        self._pace = 1 + min(FOLLOWED, max(-FOLLOWED, left))
 
-    def monotonic_s(self) -> float:
-        """Return seconds that only go forward."""
-        return time.monotonic()
+    monotonic_s = staticmethod(time.monotonic)
 
     async def sleep_until(self, due: datetime) -> None:
         """Return once `now()` has reached `due`."""
