@@ -1,8 +1,10 @@
 """A cluster's trouble, one after another: who is killed, frozen or stopped, and brought back."""
 
 import asyncio
+import contextlib
 import random
 import signal
+import socket
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +14,7 @@ import psutil
 
 from steplog.errors import ServerNotStarted
 from steplog.local.child import Child
-from steplog.local.ports import free_ports
+from steplog.local.ports import LOOPBACK, free_ports
 from steplog.local.postgres import PostgresServer
 from steplog.local.server import Running, start_server
 from tests.e2e.chaos_strikes import family_of, program_of, send_signal
@@ -28,6 +30,7 @@ FROZEN_S, BROKER_FROZEN_S = 9.0, 25.0
 STOPPED_S = 20.0
 SUPERVISE_EVERY_S = 0.2
 RESTART_ATTEMPTS = 10
+LISTENS_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,8 @@ class World:
             await asyncio.to_thread(self._start_database)
         for name in processes.keys() & set(SERVICES):
             self.start_service(name)
+        if "api" in processes:
+            await asyncio.to_thread(self._wait_for_api)
 
     async def end_brokers(self) -> None:
         """Kill all brokers at once."""
@@ -183,6 +188,15 @@ class World:
             found = self.database if victim == "postgres" else self.services.running.get(victim)
         assert found is not None, f"{victim} does not run"
         return found  # type: ignore[no-any-return]
+
+    def _wait_for_api(self) -> None:
+        """An API is back once it listens; beside other work its imports take seconds."""
+        deadline_s = time.monotonic() + LISTENS_WITHIN_S
+        while time.monotonic() < deadline_s:
+            with contextlib.suppress(OSError):
+                socket.create_connection((LOOPBACK, self.ports["api"]), 1.0).close()
+                return
+            time.sleep(SUPERVISE_EVERY_S)
 
     def _start_database(self) -> None:
         """PostgreSQL needs a moment until what its dead parent left behind is gone."""

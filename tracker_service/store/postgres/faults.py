@@ -29,7 +29,8 @@ def store_errors() -> Iterator[None]:
         raise _of_server(error) from error
     except (asyncpg.exceptions.DataError, OverflowError) as error:
         raise RowsRejected(f"PostgreSQL can't take a value: {error}.") from error
-    except asyncpg.InterfaceError as error:
+    # The second where a server goes away between two messages of a connection that is in use.
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise StoreUnavailable(f"The connection to PostgreSQL is gone: {error}.") from error
     except TimeoutError as error:
         raise StoreUnavailable("PostgreSQL did not answer in time.") from error
