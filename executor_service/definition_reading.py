@@ -20,7 +20,6 @@ from executor_service.flow_checks import check_flow
 from executor_service.flow_reading import FlowReader
 from executor_service.json_schemas import compile_schema
 from executor_service.loading import Allowlist, NotLoadable, load_function, load_step_class
-from executor_service.schema_cost import PatternRoom
 from executor_service.secret_checks import check_secrets
 from executor_service.step import Step
 from executor_service.unknown_keys import FREE_PREFIX, suggestion, unknown_keys
@@ -33,6 +32,7 @@ from steplog_contracts.definition import (
     StepDefinition,
 )
 from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.schema_cost import PatternRoom
 from steplog_contracts.validation_message import plain_message
 
 CONDITION_STEP = "condition"

@@ -12,15 +12,15 @@ import jsonschema_rs
 
 from executor_service.engine.plan import SchemaCheck
 from executor_service.engine.values import copy_json
-from executor_service.schema_cost import PatternRoom, SchemaCost, SchemaTooCostly, schema_cost
 from steplog_contracts import answer_form
+from steplog_contracts.form_cost import check_form_cost
 from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.schema_cost import PatternRoom, SchemaCost, SchemaTooCostly, schema_cost
 
 # Of a schema and of a value, in what people are shown.
 MAX_SHOWN_CHARS = 300
 # Visits of a value's parts in one check; some two seconds.
 MAX_VISITS: Final = 50_000_000
-MAX_FORM_WAYS: Final = 10_000
 # Up to here a value of any size the log takes is checked in time, and need not be counted.
 _CHEAP_WAYS: Final = 100
 _PATTERNS: Final = jsonschema_rs.FancyRegexOptions(backtrack_limit=10_000)
@@ -155,9 +155,7 @@ _FOR_ANSWERS: Final = partial(
 
 
 def _for_answers(form: JsonObject) -> Any:
-    cost = schema_cost(form)
-    if not cost.deepest_is_any or cost.ways[-1] > MAX_FORM_WAYS:
-        raise SchemaTooCostly(f"there are more than {MAX_FORM_WAYS} ways down to one of its fields")
+    check_form_cost(form)
     return _FOR_ANSWERS(form)
 
 

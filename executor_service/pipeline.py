@@ -1,6 +1,7 @@
 """`Pipeline`: the only executor. What a caller in the same process holds."""
 
 import asyncio
+import logging
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -24,6 +25,9 @@ from steplog_contracts.payload import JsonObject, JsonValue
 
 # Answered waits that one Pipeline object remembers, to refuse a second answer.
 ANSWERS_REMEMBERED: Final = 10_000
+MAX_WARNINGS_LOGGED: Final = 100
+
+_log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -61,6 +65,8 @@ class Pipeline:
         self.blueprint = blueprint or compile_steps(
             self.steps, _definition(name, self.steps, flow, loop_config), Allowlist.everything()
         )
+        for warning in self.blueprint.warnings[:MAX_WARNINGS_LOGGED]:
+            _log.warning("Pipeline %s: %s", name, warning)
 
     async def run(
         self,

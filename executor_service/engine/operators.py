@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import regex
 
-from executor_service.engine.pattern_size import pattern_size
 from executor_service.engine.values import ABSENT, Absent, same_json
 from executor_service.errors import ConditionFailed
+from steplog_contracts.pattern_size import pattern_size
 from steplog_contracts.payload import JsonValue
 
 MAX_PATTERN_CHARS: Final = 1_000

@@ -273,3 +273,15 @@ def test_the_same_problem_of_many_steps_is_said_once() -> None:
     assert "$.steps[0].module and 2 more places: " in str(refused.value)
     assert "restart the executor" in str(refused.value)
     assert len(refused.value.problems) == 3
+
+
+def test_a_pipeline_in_ones_own_code_warns_of_keys_that_mean_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    definition = written("a")
+
+    Pipeline("mine", [], definition["flow"],
+             blueprint=compile_definition({**definition, "shedule": "daily"}, ALLOWED))  # fmt: skip
+
+    assert "Pipeline mine" in caplog.text
+    assert "'shedule' means nothing here" in caplog.text

@@ -42,6 +42,27 @@ LARGE: dict[str, JsonObject] = {
         ],
         "flow": {"start_at": "s0"},
     },
+    "schemas that lead on and on": {
+        "input_schema": {
+            "$defs": {
+                f"d{n}": {"properties": {"x": {"$ref": f"#/$defs/d{n + 1}"}}} for n in range(9_000)
+            }
+            | {"d9000": {}},
+            "$ref": "#/$defs/d0",
+        }
+    },
+    "references among many names": {
+        "input_schema": {
+            "$defs": {f"d{n}": {"$id": f"x{n}"} for n in range(9_000)},
+            "allOf": [{"$ref": f"#/$defs/d{n}"} for n in range(3_000)],
+        }
+    },
+    "relative references among many names": {
+        "input_schema": {
+            "$defs": {f"d{n}": {"$id": f"a{n}/b"} for n in range(9_000)},
+            "allOf": [{"$ref": "b"}] * 3_000,
+        }
+    },
     "secrets and parameters": {
         "secrets": [f"a.b{n}" for n in range(CHARS // 10)],
         "parameters": {f"p{n}": 1 for n in range(1_000)},

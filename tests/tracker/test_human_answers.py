@@ -1,5 +1,6 @@
 """An answer over HTTP is held to its question before it is sent: its form, and whom it is for."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.tracker.commands_kept import CommandsKept
 from tests.tracker.histories import History, Log
 from tracker_service.access.policy import Policy
-from tracker_service.access.roles import Role
+from tracker_service.access.roles import Caller, Role
 from tracker_service.access.tokens import Keyring, token_line
 from tracker_service.http_api.app import make_app
+from tracker_service.http_api.human_answers import check_answer_to
 from tracker_service.http_api.parts import Protection
 
 FORM = {"properties": {"verdict": {"enum": ["publish", "rework"]}}, "required": ["verdict"]}
@@ -114,3 +116,14 @@ async def test_what_the_rows_do_not_show_yet_is_left_to_the_executor(
 
     assert answer.status_code == 202
     assert len(kept.sent) == 1
+
+
+@pytest.mark.parametrize("keyword", ["allOf", "anyOf"])
+async def test_a_form_that_could_never_be_checked_is_left_to_the_executor(keyword: str) -> None:
+    """2^40 ways down, of which native code would try each."""
+    levels = {f"d{n}": {keyword: [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
+    form = {"$defs": {**levels, "d40": {}}, "properties": {"x": {"$ref": "#/$defs/d0"}}}
+    question = {"step_id": "ask", "assigned_users": None, "ui_schema": json.dumps(form).encode()}
+    caller = Caller("ann", Role.OPERATOR)
+
+    check_answer_to(question, caller, {"x": 1})

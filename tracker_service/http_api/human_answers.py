@@ -16,7 +16,8 @@ from steplog_contracts.answer_form import (
     assigned_to,
     may_answer,
 )
-from steplog_contracts.payload import JsonValue
+from steplog_contracts.form_cost import check_form_cost
+from steplog_contracts.payload import JsonObject, JsonValue
 from tracker_service.access.roles import Caller, NotAllowed, Role
 from tracker_service.http_api.problems import Refused
 from tracker_service.store.questions import Row
@@ -24,6 +25,7 @@ from tracker_service.store.reading import ReadModel
 
 # Of one execution, to find the one an answer is for.
 MAX_OPEN_QUESTIONS: Final = 500
+MAX_BACKTRACKING_STEPS: Final = 10_000  # Of one pattern in one text.
 _NO_SCHEMA: Final = (
     jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, RecursionError,
 )  # fmt: skip
@@ -33,12 +35,18 @@ def _nothing_remote(uri: str) -> JsonValue:
     raise ValueError(f"{uri} is outside the form")
 
 
-_COMPILED: Final = partial(
+_FOR_ANSWERS: Final = partial(
     jsonschema_rs.validator_for,
     retriever=_nothing_remote,
     validate_formats=True,
     mask="the value",
+    pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=MAX_BACKTRACKING_STEPS),
 )
+
+
+def _compiled(form: JsonObject) -> Any:
+    check_form_cost(form)
+    return _FOR_ANSWERS(form)
 
 
 def answers_for_anyone(caller: Caller) -> bool:
@@ -75,7 +83,7 @@ def check_answer_to(question: Row, caller: Caller, answer: JsonValue) -> None:
             "one of them or an admin can answer it."
         )
     try:
-        problems = answer_problems(_value(question["ui_schema"]), answer, _COMPILED)
+        problems = answer_problems(_value(question["ui_schema"]), answer, _compiled)
     except _NO_SCHEMA:
         return  # Asked by another program; the executor decides.
     if problems:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from executor_service.blueprint import compile_definition
-from executor_service.engine.pattern_size import pattern_size
 from executor_service.engine.references import Reading
 from executor_service.engine.scope import Scope
 from executor_service.engine.templates import compile_template, render
@@ -14,6 +13,7 @@ from executor_service.errors import DefinitionRefused, TextTooLong
 from executor_service.json_schemas import compile_schema
 from executor_service.loading import Allowlist
 from steplog_contracts.definition import MAX_SECONDS
+from steplog_contracts.pattern_size import pattern_size
 from tests.executor.service.owning import Owning
 
 STEP = {"id": "a", "module": "tests.executor.service.people_steps", "step_class": "Quick"}

@@ -5,10 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import structlog
 
+from executor_service import command_consumer
 from executor_service.command_consumer import CommandConsumer
 from executor_service.command_source import ReceivedRecord
 from executor_service.low_water_mark import ResumePoint
+from tests.executor.flows import until
 from tests.executor.service.fakes import FakeEventLog, SharedLog, settle
 from tests.executor.service.owning import PARTITION, Owning
 
@@ -123,3 +126,46 @@ async def test_a_member_is_ready_also_when_the_group_gives_it_nothing(
     await running
 
     assert (tmp_path / READY_FILE).exists() == ready
+
+
+class FaultySource(FakeSource):
+    """A group whose commits can't be read for a while, for a reason that nobody foresaw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.faulty = True
+        self.asked = 0
+
+    async def resume_point(self, partition: int) -> ResumePoint:
+        """Fail while it is faulty."""
+        self.asked += 1
+        if self.faulty:
+            raise AssertionError("nobody foresaw this")
+        return await super().resume_point(partition)
+
+
+async def test_a_takeover_that_fails_is_tried_again_and_costs_readiness_until_it_succeeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_consumer, "RETRY_DELAY_S", 1e-3)
+    source, owning = FaultySource(), Owning()
+    logs = [FakeEventLog(log) for log in (owning.events, owning.parked, owning.seen)]
+    ready = tmp_path / READY_FILE
+    consumer = CommandConsumer(
+        source, *logs, owning.workplace, commit_interval_s=1e-6, ready_file=ready
+    )
+    await consumer.assigned([PARTITION])
+    running = asyncio.create_task(consumer.run(stopping := asyncio.Event()))
+
+    with structlog.testing.capture_logs() as lines:
+        await until(lambda: source.asked > 2)
+    was_ready = ready.exists()
+    source.faulty = False
+    await until(ready.exists)
+    stopping.set()
+    await running
+    await consumer.stop(0.0)
+
+    assert not was_ready
+    assert {line["event"] for line in lines} == {"takeover_failed"}
+    assert {line["partition"] for line in lines} == {PARTITION}

@@ -8,14 +8,16 @@ count here is an upper bound over the ways along one path into a value.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 from urllib.parse import unquote
 
-from executor_service.engine.pattern_size import pattern_size
+from steplog_contracts.pattern_size import pattern_size
 from steplog_contracts.payload import MAX_JSON_DEPTH_LEVELS, JsonObject, JsonValue
 
 MAX_WAYS: Final = 100_000
 MAX_REFERENCE_DEPTH_LEVELS: Final = 200
+MAX_LOOKUPS: Final = 2_000_000  # Of targets of references, and of schemas for each depth.
 MAX_SCHEMAS: Final = 20_000  # Inside one another; a second to go through.
 MAX_PATTERN_NODES: Final = 200_000  # Of all the patterns; half a second to compile.
 
@@ -90,8 +92,7 @@ def schema_cost(schema: JsonObject, room: PatternRoom | None = None) -> SchemaCo
     room.nodes -= graph.pattern_nodes
     if graph.pattern_nodes and room.nodes < 0:
         raise SchemaTooCostly("the patterns are too large together; write shorter repetitions")
-    order = _order(graph.nodes)
-    return _by_depth(graph.nodes, order, root)
+    return _by_depth(graph.nodes, _order(graph.nodes), root)
 
 
 class _Graph:
@@ -102,7 +103,7 @@ class _Graph:
         self._numbers: dict[int, int] = {}
         self._named: dict[str, list[JsonObject]] = {}
         self.nodes: list[_Node] = []
-        self.pattern_nodes = 0
+        self.pattern_nodes = self.lookups = 0
         for part in _objects(document):
             for name in _NAMES:
                 if isinstance(part.get(name), str):
@@ -174,23 +175,22 @@ class _Graph:
 
     def _targets(self, reference: str) -> list[JsonValue]:
         """Return every schema that a reference may mean; none where that is outside."""
+        self.lookups += 1 + len(self._named)
+        if self.lookups > MAX_LOOKUPS:
+            raise SchemaTooCostly("it has too many references and names for them")
         base, _, fragment = unquote(reference).partition("#")
         bases: list[JsonValue] = list(self._ending_in(base)) if base else [self._document]
         if not fragment:
             return bases
         if not fragment.startswith("/"):
             return list(self._named.get(fragment, ()))
-        roots = bases if base else [self._document, *self._identified()]
+        roots = bases if base else [self._document, *chain.from_iterable(self._named.values())]
         return [found for root in roots if (found := _pointed(root, fragment)) is not None]
 
     def _ending_in(self, base: str) -> Iterator[JsonObject]:
         for name, parts in self._named.items():
             if name.endswith(base.lstrip("./")) or base.endswith(name):
                 yield from parts
-
-    def _identified(self) -> Iterator[JsonObject]:
-        for parts in self._named.values():
-            yield from parts
 
 
 def _objects(document: JsonObject) -> list[JsonObject]:
@@ -239,9 +239,7 @@ def _order(nodes: list[_Node]) -> list[int]:
                 order.append(number)
                 continue
             if len(stack) > MAX_REFERENCE_DEPTH_LEVELS:
-                raise SchemaTooCostly(
-                    f"its references lead on more than {MAX_REFERENCE_DEPTH_LEVELS} times"
-                )
+                raise SchemaTooCostly(f"references lead on over {MAX_REFERENCE_DEPTH_LEVELS} times")
             stack.append((number, position + 1))
             following = nodes[number].in_place[position]
             if state[following] == 1:
@@ -255,6 +253,8 @@ def _by_depth(nodes: list[_Node], order: list[int], root: int) -> SchemaCost:
     before = [0] * len(nodes)
     ways: list[int] = []
     for depth in range(MAX_JSON_DEPTH_LEVELS + 1):
+        if depth * len(nodes) > MAX_LOOKUPS:
+            raise SchemaTooCostly("it leads too deep in too many ways")
         now = [0] * len(nodes)
         for number in order:
             node = nodes[number]
