@@ -6,6 +6,7 @@ from datetime import datetime
 from executor_service.answers import Answers
 from executor_service.attempt import AttemptResult, Returned, TryAgain
 from executor_service.engine import decide, ending
+from executor_service.engine.delays import cap_delay
 from executor_service.engine.state import State, evolve
 from executor_service.outbox import Outbox
 from executor_service.ports import Clock
@@ -107,6 +108,7 @@ class Progress:
             elif visit.status == "answered":
                 self._end_wait(step_id, now)
             else:
+                cap_delay(self.state, visit, now)
                 self.timers.set(visit)
 
     def _end_wait(self, step_id: str, now: datetime, cause: str | None = None) -> None:

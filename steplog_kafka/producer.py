@@ -6,6 +6,10 @@ was there in time. The broker never sees that number and refuses every later bat
 is repeated for ever. So here each delivery has an end, and a producer that failed at one is
 replaced: what others have in flight there still ends, nothing more goes through it.
 
+Connecting has its own time, longer than a delivery's: with silent brokers among those that are
+asked it takes a request's time limit for each. A delivery that ends first leaves it going for the
+next one; were it begun again each time, it would never end.
+
 A record that is sent again by `deliver` may be in the log twice. All that goes this way has an id
 that readers know repeats by: commands have theirs, and what is set aside names its offset.
 """
@@ -13,7 +17,6 @@ that readers know repeats by: commands have theirs, and what is set aside names 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -21,6 +24,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     InvalidTopicError,
+    KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
     TopicAuthorizationFailedError,
@@ -33,14 +37,16 @@ from steplog_contracts.envelope import Record
 from steplog_kafka.clients import make_producer
 from steplog_kafka.connection import problem_of, start
 from steplog_kafka.errors import KafkaProblem, KafkaSilent
+from steplog_kafka.producer_end import stop_producer
 from steplog_kafka.settings import Kafka, kafka_settings
 
 # A delivery outlasts one request that is never answered, and the next one to another leader.
 REQUESTS_PER_DELIVERY = 1.5
 RETRY_DELAY_S = 0.1
+# Beside one request to each address: for the producer's number and what is asked again.
+REQUESTS_TO_CONNECT = 8
 # For what a replaced producer still has in flight; after that it is cut off.
 FLUSH_TIMEOUT_S = 5.0
-CUT_TIMEOUT_S = 5.0
 # Sending again would not help.
 _FINAL = (
     ClusterAuthorizationFailedError,
@@ -50,7 +56,10 @@ _FINAL = (
     UnknownTopicOrPartitionError,
 )
 
-Enqueue = Callable[[AIOKafkaProducer], Awaitable["asyncio.Future[RecordMetadata]"]]
+_CLOSED = "This connection to Kafka was closed."
+
+Enqueued = Awaitable["asyncio.Future[RecordMetadata]"]
+Enqueue = Callable[[AIOKafkaProducer], Enqueued]
 
 _log = structlog.get_logger(__name__)
 
@@ -64,7 +73,7 @@ class LastingProducer:
         self._options = options
         self._producer: AIOKafkaProducer | None = None
         self._closed = False
-        self._starting = asyncio.Lock()
+        self._connecting: asyncio.Task[AIOKafkaProducer] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self.delivery_timeout_s = self._kafka.request_timeout_ms / 1000 * REQUESTS_PER_DELIVERY
 
@@ -75,9 +84,12 @@ class LastingProducer:
     async def stop(self) -> None:
         """Deliver what is in flight, within a bound, and disconnect."""
         self._closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _stop(producer, FLUSH_TIMEOUT_S)
+            await stop_producer(producer, FLUSH_TIMEOUT_S)
         await asyncio.gather(*self._retiring)
 
     async def current(self) -> AIOKafkaProducer:
@@ -86,21 +98,42 @@ class LastingProducer:
         Raises:
             KafkaProblem: none can be, now.
         """
-        async with self._starting:
-            if self._closed:
-                raise KafkaSilent("This connection to Kafka was closed.")
-            if self._producer is None:
-                producer = make_producer(self._kafka, **self._options)
-                await start(producer, self._kafka)
-                self._producer = producer
+        if self._closed:
+            raise KafkaSilent(_CLOSED)
+        if self._producer is not None:
             return self._producer
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.create_task(self._connect())
+            # Whoever waited may be gone; the next one connects afresh and hears why not.
+            self._connecting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        connecting = self._connecting
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            if connecting.cancelled():
+                raise KafkaSilent(_CLOSED) from None
+            raise
+
+    async def _connect(self) -> AIOKafkaProducer:
+        producer = make_producer(self._kafka, **self._options)
+        requests = len(self._kafka.servers) + REQUESTS_TO_CONNECT
+        try:
+            async with asyncio.timeout(requests * self._kafka.request_timeout_ms / 1000):
+                await start(producer, self._kafka)
+        except TimeoutError as error:
+            raise KafkaSilent(
+                f"Kafka at {self._kafka.bootstrap_servers} accepts connections and does not answer."
+            ) from error
+        self._producer = producer
+        return producer
 
     async def deliver(
         self, topic: str, record: Record, partition: int | None = None
     ) -> RecordMetadata:
         """Append one record and return where; sent again while the delivery's time lasts.
 
-        It goes where its key belongs unless a partition is given.
+        It goes where its key belongs unless a partition is given. Waiting for a connection takes
+        as long again at most.
 
         Raises:
             KafkaUnreachable, KafkaRefused: no connection; it was not sent.
@@ -108,28 +141,24 @@ class LastingProducer:
             KafkaError: the broker refuses it for good.
         """
 
-        def enqueue(producer: AIOKafkaProducer) -> Awaitable["asyncio.Future[RecordMetadata]"]:
+        def enqueue(producer: AIOKafkaProducer) -> Enqueued:
             return producer.send(  # type: ignore[no-any-return]
                 topic, record.value or b"", record.key, partition, headers=record.headers
             )
 
+        await self._connected_in_time()
         ends_s = time.monotonic() + self.delivery_timeout_s
         last: Exception | None = None
         while True:
             try:
-                async with asyncio.timeout(max(0.0, ends_s - time.monotonic())):
-                    return await self._once(enqueue)
+                return await self._once(enqueue, ends_s)
             except _FINAL:
                 raise
             except KafkaProblem as error:
                 if last is None:
                     raise
                 last = error
-            except TimeoutError as error:
-                # What is given up must not reach the log after what comes next.
-                self._replace(self._producer, flush_s=0.0)
-                last = error
-            except KafkaError as error:
+            except (KafkaError, TimeoutError) as error:
                 last = error
             if time.monotonic() + RETRY_DELAY_S > ends_s:
                 reason = str(last) or type(last).__name__
@@ -138,6 +167,15 @@ class LastingProducer:
                     f"{self.delivery_timeout_s:g} s ({reason})."
                 ) from last
             await asyncio.sleep(RETRY_DELAY_S)
+
+    async def _connected_in_time(self) -> None:
+        try:
+            async with asyncio.timeout(self.delivery_timeout_s):
+                await self.current()
+        except TimeoutError as error:
+            raise KafkaSilent(
+                f"Kafka at {self._kafka.bootstrap_servers} does not answer."
+            ) from error
 
     async def put(self, topic: str, record: Record, partition: int | None = None) -> None:
         """Append one record as `deliver` does; whatever goes wrong is a `KafkaProblem`."""
@@ -162,63 +200,57 @@ class LastingProducer:
         Raises:
             KafkaSilent: no broker says so in time.
         """
-        producer = await self.current()
+        silent = KafkaSilent(f"Kafka at {self._kafka.bootstrap_servers} does not answer.")
         try:
             async with asyncio.timeout(self.delivery_timeout_s):
+                producer = await self.current()
                 return len(await producer.partitions_for(topic))
         except TimeoutError as error:
-            raise KafkaSilent(
-                f"Kafka at {self._kafka.bootstrap_servers} does not answer."
-            ) from error
+            raise silent from error
+        except UnknownTopicOrPartitionError as error:
+            if await self._answers(producer):
+                raise
+            raise silent from error
 
-    async def _once(self, enqueue: Enqueue) -> RecordMetadata:
-        producer = await self.current()
+    async def _once(self, enqueue: Enqueue, ends_s: float | None = None) -> RecordMetadata:
+        """Send once; raises `TimeoutError` at `ends_s`, by the monotonic clock."""
+        loop = asyncio.get_running_loop()
+        when = None if ends_s is None else loop.time() + max(0.0, ends_s - time.monotonic())
+        producer: AIOKafkaProducer | None = None
+        acknowledgement: asyncio.Future[RecordMetadata] | None = None
         try:
-            acknowledgement = await enqueue(producer)
-            return await acknowledgement
-        except UnknownTopicOrPartitionError:
-            raise  # Nothing was numbered: the topic is asked for first.
+            async with asyncio.timeout_at(when):
+                producer = await self.current()
+                acknowledgement = await enqueue(producer)
+                return await acknowledgement
+        except TimeoutError:
+            # What is given up must not reach the log after what comes next. Where nothing was
+            # given, the producer stays: it is just learning who leads.
+            if acknowledgement is not None:
+                self._replace(producer, flush_s=0.0)
+            raise
+        except UnknownTopicOrPartitionError as error:
+            # Nothing was numbered: the topic is asked for first. It is also what aiokafka says
+            # where nobody answered.
+            if producer is None or not await self._answers(producer):
+                raise KafkaConnectionError("No broker answers.") from error
+            raise
         except KafkaError:
             self._replace(producer, FLUSH_TIMEOUT_S)
             raise
+
+    async def _answers(self, producer: AIOKafkaProducer) -> bool:
+        try:
+            async with asyncio.timeout(self.delivery_timeout_s):
+                return bool(await producer.client.force_metadata_update())
+        except TimeoutError:
+            return False
 
     def _replace(self, failed: AIOKafkaProducer | None, flush_s: float) -> None:
         if failed is None or self._producer is not failed:
             return
         self._producer = None
         _log.info("producer_replaced", servers=self._kafka.bootstrap_servers)
-        retiring = asyncio.create_task(_stop(failed, flush_s))
+        retiring = asyncio.create_task(stop_producer(failed, flush_s))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
-
-
-async def _stop(producer: AIOKafkaProducer, flush_s: float) -> None:
-    """Stop a producer: what it has in flight may still end for a while, then it is cut off."""
-    try:
-        async with asyncio.timeout(flush_s):
-            await producer.stop()
-            return
-    except TimeoutError:
-        pass
-    except KafkaError as error:
-        _log.info("producer_stopped_hard", reason=str(error))
-    # Its connections first: requests on them end at once, and with them what waits to repeat them.
-    with suppress(KafkaError, TimeoutError):
-        async with asyncio.timeout(CUT_TIMEOUT_S):
-            await producer.client.close()
-            await producer._sender.close()
-    _fail_rest(producer, KafkaError("The connection was given up."))
-
-
-def _fail_rest(producer: AIOKafkaProducer, error: KafkaError) -> None:
-    """Tell whoever waits for a batch that it will not come; who went away is not missed."""
-    accumulator = producer._message_accumulator
-    queued = [batch for batches in accumulator._batches.values() for batch in batches]
-    # Where batches in flight stand: the end of one takes it out there.
-    accumulator._pending_batches.update(queued)
-    accumulator._exception = error
-    for batch in list(accumulator._pending_batches):
-        batch.failure(error)
-        for waited_for in (batch.future, batch._drain_waiter):
-            if waited_for.done() and not waited_for.cancelled():
-                waited_for.exception()

@@ -30,6 +30,8 @@ REQUEST_TIMEOUT_MS = 3_000
 OUTAGE_S = 3.0 * REQUEST_TIMEOUT_MS / 1000
 # Beyond the outage: brokers that come back on busy cores.
 RECOVERY_TIMEOUT_S = 150.0
+# Longer than the controllers wait for a node (`cluster.BROKER_SESSION_MS`).
+FROZEN_S = 25.0
 CANCEL = CancelExecution(execution_id="e-1")
 Send = Callable[[int], Awaitable[object]]
 
@@ -111,6 +113,46 @@ async def test_a_frozen_leader_costs_no_more_than_a_dead_one(cluster: Cluster) -
             cluster.thaw(victim)
 
         assert victim not in leaders.values()
+
+
+@pytest.mark.parametrize(("copies", "in_sync"), [(3, "2"), (1, "1")])
+async def test_commands_go_on_through_a_kill_and_two_frozen_leaders(
+    cluster: Cluster, copies: int, in_sync: str
+) -> None:
+    """Requests time out sooner than a frozen node is taken out, so connecting meets silent ones."""
+    topic = f"sequence-{copies}"
+    await cluster.create_topic(
+        topic, partitions=PARTITIONS, copies=copies, min_insync_replicas=in_sync
+    )
+    kafka = kafka_of(cluster).model_copy(update={"request_timeout_ms": 2_000})
+    async with CommandSender(kafka, commands_topic(topic, PARTITIONS)) as client:
+        ended = asyncio.Event()
+
+        async def steadily() -> None:
+            number = 0
+            while not ended.is_set():
+                number += 1
+                await tried(lambda n: client.send(CANCEL, f"steady-{n}"), number)
+                await asyncio.sleep(0.05)
+
+        sending = asyncio.create_task(steadily())
+        sends = {"client": lambda n: client.send(CancelExecution(execution_id=f"e-{n}"), f"c-{n}")}
+        killed = await cluster.leader(topic)
+        cluster.kill(killed)
+        await asyncio.to_thread(cluster.start, killed)
+        await all_sent(sends)
+        for _ in range(2):
+            frozen = await cluster.leader(topic)
+            cluster.freeze(frozen)
+            try:
+                await asyncio.sleep(FROZEN_S)
+                if copies > 1:
+                    await all_sent(sends)
+            finally:
+                cluster.thaw(frozen)
+            await all_sent(sends)
+        ended.set()
+        await sending
 
 
 async def test_a_partition_without_a_leader_for_long_is_written_to_again(cluster: Cluster) -> None:

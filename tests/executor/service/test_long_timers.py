@@ -48,6 +48,39 @@ async def test_a_long_retry_delay_survives_a_restart_without_its_events_being_re
     ]  # fmt: skip
 
 
+async def test_a_delay_lasts_no_longer_where_the_clock_was_set_back_between_two_processes() -> None:
+    delay_s = 5
+    before = await Owning().begin()
+    await before.run_definition("e-1", retrying(delay_s))
+    before.clock.move(timedelta(seconds=-10 * HOUR_S))
+    after = await before.restarted()
+
+    after.clock.move(timedelta(seconds=delay_s - 1))
+    await settle()
+    too_early = after.kinds("e-1")
+    after.clock.move(timedelta(seconds=1))
+    await settle()
+
+    assert too_early[-1] == "StepAttemptFailed"
+    assert after.kinds("e-1")[-1] == "ExecutionCompleted"
+
+
+async def test_a_start_that_a_person_timed_stays_at_its_time_when_the_clock_is_set_back() -> None:
+    before = await Owning().begin()
+    await before.run("e-1", "Quick", not_before=before.at(HOUR_S))
+    before.clock.move(timedelta(seconds=-HOUR_S))
+    after = await before.restarted()
+
+    after.clock.move(timedelta(seconds=2 * HOUR_S - 1))
+    await settle()
+    too_early = after.kinds("e-1")
+    after.clock.move(timedelta(seconds=1))
+    await settle()
+
+    assert "StepStarted" not in too_early
+    assert after.kinds("e-1")[-1] == "ExecutionCompleted"
+
+
 async def test_a_short_delay_is_waited_for_in_memory() -> None:
     owning = await Owning().begin()
 
