@@ -31,7 +31,7 @@ from tests.e2e.cluster_load import ClusterLoad
 from tests.e2e.cluster_log import Rows, histories_of
 from tests.e2e.cluster_looks import Lookout, lookout
 from tests.e2e.cluster_rows import read_rows, rows_statuses
-from tests.e2e.cluster_strikes import SERVICES, Strike, World, new_world, plan
+from tests.e2e.cluster_strikes import SERVICES, SESSION_MS, Strike, World, new_world, plan
 from tests.e2e.cluster_tail import LostTail, lose_tail, rebuild
 from tests.e2e.cluster_verdict import (
     Struck,
@@ -209,8 +209,8 @@ async def run_cluster_chaos(
 def _environment(folder: Path) -> dict[str, str]:
     return {
         RUNS_FILE_VARIABLE: str(folder / "runs.txt"),
-        "STEPLOG_SESSION_TIMEOUT_MS": "6000",
-        "STEPLOG_TRACKER_SESSION_TIMEOUT_S": "6",
+        "STEPLOG_SESSION_TIMEOUT_MS": str(SESSION_MS),
+        "STEPLOG_TRACKER_SESSION_TIMEOUT_S": str(SESSION_MS / 1000),
         "STEPLOG_TRACKER_REBALANCE_TIMEOUT_S": "10",
         "STEPLOG_KAFKA_REPLICATION_FACTOR": str(REPLICAS),
         "STEPLOG_KAFKA_MIN_INSYNC_REPLICAS": str(IN_SYNC),

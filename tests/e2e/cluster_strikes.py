@@ -23,6 +23,9 @@ from tests.support.cluster import Cluster
 
 EXECUTORS, WORKERS = ("executor-1", "executor-2"), ("worker-1", "worker-2")
 SERVICES = (*EXECUTORS, *WORKERS, "api")
+# Of brokers, executors and workers alike. A dead broker that led the controllers too is missed only
+# once they have another leader: with Kafka's default of 9 s its partitions stand still for 12 s.
+SESSION_MS = 6_000
 # What is killed comes back after so long, as under a supervisor.
 AWAY_S = 1.0
 # Longer than the sessions of executors and workers; longer than a broker's.
@@ -212,7 +215,7 @@ class World:
 
 def new_world(folder: Path, nodes: int, step_modules: str, environment: dict[str, str]) -> World:
     """Return a world of which nothing runs yet."""
-    cluster, postgres = Cluster(folder, nodes), PostgresServer(folder / "postgres")
+    cluster, postgres = Cluster(folder, nodes, SESSION_MS), PostgresServer(folder / "postgres")
     services = Services(
         cluster.address, postgres.address, "cluster", folder, step_modules, 6, environment
     )

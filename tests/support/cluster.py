@@ -33,9 +33,9 @@ BROKER_SESSION_MS = 9_000
 class Node(KafkaServer):
     """One node of a cluster."""
 
-    def __init__(self, folder: Path, node_id: int) -> None:
+    def __init__(self, folder: Path, node_id: int, session_ms: int) -> None:
         super().__init__(folder)
-        self.node_id = node_id
+        self.node_id, self.session_ms = node_id, session_ms
         self.peers: tuple[Node, ...] = ()
         self.child: Child | None = None
 
@@ -50,7 +50,7 @@ class Node(KafkaServer):
             "offsets.topic.replication.factor": copies,
             "transaction.state.log.replication.factor": copies,
             "share.coordinator.state.topic.replication.factor": copies,
-            "broker.session.timeout.ms": str(BROKER_SESSION_MS),
+            "broker.session.timeout.ms": str(self.session_ms),
         }
 
     def new_cluster_id(self) -> str:
@@ -61,8 +61,10 @@ class Node(KafkaServer):
 class Cluster:
     """Nodes by their ids; use `running_cluster`."""
 
-    def __init__(self, folder: Path, count: int) -> None:
-        made = tuple(Node(folder / f"node-{number}", number) for number in range(1, count + 1))
+    def __init__(self, folder: Path, count: int, session_ms: int = BROKER_SESSION_MS) -> None:
+        made = tuple(
+            Node(folder / f"node-{number}", number, session_ms) for number in range(1, count + 1)
+        )
         for node in made:
             node.peers = made
         self.nodes: Mapping[int, Node] = {node.node_id: node for node in made}
