@@ -3,6 +3,8 @@
 import asyncio
 from typing import Final
 
+from executor_service.engine import exception_facts
+
 # Of what is recorded of a refusal: a text that quotes its command must still fit into the log.
 MAX_TEXT_CHARS: Final = 5_000
 
@@ -15,11 +17,8 @@ def is_own_end(error: BaseException) -> bool:
 
 
 def text_of(error: BaseException) -> str:
-    """Return an exception's text, cut to what a record takes; it may be code of a user's."""
-    try:
-        return cut(str(error))
-    except BaseException:
-        return f"a {type(error).__name__} whose text can't be had"
+    """Return an exception's text, cut to what a record takes."""
+    return cut(exception_facts.text_of(error))
 
 
 def cut(text: str, at_most: int = MAX_TEXT_CHARS) -> str:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from executor_service.engine.exception_facts import bare_name, text_of
+from executor_service.engine.user_code import Raised, call
 from executor_service.errors import ExecutorError
 from executor_service.step import Step
 
@@ -115,22 +117,22 @@ def load_function(
 def _attribute(module: str, name: str, allowlist: Allowlist) -> Any:
     allowlist.check(module)
     try:
-        imported = importlib.import_module(module)
-    except BaseException as error:  # A module may end the process, or be native code that panics.
+        imported = call(importlib.import_module, module)
+    except Raised as raised:
         raise NotLoadable(
-            f"Module '{module}' can't be imported: {_reason(error)}.",
+            f"Module '{module}' can't be imported: {_reason(raised.error)}.",
             "install it where the executor runs",
-        ) from error
+        ) from raised.error
     # What a module merely imported is not its own to offer: `from os import system` in an
     # allowed module must not make `system` callable from a definition.
     try:
-        found = None if name.startswith("__") else getattr(imported, name, None)
-        home = getattr(found, "__module__", None)
-    except BaseException as error:  # A module may load its names late, and fail then.
+        found = None if name.startswith("__") else call(getattr, imported, name, None)
+        home = call(getattr, found, "__module__", None)
+    except Raised as raised:  # A module may load its names late, and fail then.
         raise NotLoadable(
-            f"'{name}' in module '{module}' can't be loaded: {_reason(error)}.",
+            f"'{name}' in module '{module}' can't be loaded: {_reason(raised.error)}.",
             "install what it needs where the executor runs",
-        ) from error
+        ) from raised.error
     if found is None:
         raise NotLoadable(f"Module '{module}' has no '{name}'.", "check the spelling")
     if not isinstance(home, str | None):
@@ -143,8 +145,4 @@ def _attribute(module: str, name: str, allowlist: Allowlist) -> Any:
 
 
 def _reason(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except BaseException:
-        text = "its text can't be had"
-    return f"{type(error).__name__}: {text[:MAX_REASON_CHARS]}"
+    return f"{bare_name(type(error))}: {text_of(error)[:MAX_REASON_CHARS]}"

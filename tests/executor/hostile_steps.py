@@ -220,6 +220,14 @@ class Healthy(Step):
         return {"healthy": True}
 
 
+class PlainHealthy(Step):
+    """Does its work in a thread."""
+
+    def run(self, data: Any) -> Any:
+        """Return a key."""
+        return {"healthy": True}
+
+
 def asked_exits(context: Any, parameters: Any) -> NoReturn:
     raise SystemExit(2)
 

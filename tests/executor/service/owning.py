@@ -18,6 +18,7 @@ from steplog_contracts.commands import CancelExecution, Command, ResumeExecution
 from steplog_contracts.envelope import NO_SEQ, Record, SentCommand
 from steplog_contracts.events import CommandRefused, Event
 from steplog_contracts.payload import JsonObject
+from tests.executor import hostile_steps
 from tests.executor.service import large_steps, people_steps
 from tests.executor.service.fakes import FakeEventLog, ManualClock, SharedLog, settle
 
@@ -82,7 +83,8 @@ class Owning:
         return Workplace(
             instance="test",
             catalogue=DefinitionCatalogue(
-                Allowlist([people_steps.__name__, large_steps.__name__]), None
+                Allowlist([people_steps.__name__, large_steps.__name__, hostile_steps.__name__]),
+                None,
             ),
             slots=self.slots,
             clock=self.clock,
