@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from steplog_contracts import events
+from steplog_contracts.payload import sha256_of
 from tests.tracker.histories import BEGINNING, History, Log
 
 CANARY: Final = "canary-7f3a9c"
@@ -51,6 +52,7 @@ DEFINITION: Final[dict[str, Any]] = {
         "paths": [{"from_step": "a", "to_step": "b", "condition": {"value": CANARY, "n": 1}}],
     },
 }
+HASH: Final = sha256_of(DEFINITION)
 _ERROR: Final = events.ErrorInfo(
     type="ValueError",
     message=f"$.pw: {CANARY} is shorter; {NUMBER_CANARY}; {OUTPUT_CANARY!r}; {ANSWER_CANARY}",
@@ -83,7 +85,7 @@ def canary_log() -> Log:
     log.append(_waiting("e-2"))
     fork = events.Origin(execution_id="e-1", kind="fork", from_step="a", at_seq=2)
     later = History("e-3", time=BEGINNING + timedelta(hours=2))
-    log.append(later.started(definition_hash="h", input=the_secrets(), origin=fork))
+    log.append(later.started(definition_hash=HASH, input=the_secrets(), origin=fork))
     log.append(later.record(events.ExecutionCompleted(output=the_secrets(), duration_ms=1.0)))
     refusal = History("e-2")
     refused = events.CommandRefused(
@@ -104,7 +106,7 @@ def _begun(history: History) -> list[Any]:
     return [
         history.started(
             definition=DEFINITION,
-            definition_hash="h",
+            definition_hash=HASH,
             input=given,
             parameters={"password": CANARY, "pw": CANARY},
             metadata={"password": CANARY, "pw": CANARY, "plain": "kept"},
