@@ -100,7 +100,8 @@ async def refused(
     role = f"{name}_worker"
     await database.execute(f"CREATE ROLE {role} LOGIN")
     await database.execute(f"GRANT ALL ON SCHEMA public TO {role}")
-    url = urlunsplit(parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}"))
+    # The server lets nobody in but its owner, so the role is put on inside the session.
+    url = urlunsplit(parts._replace(query=f"{parts.query}&role={role}".lstrip("&")))
     port = free_port()
     services = Services(
         kafka_bootstrap,
