@@ -1,8 +1,9 @@
 """An event loop that steps share and can't take down: tasks, `stop`, and exits out of tasks.
 
 A step runs on the loop of everything else. What it may reach there is guarded: cancelling a task
-that is not its own, or stopping the loop, raises in the step; SystemExit and KeyboardInterrupt out
-of a task that it began, which would end the loop, become an ordinary exception of that task.
+that is not its own, stopping the loop, or setting how it makes tasks and handles errors raises in
+the step; SystemExit and KeyboardInterrupt out of a task or a callback that it began, which would
+end the loop, become an ordinary exception of that task or callback.
 """
 
 import asyncio
@@ -15,6 +16,23 @@ from executor_service.engine.user_code import RUNNING, is_of_operator
 _OWN_PACKAGES: Final = ("executor_service", "tracker_service", "steplog", "aiokafka", "uvicorn")
 
 ResultT = TypeVar("ResultT")
+# What a step can't do to the loop, by the method that does it.
+_SHARED: Final = {
+    "stop": "stop the event loop",
+    "set_exception_handler": "set the event loop's exception handler",
+    "set_task_factory": "set the event loop's task factory",
+    "set_default_executor": "set the event loop's default executor",
+}
+# Methods that take a callback, and at which place.
+_CALLBACKS: Final = {
+    "call_soon": 0,
+    "call_soon_threadsafe": 0,
+    "call_later": 1,
+    "call_at": 1,
+    "add_reader": 1,
+    "add_writer": 1,
+    "add_signal_handler": 1,
+}
 # An attribute of loops that are guarded.
 _MARK: Final = "steplog_guards_it"
 
@@ -27,7 +45,7 @@ class TaskExited(RuntimeError):
     """A task that a step began raised what would have ended the event loop; `raised` is that."""
 
     def __init__(self, raised: BaseException) -> None:
-        super().__init__(f"A task of the step raised {type(raised).__name__}.")
+        super().__init__(f"A task or callback of a step raised {type(raised).__name__}.")
         self.raised = raised
 
 
@@ -123,8 +141,11 @@ def guard_loop() -> Guarded | None:
     loop = asyncio.get_running_loop()
     if not hasattr(loop, _MARK):
         setattr(loop, _MARK, True)
-        _guard_stop(loop)
         _guard_tasks(loop)
+        for name in _SHARED:
+            _refuse_in_steps(loop, name)
+        for name, place in _CALLBACKS.items():
+            _contain_callbacks(loop, name, place)
     task = asyncio.current_task(loop)
     return None if task is None else _guarded_task(task)
 
@@ -140,15 +161,44 @@ def _guarded_task(task: asyncio.Task[Any]) -> Guarded:
     return guarded
 
 
-def _guard_stop(loop: asyncio.AbstractEventLoop) -> None:
-    made_under, stop = RUNNING.get(), loop.stop
+def _refuse_in_steps(loop: asyncio.AbstractEventLoop, name: str) -> None:
+    """Let a method of the loop raise in steps, and do what it does elsewhere."""
+    made_under, method = RUNNING.get(), getattr(loop, name)
 
-    def guarded() -> None:
+    def guarded(*args: Any, **given: Any) -> Any:
         if RUNNING.get() is not made_under:
-            raise NotItsOwn("A step can't stop the event loop: other executions run on it.")
-        stop()
+            raise NotItsOwn(f"A step can't {_SHARED[name]}: other executions run on it.")
+        return method(*args, **given)
 
-    loop.stop = guarded  # type: ignore[method-assign]
+    setattr(loop, name, guarded)
+
+
+def _contain_callbacks(loop: asyncio.AbstractEventLoop, name: str, place: int) -> None:
+    """Keep the loop from exits out of callbacks that steps give to a method, at a place of its."""
+    made_under, method = RUNNING.get(), getattr(loop, name)
+
+    def guarded(*args: Any, **given: Any) -> Any:
+        if RUNNING.get() is not made_under and len(args) > place:
+            args = (*args[:place], _contained_call(args[place]), *args[place + 1 :])
+        return method(*args, **given)
+
+    setattr(loop, name, guarded)
+
+
+def _contained_call(callback: Callable[..., Any]) -> Callable[..., Any]:
+    # What is ours or asyncio's own ends in a task, which is contained where a step began it.
+    if isinstance(getattr(callback, "__self__", None), asyncio.Future):
+        return callback
+
+    def contained(*args: Any) -> Any:
+        try:
+            return callback(*args)
+        except (SystemExit, KeyboardInterrupt) as error:
+            if is_of_operator(error):
+                raise
+            raise TaskExited(error) from error
+
+    return contained
 
 
 def _guard_tasks(loop: asyncio.AbstractEventLoop) -> None:

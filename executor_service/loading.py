@@ -8,6 +8,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any, Final
 
 from executor_service.engine.exception_facts import bare_name, text_of
@@ -114,10 +115,19 @@ def load_function(
     return function
 
 
+def _imported(module: str) -> ModuleType:
+    """Import a module, and take back what it did to how deep everybody's calls may go."""
+    limit = sys.getrecursionlimit()
+    try:
+        return importlib.import_module(module)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 def _attribute(module: str, name: str, allowlist: Allowlist) -> Any:
     allowlist.check(module)
     try:
-        imported = call(importlib.import_module, module)
+        imported = call(_imported, module)
     except Raised as raised:
         raise NotLoadable(
             f"Module '{module}' can't be imported: {_reason(raised.error)}.",

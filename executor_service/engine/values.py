@@ -10,6 +10,7 @@ import math
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -107,10 +108,12 @@ def _plain(value: Any, where: str, depth: int) -> JsonValue:
     if isinstance(value, dict):
         return {
             _key(key, where): _plain(item, f"{where}.{key}", depth + 1)
-            for key, item in value.items()
+            # A class of users' own may never stop giving; it has no more than it holds.
+            for key, item in islice(value.items(), dict.__len__(value))
         }
     if isinstance(value, (list, tuple)):
-        return [_plain(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
+        held = list.__iter__(value) if isinstance(value, list) else tuple.__iter__(value)
+        return [_plain(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(held)]
     return _plain(_converted(value, where), where, depth + 1)
 
 

@@ -1,7 +1,8 @@
 """Who may reach a local PostgreSQL: its socket's folder, and who is let in there.
 
 No port is taken. The socket lies in a folder only its owner enters, and even there the kernel tells
-the server who is calling (`peer`): the user who runs the stack, nobody else.
+the server who is calling (`peer`): the user who runs the stack, nobody else, is the superuser. A
+login that was made with a password, such as those of `deploy/postgres/roles.sql`, shows that.
 """
 
 import os
@@ -37,9 +38,11 @@ def socket_folder(folder: Path, owner: int | None = None) -> Path:
 
 
 def write_access_files(folder: Path, superuser: str, group: int | None) -> None:
-    """Write who is let in: by the socket alone, whoever runs the stack, as the superuser."""
+    """Write who is let in, by the socket alone: whoever runs the stack, as the superuser, and
+    logins with a password of their own."""
     caller = pwd.getpwuid(os.geteuid()).pw_name
-    write_private(folder / HBA_FILE, f"local all all peer map={_MAP}\n")
+    superuser_line = f'local all "{superuser}" peer map={_MAP}\n'
+    write_private(folder / HBA_FILE, f"{superuser_line}local all all scram-sha-256\n")
     write_private(folder / IDENT_FILE, f'{_MAP} "{caller}" "{superuser}"\n')
     if group is not None:
         for name in (HBA_FILE, IDENT_FILE):

@@ -111,7 +111,8 @@ async def test_the_server_has_no_right_that_its_user_lacks(tmp_path: Path) -> No
     running = start_server(server)
     connection = await asyncpg.connect(server.address)
     await connection.execute("CREATE TABLE rights (line text)")
-    await connection.execute("COPY rights FROM PROGRAM 'grep ^Cap /proc/self/status'")
+    program = "grep ^Cap /proc/self/status"
+    await connection.execute(f"COPY rights FROM PROGRAM '{program}' (DELIMITER '|')")
     rights = {
         row["line"].split(":")[0]: int(row["line"].split()[1], 16)
         for row in await connection.fetch("SELECT * FROM rights")
