@@ -42,7 +42,8 @@ def check(
     Exits with 1 if it would be refused, or holds a key that means nothing where it stands: most
     are known ones misspelt. Own keys begin with x- or stand under metadata.
 
-    Step modules are checked against STEPLOG_STEP_MODULES if it is set, as the executor does.
+    It imports the step modules that the definition names, so check only what may run here. They
+    are held to STEPLOG_STEP_MODULES if it is set, as by the executor.
 
     $ steplog check pipeline.json --graph
     """

@@ -101,5 +101,6 @@ class _Exchange:
 
 def _too_large() -> TooLarge:
     return TooLarge(
-        f"The body is larger than {MAX_BODY_BYTES} bytes; give a reference instead of the data."
+        f"The body is larger than {MAX_BODY_BYTES} bytes; put what is large where steps can read "
+        "it, such as a file or a bucket, and give its address."
     )
