@@ -14,9 +14,10 @@ from steplog_kafka.settings import KafkaSettings
 from tests.house.rules import sources
 from tests.house.tree import texts
 from tracker_service.settings import Settings
+from tracker_service.store.postgres.database_settings import DatabaseSettings
 
 CLASSES: tuple[type[BaseSettings], ...] = (
-    ExecutorSettings, Settings, SteplogSettings, KafkaSettings,
+    ExecutorSettings, Settings, DatabaseSettings, SteplogSettings, KafkaSettings,
 )  # fmt: skip
 # Read where no settings class is: by the build, and where an error is told.
 READ_ELSEWHERE = {"STEPLOG_INTERPRETED", "STEPLOG_TRACEBACK"}
