@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from aiokafka.errors import KafkaError
@@ -36,10 +37,10 @@ CANCEL = CancelExecution(execution_id="e-1")
 Send = Callable[[int], Awaitable[object]]
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Return three brokers."""
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """Return three new brokers: after what one test does to them, a node may not come up again."""
+    with running_cluster(tmp_path / "cluster") as cluster:
         yield cluster
 
 
