@@ -120,14 +120,14 @@ async def test_the_rows_were_made_by_another_projection(start: Start, postgres_u
 async def test_the_role_may_not_write(start: Start, postgres_url: str) -> None:
     connection = await migrated(postgres_url)
     await connection.execute("DROP ROLE IF EXISTS looker")
-    await connection.execute("CREATE ROLE looker LOGIN")
+    await connection.execute("CREATE ROLE looker LOGIN PASSWORD 'looks'")
     await connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker")
     await connection.close()
     parts = urlsplit(postgres_url)
     host = parts.netloc.rpartition("@")[2]
 
     told = await start.says(
-        "worker", DATABASE_URL=urlunsplit(parts._replace(netloc=f"looker@{host}"))
+        "worker", DATABASE_URL=urlunsplit(parts._replace(netloc=f"looker:looks@{host}"))
     )
 
     assert "may not write pipeline_executions" in told
