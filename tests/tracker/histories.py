@@ -107,9 +107,10 @@ def refused(
     *,
     code: str = "bad_definition",
     command_type: str = "steplog.command.run_pipeline.v1",
+    epoch: int | None = None,
 ) -> Record:
     """A refusal of a command."""
-    encoder = ExecutionEncoder(execution_id, source="/test")
+    encoder = ExecutionEncoder(execution_id, source="/test", writer_epoch=epoch)
     event = events.CommandRefused(
         command_id=command_id, command_type=command_type, code=code, message="No steps."
     )

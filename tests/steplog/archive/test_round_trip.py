@@ -89,7 +89,7 @@ def a_log() -> Log:
     history = History("e-1", epoch=1)
     log.append([history.started(cause="c-1"), *history.step("a")])
     log.append(History("e-1", epoch=0, seq=3).record(events.ExecutionFailed(error=LATE)))
-    log.append(refused("c-2"))
+    log.append(refused("c-2", epoch=1))
     log.append(history.record(events.StepCompleted(step_id="b"))._replace(value=b"\xff\x00{"))
     log.append(History("own").whole())
     return log
