@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from steplog.errors import BadInput
+from steplog.json_input import definition_in
 
 if TYPE_CHECKING:
     from executor_service import Pipeline
@@ -24,9 +25,6 @@ def definition_or_name(source: PipelineSource) -> str | Mapping[str, Any]:
     if isinstance(source, Mapping):
         return source
     if isinstance(source, os.PathLike) or (isinstance(source, str) and _is_path(source)):
-        # Only now: most callers give no file.
-        from steplog.cli.reading import definition_in  # noqa: PLC0415
-
         return definition_in(Path(source))
     if isinstance(source, str):
         return source

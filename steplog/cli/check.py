@@ -20,7 +20,7 @@ from executor_service.compat import Difference, differences
 from executor_service.flow_drawing import mermaid, terminal
 from steplog.cli.console import out, print_json, print_plain
 from steplog.cli.options import AsJson
-from steplog.cli.reading import definition_in
+from steplog.json_input import definition_in
 from steplog.settings import load_settings
 
 EXIT_REFUSED = 1

@@ -8,10 +8,10 @@ import typer
 
 from steplog.cli.bulk_fork import BulkFork, fork_failed
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
-from steplog.cli.reading import value_of
 from steplog.cli.since import moment_before_now
 from steplog.cli.submitting import submit
 from steplog.errors import BadInput
+from steplog.json_input import value_of
 
 MAX_BULK = 100_000
 DEFAULT_BULK = 1_000

@@ -17,9 +17,9 @@ from executor_service.rehearsing import Rehearsing
 from steplog.cli.console import err, out, plain_table, print_json
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.over import HELP, Over, executions_over, read_over
-from steplog.cli.reading import definition_in
 from steplog.cli.sources import open_read
 from steplog.errors import NotAnswered
+from steplog.json_input import definition_in
 from steplog.recorded_events import recorded_events
 from steplog.settings import SteplogSettings
 

@@ -7,8 +7,8 @@ import typer
 
 from steplog.cli.answer_form import asked_answer, checked_answer, open_question
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
-from steplog.cli.reading import value_of
 from steplog.cli.submitting import ExecutionId, submit
+from steplog.json_input import value_of
 
 
 def resume(

@@ -15,7 +15,6 @@ from steplog.cli.filters import key_and_value
 from steplog.cli.hints import command_line
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.question_notices import question_notices
-from steplog.cli.reading import parameter_of, pipeline_of, value_of
 from steplog.cli.show import read_execution
 from steplog.cli.since import moment_from_now
 from steplog.cli.sources import open_client
@@ -27,6 +26,7 @@ from steplog.errors import (
     NotAnswered,
     ServiceUnreachable,
 )
+from steplog.json_input import parameter_of, pipeline_of, value_of
 from steplog.sending import Submitted
 from steplog_contracts.records import ExecutionRecord, ExecutionStatus
 

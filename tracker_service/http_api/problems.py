@@ -111,7 +111,11 @@ def of_error(error: SteplogError) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of the app a problem document."""
+    """Make every error of the app a problem document.
+
+    What the framework answers itself (no such path or method) is the page's to show: it asks
+    `of_http` where no person looks.
+    """
 
     @app.exception_handler(SteplogError)
     async def _known(_request: Request, error: SteplogError) -> Response:
@@ -132,10 +136,6 @@ def install(app: FastAPI) -> None:
     async def _fault(_request: Request, _error: Exception) -> Response:
         # What went wrong stands in the log; a stranger need not read it.
         return problem(500, "Something went wrong here; the log of the API has it.")
-
-    @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> Response:
-        return of_http(request, error)
 
 
 def of_http(request: Request, error: HTTPException) -> Response:

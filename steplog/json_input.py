@@ -1,4 +1,4 @@
-"""Files and values that people give on the command line."""
+"""JSON that people give: definitions in files, values on the command line; read strictly."""
 
 import json
 import math
