@@ -77,6 +77,10 @@ class _Told(dict[str, Any]):
     def __missing__(self, key: str) -> NoReturn:
         raise NotAnswered(f"The API tells no {key!r}; use the same version as the API's.")
 
+    def __or__(self, other: Mapping[str, Any]) -> "_Told":  # type: ignore[override]
+        """Return the answer with other values, which lacks as little in silence as before."""
+        return _Told({**self, **other})
+
 
 def _trusted(url: str) -> ssl.SSLContext | bool:
     """Load the authorities of the web, which takes a while, only where they are asked."""
@@ -169,7 +173,7 @@ class ReadApi:
         answer = await self.get(f"/api/commands/{quote(command_id, safe='')}", timeout_ms=wait_ms)
         return CommandOutcome(answer["status"], answer["code"], answer["message"])
 
-    async def get(self, path: str, **parameters: Parameter) -> Answer:
+    async def get(self, path: str, **parameters: Parameter) -> dict[str, Any]:
         """Return an answer as it came.
 
         Raises:

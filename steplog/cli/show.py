@@ -96,17 +96,14 @@ async def read_execution(read: ReadApi, execution_id: str) -> dict[str, Any]:
     return await _with_values(read, answer)
 
 
-async def _with_values(read: ReadApi, answer: Mapping[str, Any]) -> dict[str, Any]:
+async def _with_values(read: ReadApi, answer: dict[str, Any]) -> dict[str, Any]:
     """Return an answer about one execution with the values that are stored apart, up to a bound."""
     listed = [name for name in ("steps", "waits", "interactions") if name in answer]
     rows = [answer["execution"], *(row for name in listed for row in answer[name])]
     execution, *rest = await read.whole(rows, MAX_SHOWN_BYTES)
     following = iter(rest)
-    return {
-        **answer,
-        "execution": execution,
-        **{name: [next(following) for _ in answer[name]] for name in listed},
-    }
+    whole: dict[str, Any] = {name: [next(following) for _ in answer[name]] for name in listed}
+    return answer | whole | {"execution": execution}
 
 
 async def _read(settings: SteplogSettings, execution_id: str) -> dict[str, Any]:
@@ -116,8 +113,8 @@ async def _read(settings: SteplogSettings, execution_id: str) -> dict[str, Any]:
 
 def _asked(
     settings: SteplogSettings, path: str, asked: Mapping[str, str | int | None]
-) -> Mapping[str, Any]:
-    async def read() -> Mapping[str, Any]:
+) -> dict[str, Any]:
+    async def read() -> dict[str, Any]:
         async with open_read(settings) as api:
             answer = await api.get(path, **asked)
             return await _with_values(api, answer) if "execution" in answer else answer

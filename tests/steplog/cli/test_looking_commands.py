@@ -102,7 +102,7 @@ def test_changes_are_lines_of_json_for_programs(looked: Looked) -> None:
     [
         (("ls", "--min-duration", "soon"), "'soon' is no duration; give one such as 200ms"),
         (("ls", "--metadata", "customer"), "'customer' is no pair; give --metadata as KEY=VALUE"),
-        (("ls", "--metadata", "a b=c"), "names no metadata key"),
+        (("ls", "--metadata", "=paris"), "'=paris' is no pair; give --metadata as KEY=VALUE"),
         (("ls", "--since", "whenever"), "'whenever' is no time"),
         (("ls", "--since", "999999d"), "'999999d' is no time"),
         (("ls", "--error", "x" * 300), "error"),

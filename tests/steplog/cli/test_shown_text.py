@@ -48,7 +48,7 @@ ASKED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 NOT_ASKED: Final = frozenset(
     {
         *("run", "fork", "up", "down", "move", "export", "import", "rebuild", "verify", "prune"),
-        *("topics", "token", "diff-projection", "replay-definition"),
+        *("topics", "token", "diff-projection", "replay-definition", "commands"),
     }
 )
 
