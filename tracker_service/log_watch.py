@@ -31,10 +31,12 @@ class LogWatch:
         """Look at the log where it ends before a position known before, and now and then."""
         applied = {p: position for p, position in known.items() if p not in self.lost}
         due = self._looked_at_s is None or now_s - self._looked_at_s >= LOOK_INTERVAL_S
-        # What is lost is looked at every time: somebody may have rebuilt the rows.
-        if due or self.lost or self._check.short(applied, ends):
+        if due or self._check.short(applied, ends):
             self._looked_at_s = now_s
             await self.look(list(known))
+        elif self.lost:
+            # Asked every time: somebody may have rebuilt the rows.
+            await self.look([partition for partition in known if partition in self.lost])
 
     async def look(self, partitions: Sequence[int]) -> None:
         """Compare partitions with the log; keeps what is known where that can't be done now."""

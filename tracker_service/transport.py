@@ -159,17 +159,14 @@ class Consumer(driver.Consumer):
     ) -> dict[TP, list[Batch]]:
         # A partition that is busy is left alone: its records gather in the client and come as one
         # larger batch, so batches grow with the load instead of waiting in line one by one.
-        free = {
-            tp
-            for tp in active_partitions or ()
-            if self._handed_over[tp] < MAX_HANDED_OVER and tp.partition not in self.held
-        }
+        due = {tp for tp in active_partitions or () if tp.partition not in self.held}
+        free = {tp for tp in due if self._handed_over[tp] < MAX_HANDED_OVER}
         if not free:
             await self.sleep(BUSY_POLL_S)
             return {}
         if wait_s := self.pace.wait_s():
             await self.sleep(wait_s)
-        if len(free) < len(active_partitions or ()):
+        if len(free) < len(due):
             timeout = BUSY_POLL_S
         fetched = await super()._getmany(active_partitions=free, timeout=timeout)
         found = {

@@ -124,15 +124,13 @@ class PlainSteps:
 
     def _fold(self, execution: PlainExecution, heading: Heading) -> bool:
         kind, value = heading.kind, heading.value
-        if nests_deeper(value, MAX_READ_DEPTH_LEVELS):
+        if kind not in (_STARTED, _COMPLETED) or nests_deeper(value, MAX_READ_DEPTH_LEVELS):
             return False
         if kind == _STARTED:
             started: StepStartedLens = _started.decode(value)
             return _is_utf8(value) and self._start(execution, heading, started)
-        if kind == _COMPLETED:
-            completed: StepCompletedLens = _completed.decode(value)
-            return _is_utf8(value) and self._complete(execution, heading, completed)
-        return False
+        completed: StepCompletedLens = _completed.decode(value)
+        return _is_utf8(value) and self._complete(execution, heading, completed)
 
     def _start(self, execution: PlainExecution, heading: Heading, started: StepStartedLens) -> bool:
         step_id = started.step_id

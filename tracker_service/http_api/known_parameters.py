@@ -42,7 +42,7 @@ class Known:
         if name in self.names or (self.takes_metadata and name.startswith(METADATA)):
             return None
         shown = name[:MAX_NAME_CHARS]
-        taken = sorted(self.names - {METADATA})
+        taken = sorted(self.names)
         if self.takes_metadata:
             taken.append(f"{METADATA}<key>")
         meant = difflib.get_close_matches(name, taken, 1)

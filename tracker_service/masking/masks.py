@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Raw
@@ -109,20 +109,23 @@ class Masks:
         )
         found = {text for row in rows for text in _secrets_of(row, mask)}
         try:
-            for row in rows:
-                found |= await self._stored_secrets(row, mask)
+            for reference, key in {place for row in rows for place in _stored_in(row)}:
+                found |= await self._stored_secrets(reference, key, mask)
         except _NOT_READ:
             # What is secret there is not known, so no text is shown.
             return mask.with_values(mask.values | found, complete=False)
         return mask.with_values(mask.values | found)
 
-    async def _stored_secrets(self, row: Row, mask: Mask) -> set[str]:
-        found: set[str] = set()
-        for place, stored in _json(row.get("references"), {}).items():
-            _field, *keys = keys_of(place)
-            value = json.loads(await self._reader.read(DataRef(**stored)))
-            found.update(mask.secrets_in({keys[0]: value} if keys else value))
-        return found
+    async def _stored_secrets(self, reference: DataRef, key: str | None, mask: Mask) -> set[str]:
+        value = json.loads(await self._reader.read(reference))
+        return set(mask.secrets_in(value if key is None else {key: value}))
+
+
+def _stored_in(row: Row) -> Iterator[tuple[DataRef, str | None]]:
+    """Yield what a row refers to, and the first key of the place it is missing from."""
+    for place, stored in _json(row.get("references"), {}).items():
+        _field, *keys = keys_of(place)
+        yield DataRef(**stored), keys[0] if keys else None
 
 
 def _secrets_of(row: Row, mask: Mask) -> Sequence[str]:

@@ -131,7 +131,10 @@ def _definition(fact: Fact, started: lens.ExecutionStartedLens, changes: Changes
     text = json_text(started.definition)
     if not text.startswith("{"):
         raise Unfoldable("bad_payload", "definition: Input should be a valid dictionary.")
-    key = _hash_of(text, started.definition_hash)
+    told = started.definition_hash
+    known = changes.definitions.get(told) if told else None
+    # The same text under the same hash was computed before, earlier in these changes.
+    key = known.definition_hash if known and known.definition == text else _hash_of(text, told)
     if key not in changes.definitions:
         changes.definitions[key] = Definition(
             key,

@@ -98,22 +98,21 @@ def read_heading(record: LogRecord) -> Heading | Unreadable:
     """Return where a record stands, in either CloudEvents mode; it never raises."""
     if isinstance(record, Heading):
         return record
-    attributes: Attributes = dict(record.headers)
+    found: Attributes | None = None
     try:
         found, value = read_attributes(record.value, record.headers)
-        attributes = found
         return Heading(
             record.offset,
-            text_of(attributes, "ce_type"),
-            execution_id_of(attributes),
-            number_of(attributes, "ce_sequence", NO_SEQ),
-            time_of(attributes),
-            optional_number_of(attributes, "ce_writerepoch"),
-            optional_text_of(attributes, "ce_causationid"),
+            text_of(found, "ce_type"),
+            execution_id_of(found),
+            number_of(found, "ce_sequence", NO_SEQ),
+            time_of(found),
+            optional_number_of(found, "ce_writerepoch"),
+            optional_text_of(found, "ce_causationid"),
             value,
         )
     except UndecodableRecord as error:
-        return _unreadable(record, attributes, error)
+        return _unreadable(record, dict(record.headers) if found is None else found, error)
 
 
 def _unreadable(record: LogRecord, attributes: Attributes, error: UndecodableRecord) -> Unreadable:
