@@ -9,14 +9,15 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeAlias
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from typing import Any, Final, Protocol, TypeAlias
 
 import aiosqlite
 import asyncpg
 
-from executor_service.errors import ExecutorError
+from executor_service.database_address import ConnectionConfig, DatabaseError, not_opened
+from steplog_contracts.postgres_login import address_problem
+
+__all__ = ["ConnectionConfig", "DatabaseError", "DatabaseManager", "numbered_values"]
 
 MAX_POOL_CONNECTIONS: Final = 10
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
@@ -26,64 +27,6 @@ Row: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]
 # A value's name, but not the `::` of a cast, and nothing inside quotes.
 _NAMED = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|::|:([A-Za-z_]\w*)""")
-
-
-class DatabaseError(ExecutorError):
-    """A database that can't be reached, or a configuration that names none."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionConfig:
-    """Where the database is. `database` is a file's path for SQLite (or `:memory:`)."""
-
-    provider: Literal["postgresql", "sqlite"]
-    database: str = ""
-    host: str = "localhost"
-    port: int = 5432
-    username: str | None = None
-    password: str | None = None
-
-    @classmethod
-    def from_url(cls, url: str) -> "ConnectionConfig":
-        """Read `postgresql://user:password@host:port/name`, `sqlite:///file` or `sqlite://`."""
-        parts = urlsplit(url)
-        if parts.scheme == "sqlite":
-            # Three slashes name a relative file and four an absolute one, as elsewhere.
-            return cls("sqlite", unquote(parts.path.removeprefix("/")) or ":memory:")
-        if parts.scheme not in ("postgresql", "postgres"):
-            raise DatabaseError(
-                f"A database URL begins with postgresql:// or sqlite://, not {parts.scheme!r}."
-            )
-        return cls(
-            "postgresql",
-            unquote(parts.path.removeprefix("/")),
-            parts.hostname or parse_qs(parts.query).get("host", ["localhost"])[0],
-            parts.port or 5432,
-            None if parts.username is None else unquote(parts.username),
-            None if parts.password is None else unquote(parts.password),
-        )
-
-    def __repr__(self) -> str:
-        # Configurations end up in logs; passwords must not.
-        where = self.database if self.provider == "sqlite" else f"{self.host}:{self.port}"
-        return f"ConnectionConfig({self.provider}, {where}, database={self.database!r})"
-
-    @property
-    def url(self) -> str:
-        """The database's URL, as `from_url` reads it."""
-        if self.provider == "sqlite":
-            return f"sqlite:///{quote(self.database)}"
-        return self.postgresql_url
-
-    @property
-    def postgresql_url(self) -> str:
-        """The URL that asyncpg takes; a socket's folder as host is kept as it is."""
-        user = "" if self.username is None else quote(self.username, safe="")
-        password = "" if self.password is None else f":{quote(self.password, safe='')}"
-        login = f"{user}{password}@" if user else ""
-        if self.host.startswith("/"):
-            return f"postgresql://{login}/{quote(self.database)}?host={quote(self.host, safe='')}"
-        return f"postgresql://{login}{self.host}:{self.port}/{quote(self.database)}"
 
 
 class _Connection(Protocol):
@@ -178,8 +121,8 @@ class _PostgreSQL:
         pool = await self._opened()
         try:
             connection = await pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS)
-        except (OSError, asyncpg.PostgresConnectionError) as error:
-            raise DatabaseError(f"{self._config!r} can't be reached: {error}.") from error
+        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise not_opened(self._config, error) from error
         try:
             if not transaction:
                 yield _PostgreSQLConnection(connection)
@@ -195,6 +138,8 @@ class _PostgreSQL:
             await pool.close()
 
     async def _opened(self) -> "asyncpg.Pool[asyncpg.Record]":
+        if problem := address_problem(self._config.postgresql_url):
+            raise DatabaseError(f"{self._config!r} can't be opened: {problem}")
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(

@@ -42,7 +42,7 @@ class Role(StrEnum):
     API = "api"
     CLIENT = "client"  # Programs and command lines that send commands.
     READER = "reader"  # `events`, `export`, `verify`, `rebuild`.
-    OPERATOR = "operator"  # `topics apply`, `import`, `move`.
+    OPERATOR = "operator"  # `topics apply`, `import`, `move`, `commands reset` and `skip`.
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,9 @@ def rights(topics: Topics, executor_group: str, tracker_group: str) -> list[Righ
             for one in topics
         ),
         topic(Role.OPERATOR, events, "Read", "Write"),
-        topic(Role.OPERATOR, commands, "Write"),
+        topic(Role.OPERATOR, commands, "Read", "Write"),
+        topic(Role.OPERATOR, seen, "Write"),
+        Right(Role.OPERATOR, "group", executor_group, ("Read",)),
     ]
 
 

@@ -13,7 +13,8 @@ from executor_service.last_record import loss_of
 from executor_service.low_water_mark import ResumePoint, resume_point
 from executor_service.service_errors import GroupBusy
 from steplog_kafka.clients import make_admin, make_consumer
-from steplog_kafka.connection import start
+from steplog_kafka.connection import problem_of, start
+from steplog_kafka.rights import missing_right
 from steplog_kafka.settings import Kafka
 
 
@@ -75,6 +76,8 @@ class CommandOffsets:
                 f"Executors are in the group {self._group_id}; stop them all, wait until their "
                 "session is over, and run this again."
             ) from error
+        except KafkaError as error:
+            raise await problem_of(error, self._kafka) from error
         finally:
             await consumer.stop()
 
@@ -85,6 +88,8 @@ class CommandOffsets:
         try:
             found = await admin.list_consumer_group_offsets(self._group_id, partitions=places)
         except KafkaError as error:
+            if lacking := missing_right(error, self._kafka):
+                raise lacking from error
             raise GroupBusy(
                 f"The offsets of the group {self._group_id} can't be read: {error}; try again."
             ) from error

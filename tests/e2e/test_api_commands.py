@@ -12,6 +12,7 @@ from tests.executor.service import people_steps
 from tests.executor.service.owning import linear
 from tests.services import create_topics
 from tests.tracker.serving import stream
+from tracker_service.store.postgres.store import PostgresStore
 
 START_TIMEOUT_S = 60.0
 pytestmark = [pytest.mark.e2e, pytest.mark.broker, pytest.mark.database]
@@ -22,6 +23,10 @@ async def api(make_services: ServicesFactory) -> AsyncIterator[httpx.AsyncClient
     """Return a client of the API of a running pair."""
     services = make_services(people_steps.__name__)
     await create_topics(services.bootstrap_servers, services.topics)
+    # Whoever is first, worker or API: the tables are there.
+    store = PostgresStore(services.database_url)
+    await store.open()
+    await store.close()
     services.start_executor()
     services.start_tracker()
     (port,) = free_ports(1)
@@ -66,6 +71,6 @@ async def _answers(client: httpx.AsyncClient) -> None:
             try:
                 if (await client.get("/readyz")).is_success:
                     return
-            except httpx.ConnectError:
+            except httpx.TransportError:
                 pass
             await asyncio.sleep(0.05)

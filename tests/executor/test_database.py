@@ -77,10 +77,34 @@ async def test_a_connection_that_was_dropped_is_opened_again(database: DatabaseM
             "postgresql://ada:p%40ss@db:5433/work",
             ConnectionConfig("postgresql", "work", "db", 5433, "ada", "p@ss"),
         ),
+        (
+            "postgresql://db/work?sslmode=verify-full&sslrootcert=%2Fca.pem",
+            ConnectionConfig(
+                "postgresql", "work", "db", query="sslmode=verify-full&sslrootcert=%2Fca.pem"
+            ),
+        ),
+        (
+            "postgresql:///?host=/run/db&port=6000&dbname=work&user=ada",
+            ConnectionConfig("postgresql", "work", "/run/db", 6000, query="user=ada"),
+        ),
     ],
 )
 def test_a_url_says_where_the_database_is(url: str, expected: ConnectionConfig) -> None:
     assert ConnectionConfig.from_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ada:p%40ss@db:5433/work?sslmode=require&application_name=a%26b",
+        "postgresql://db:5432?user=ada",
+        "postgresql://[::1]:5432/work",
+        "postgresql://ada@/work?host=%2Frun%2Fdb&port=6000&sslmode=disable",
+    ],
+)
+def test_a_url_is_given_on_as_it_came(url: str) -> None:
+    """What was lost of it would be lost in silence: `sslmode`, for one."""
+    assert ConnectionConfig.from_url(url).postgresql_url == url
 
 
 def test_a_password_is_never_shown() -> None:

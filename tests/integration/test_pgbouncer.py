@@ -56,14 +56,10 @@ async def test_worker_and_api_work_through_a_pooler_of_transactions(
         await database.close()
     (port,) = free_ports(1)
     services.start_api(port)
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=WAIT_S
-    ) as api:
-        await _answers(api)
-        pages = await asyncio.gather(*(api.get("/api/executions?limit=100") for _ in range(20)))
+    pages = await asyncio.gather(*(api_answers(port) for _ in range(20)))
 
     assert ended == EXECUTIONS
-    assert {len(page.json()["items"]) for page in pages} == {len(ids)}
+    assert {len(page) for page in pages} == {len(ids)}
     assert "rows are not checked against the log" in (services.folder / "tracker.log").read_text()
 
 
@@ -106,12 +102,20 @@ async def test_what_needs_a_session_is_refused_with_a_remedy(
         await open_pool(urls[0], max_connections=1, application="steplog-rebuild")
 
 
-async def _answers(api: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(WAIT_S):
+async def api_answers(port: int) -> list[object]:
+    """Return what the API lists, as soon as it is ready."""
+    async with (
+        httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=WAIT_S
+        ) as api,
+        asyncio.timeout(WAIT_S),
+    ):
         while True:
             try:
                 if (await api.get("/readyz")).is_success:
-                    return
+                    break
             except httpx.TransportError:
                 pass
             await asyncio.sleep(0.1)
+        listed: list[object] = (await api.get("/api/executions?limit=100")).json()["items"]
+        return listed

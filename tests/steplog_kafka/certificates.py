@@ -32,6 +32,14 @@ class Certified:
         """Return both in one text, as a broker's keystore wants them."""
         return self.key.read_text() + self.certificate.read_text()
 
+    def moved(self, folder: Path) -> "Certified":
+        """Return it from another folder, where the next one of its name does not replace it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return Certified(
+            self.certificate.rename(folder / self.certificate.name),
+            self.key.rename(folder / self.key.name),
+        )
+
 
 class Authority:
     """Signs certificates for names and 127.0.0.1."""

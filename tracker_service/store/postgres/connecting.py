@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from steplog_contracts.postgres_login import (
+    address_problem,
+    login_remedy,
+    shows_certificate,
+    tls_problem,
+)
 from tracker_service.store.errors import StoreError, StoreRefused
 from tracker_service.store.postgres.database_settings import read_database_settings
 from tracker_service.store.postgres.faults import store_errors
@@ -73,6 +79,8 @@ async def open_pool(
         settings |= BY_KEY_ONLY
     if schema is not None:
         settings["search_path"] = schema
+    if problem := address_problem(url):
+        raise StoreRefused(f"The read model's database can't be opened: {problem}")
     try:
         with store_errors():
             pool = await asyncpg.create_pool(
@@ -87,14 +95,21 @@ async def open_pool(
             async with pool.acquire():
                 return pool
     except StoreError as error:
-        advice = (
-            ""
-            if isinstance(error, StoreRefused)
-            else " Check DATABASE_URL and that PostgreSQL is running."
-        )
-        raise StoreRefused(f"The read model's database can't be opened: {error}{advice}") from error
+        sentence = _with_remedy(error, url)
+        raise StoreRefused(f"The read model's database can't be opened: {sentence}") from error
     except ValueError as error:
         raise StoreRefused(f"DATABASE_URL is not an address of PostgreSQL: {error}.") from error
+
+
+def _with_remedy(error: StoreError, url: str) -> str:
+    cause = error.__cause__
+    if isinstance(error, StoreRefused) or tls_problem(cause):
+        return str(error)
+    state = getattr(cause, "sqlstate", None) or ""
+    remedy = login_remedy(state, str(cause), shows_certificate=shows_certificate(url))
+    if remedy is not None:
+        return f"{str(error).removesuffix('.')}; {remedy}"
+    return f"{error} Check DATABASE_URL and that PostgreSQL is running."
 
 
 def _session_options(

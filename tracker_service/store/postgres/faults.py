@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
+from steplog_contracts.postgres_login import login_remedy, tls_problem
 from tracker_service.store.errors import RowsRejected, StoreError, StoreRefused, StoreUnavailable
 
 # 22 data exception, 23 integrity constraint, 54 program limit: the rows themselves are at fault.
@@ -29,13 +30,19 @@ def store_errors() -> Iterator[None]:
         raise _of_server(error) from error
     except (asyncpg.exceptions.DataError, OverflowError) as error:
         raise RowsRejected(f"PostgreSQL can't take a value: {error}.") from error
+    # Also an InterfaceError and a ValueError; what it hints at stands in further lines.
+    except asyncpg.ClientConfigurationError as error:
+        text = str(error).splitlines()[0].removesuffix(".")
+        raise StoreRefused(f"DATABASE_URL can't be used: {text}.") from error
     # The second where a server goes away between two messages of a connection that is in use.
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise StoreUnavailable(f"The connection to PostgreSQL is gone: {error}.") from error
     except TimeoutError as error:
         raise StoreUnavailable("PostgreSQL did not answer in time.") from error
     except OSError as error:
-        raise StoreUnavailable(f"PostgreSQL can't be reached: {error}.") from error
+        # A certificate may be renewed while a worker waits, so this is no end for one that runs.
+        problem = tls_problem(error) or f"PostgreSQL can't be reached: {error}."
+        raise StoreUnavailable(problem) from error
 
 
 def _of_server(error: asyncpg.PostgresError) -> StoreError:
@@ -46,7 +53,8 @@ def _of_server(error: asyncpg.PostgresError) -> StoreError:
     if state.startswith(_REJECTED):
         return RowsRejected(text)
     if state.startswith(_REFUSED):
-        return StoreRefused(text)
+        remedy = login_remedy(state, text, shows_certificate=False)
+        return StoreRefused(f"{text.removesuffix('.')}; {remedy}" if remedy else text)
     # What is left passes: 08 connection, 40 deadlock, 53 disk full or too many connections,
     # 55 locks, 57 shutdown, statement timeout or starting up, 25006 a standby after failover.
     return StoreUnavailable(text)
