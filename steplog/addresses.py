@@ -8,13 +8,15 @@ from steplog.local.stack_state import StackState
 from steplog.settings import DEFAULT_API_PORT, SteplogSettings
 from steplog_contracts.payload import MAX_INLINE_PAYLOAD_BYTES
 from steplog_contracts.topics import Topics, topics_for
+from steplog_kafka.settings import Kafka
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """What a client needs to reach one steplog."""
 
-    kafka_bootstrap_servers: str
+    # An address is reached as the environment says; settings made in code say it themselves.
+    kafka_bootstrap_servers: Kafka
     api_url: str
     topics: Topics
     payload_store: str | None = None  # None: what is too large for a record is refused.

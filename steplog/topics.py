@@ -47,6 +47,7 @@ class AppliedTopic:
 
     topic: Topic
     change: TopicChange
+    replication_factor: int  # As the brokers have it now.
 
 
 async def apply_topics(
@@ -86,11 +87,19 @@ async def _apply(
     _refuse_other_replicas(found, replication_factor)
     missing = [topic for topic in topics if topic.name not in found]
     await _create(admin, missing, replication_factor or _BROKERS_DEFAULT)
-    await _until_visible(admin, missing)
+    replicas = {name: state.replication_factor for name, state in found.items()}
+    replicas |= await _until_visible(admin, missing)
+    changes = {
+        topic.name: await _set_declared(admin, topic, found[topic.name])
+        for topic in topics
+        if topic not in missing
+    }
     return [
-        AppliedTopic(topic, TopicChange.CREATED)
-        if topic in missing
-        else AppliedTopic(topic, await _set_declared(admin, topic, found[topic.name]))
+        AppliedTopic(
+            topic,
+            changes.get(topic.name, TopicChange.CREATED),
+            replicas[topic.name],
+        )
         for topic in topics
     ]
 
@@ -146,15 +155,22 @@ def _new(topic: Topic, replication_factor: int) -> NewTopic:
     return new
 
 
-async def _until_visible(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
-    """Wait until every partition has a leader: the controller answers before brokers know."""
+async def _until_visible(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> dict[str, int]:
+    """Wait until every partition has a leader: the controller answers before brokers know.
+
+    Returns how many replicas each has; another broker may still not know of it.
+    """
     names = [topic.name for topic in topics]
     if not names:
-        return
+        return {}
     async with asyncio.timeout(VISIBLE_TIMEOUT_S):
         # A broker tells nobody when it has learnt of a topic, so it is asked again.
-        while not all(_is_led(one) for one in await admin.describe_topics(names)):  # noqa: ASYNC110
+        while True:
+            told = await admin.describe_topics(names)
+            if all(_is_led(one) for one in told):
+                break
             await asyncio.sleep(VISIBLE_INTERVAL_S)
+    return {one["topic"]: min(len(part["replicas"]) for part in one["partitions"]) for one in told}
 
 
 def _is_led(described: Mapping[str, object]) -> bool:

@@ -7,7 +7,7 @@ that was changed there is taken without a restart of what reconnects.
 import os
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -39,7 +39,8 @@ class KafkaSettings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        extra="ignore",
+        # A name that means nothing would leave a connection open that was meant to be secured.
+        extra="forbid",
         frozen=True,
         populate_by_name=True,
         # Compose files pass a variable that nobody set as an empty one.
@@ -140,17 +141,26 @@ class KafkaSettings(BaseSettings):
 Kafka = KafkaSettings | str
 
 
-def kafka_settings(kafka: Kafka | None = None) -> KafkaSettings:
+def kafka_settings(kafka: Kafka | None = None, **given: Any) -> KafkaSettings:
     """Return the settings: those given, or those of the environment, there or at an address.
+
+    Args:
+        kafka: settings, which are returned as they are, or an address.
+        given: fields of `KafkaSettings`, which count before the environment's.
 
     Raises:
         WrongKafkaSettings: a value can't be used, a name is unknown, or two contradict each other.
     """
     if isinstance(kafka, KafkaSettings):
+        if given:
+            raise WrongKafkaSettings(
+                "Settings that are made already take no others; make new ones."
+            )
         return kafka
     _refuse_unknown_names()
     try:
-        return KafkaSettings() if kafka is None else KafkaSettings(bootstrap_servers=kafka)
+        named: dict[str, Any] = {} if kafka is None else {"bootstrap_servers": kafka}
+        return KafkaSettings(**named, **given)
     except ValidationError as error:
         raise WrongKafkaSettings(_sentence(error)) from None
 
@@ -162,12 +172,20 @@ def local_kafka(address: str) -> KafkaSettings:
 
 def _refuse_unknown_names() -> None:
     """Refuse a name that means nothing: misspelt, it would leave a connection open to all."""
-    known = {PREFIX + name.upper() for name in KafkaSettings.model_fields}
+    known = _known()
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:
-            likely = get_close_matches(name, known, n=1)
-            advice = f"did you mean {likely[0]}?" if likely else "docs/security.md lists them."
-            raise WrongKafkaSettings(f"There is no setting {name}; {advice}")
+            raise WrongKafkaSettings(_unknown(name))
+
+
+def _known() -> set[str]:
+    return {PREFIX + name.upper() for name in KafkaSettings.model_fields}
+
+
+def _unknown(name: str) -> str:
+    likely = get_close_matches(name, _known(), n=1)
+    advice = f"did you mean {likely[0]}?" if likely else "docs/security.md lists them."
+    return f"There is no setting {name}; {advice}"
 
 
 def _sentence(error: ValidationError) -> str:
@@ -176,6 +194,8 @@ def _sentence(error: ValidationError) -> str:
     problem = plain_message(first)
     if not first["loc"]:
         return f"{problem}."
+    if first["type"] == "extra_forbidden":
+        return _unknown(f"{PREFIX}{first['loc'][0]}".upper())
     name = str(first["loc"][0]).upper()
     variable = name if name.startswith(("KAFKA_", PREFIX)) else PREFIX + name
     # Messages of pydantic say what it should be; ours begin with a verb.

@@ -9,6 +9,7 @@ from steplog.addresses import find_addresses
 from steplog.cli.options import settings_with
 from steplog.cli.read_model import find_database_url
 from steplog.errors import BadInput
+from steplog_kafka.settings import kafka_settings
 from tracker_service.rebuild.order import RebuildOrder
 
 MaxPause = Annotated[
@@ -48,7 +49,7 @@ def rebuild_order(
         _check_name(into)
         options |= {"schema": into, "swaps": False, "keeps": True}
     return RebuildOrder(
-        addresses.kafka_bootstrap_servers,
+        kafka_settings(addresses.kafka_bootstrap_servers).bootstrap_servers,
         database_url,
         addresses.topics.events.name,
         **options,

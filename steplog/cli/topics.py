@@ -15,6 +15,7 @@ from steplog.errors import BadInput
 from steplog.settings import SteplogSettings
 from steplog.topics import apply_topics
 from steplog.topics_file import DeclaredTopics, read_topics_file
+from steplog_kafka.settings import Kafka
 
 app = typer.Typer(help="Topics on the broker.", no_args_is_help=True)
 
@@ -47,14 +48,20 @@ def apply(
     if as_json:
         print_json(
             [
-                {"topic": one.topic.name, "partitions": one.topic.partitions, "change": one.change}
+                {
+                    "topic": one.topic.name,
+                    "partitions": one.topic.partitions,
+                    "replication_factor": one.replication_factor,
+                    "change": one.change,
+                }
                 for one in applied
             ]
         )
         return
-    table = plain_table("topic", "partitions", "change")
+    table = plain_table("topic", "partitions", "replicas", "change")
     for one in applied:
-        table.add_row(one.topic.name, str(one.topic.partitions), one.change)
+        counts = (str(one.topic.partitions), str(one.replication_factor))
+        table.add_row(one.topic.name, *counts, one.change)
     out.print(table)
 
 
@@ -118,7 +125,7 @@ def _principals(given: list[str]) -> dict[Role, str]:
     return found
 
 
-def _servers(settings: SteplogSettings) -> str:
+def _servers(settings: SteplogSettings) -> Kafka:
     return settings.kafka_bootstrap_servers or find_addresses(settings).kafka_bootstrap_servers
 
 

@@ -23,6 +23,7 @@ async def test_applying_twice_creates_once(kafka_bootstrap: str, topic_namespace
     second = await apply_topics(kafka_bootstrap, topics)
 
     assert (_changes(first), _changes(second)) == ({TopicChange.CREATED}, {TopicChange.UNCHANGED})
+    assert {one.replication_factor for one in (*first, *second)} == {1}
 
 
 async def test_declared_settings_are_brought_back(kafka_bootstrap: str, topics: Topics) -> None:

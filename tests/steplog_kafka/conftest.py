@@ -1,11 +1,17 @@
-"""One secured broker for all tests of this folder."""
+"""One secured broker, and pairs on it, for all tests of this folder."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from steplog.local.choice import running
+from steplog.local.postgres import PostgresServer
+from tests.conftest import TEST_PARTITIONS, database
+from tests.executor.service import people_steps
+from tests.services import Services
 from tests.steplog_kafka.secured_broker import SecuredKafka
+from tests.steplog_kafka.secured_pair import SecuredPair
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +20,28 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
     server = SecuredKafka(tmp_path_factory.mktemp("secured"))
     with running(server):
         yield server
+
+
+@pytest.fixture(scope="session")
+def own_postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a database server."""
+    with running(PostgresServer(tmp_path_factory.mktemp("postgres"))) as address:
+        yield address
+
+
+@pytest.fixture
+def pair(
+    secured: SecuredKafka, own_postgres_url: str, topic_namespace: str, tmp_path: Path
+) -> Iterator[SecuredPair]:
+    """Yield a pair that nobody has started and nobody has given a right."""
+    with database(own_postgres_url) as url:
+        services = Services(
+            secured.address,
+            url,
+            topic_namespace,
+            tmp_path,
+            people_steps.__name__,
+            partitions=TEST_PARTITIONS,
+        )
+        yield SecuredPair(secured, services)
+        services.stop_all()

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import httpx
@@ -10,116 +10,18 @@ import pytest
 import yaml
 
 from steplog.access_rights import Role, grant, rights
-from steplog.local.choice import running
 from steplog.local.ports import free_ports
-from steplog.local.postgres import PostgresServer
 from steplog_contracts.topics import topics_for
 from steplog_kafka.settings import local_kafka
-from tests.conftest import TEST_PARTITIONS, database
-from tests.executor.service import people_steps
 from tests.executor.service.owning import linear
 from tests.services import ROOT, Services
-from tests.steplog.cli.command_line import Ended, is_one_sentence, steplog
-from tests.steplog_kafka.secured_broker import (
-    PASSWORD,
-    SecuredKafka,
-    scram_password,
-    unsigned_token,
-)
+from tests.steplog.cli.command_line import is_one_sentence, steplog
+from tests.steplog_kafka.secured_broker import PASSWORD, scram_password, unsigned_token
+from tests.steplog_kafka.secured_pair import PRINCIPALS, SecuredPair
 
 WAIT_S = 90.0
 PATIENCE_S = 60.0
 pytestmark = [pytest.mark.e2e, pytest.mark.broker, pytest.mark.database]
-PRINCIPALS = {role: f"User:{role}" for role in Role}
-
-
-class SecuredPair:
-    """The services of one namespace, each as a user of its own that comes in another way."""
-
-    def __init__(self, secured: SecuredKafka, services: Services) -> None:
-        self.secured = secured
-        self.services = services
-        self.topics = services.topics
-        own = secured.authority.issue("tracker")
-        (services.folder / "token").write_text(unsigned_token("api"))
-        (services.folder / "password").write_text(scram_password("executor") + "\n")
-        self.tracker = self._way(
-            "MTLS", SSL_CERTFILE=str(own.certificate), SSL_KEYFILE=str(own.key)
-        )
-        self.executor = self._way(
-            "SASL_SSL",
-            SASL_MECHANISM="SCRAM-SHA-512",
-            SASL_USERNAME="executor",
-            SASL_PASSWORD_FILE=str(services.folder / "password"),
-        )
-        self.api = self._way(
-            "SASL_SSL",
-            SASL_MECHANISM="OAUTHBEARER",
-            SASL_OAUTH_TOKEN_FILE=str(services.folder / "token"),
-        )
-
-    def by_password(self, user: str) -> dict[str, str]:
-        """Return the environment of a user that comes by password."""
-        return self._way(
-            "SASL_SSL", SASL_MECHANISM="PLAIN", SASL_USERNAME=user, SASL_PASSWORD=PASSWORD
-        )
-
-    def command_line(self, user: str, *arguments: str) -> Ended:
-        """Run `steplog` as a user."""
-        environment = self.by_password(user) | {
-            "STEPLOG_TOPIC_NAMESPACE": self.services.namespace,
-            "STEPLOG_PARTITIONS": str(self.services.partitions),
-            "STEPLOG_API_URL": "http://127.0.0.1:1",
-        }
-        return steplog(*arguments, env=environment)
-
-    async def grant(self, *roles: Role) -> None:
-        """Grant the rights of the roles, by somebody inside."""
-        namespace = self.services.namespace
-        wanted = rights(self.topics, f"{namespace}.executor", f"{namespace}.tracker")
-        listed = [right for right in wanted if right.role in roles]
-        await grant(local_kafka(self.secured.address), listed, PRINCIPALS)
-
-    async def make_topics(self) -> None:
-        """Make the topics as the operator, with the rights of one and no others."""
-        await self.grant(Role.OPERATOR)
-        ended = await asyncio.to_thread(self.command_line, "operator", "topics", "apply")
-        assert ended.exit_code == 0, ended.err
-
-    def _way(self, way: str, **settings: str) -> dict[str, str]:
-        protocol = "SSL" if way == "MTLS" else way
-        given = {
-            "BOOTSTRAP_SERVERS": f"127.0.0.1:{self.secured.ports[way]}",
-            "SECURITY_PROTOCOL": protocol,
-            "SSL_CAFILE": str(self.secured.authority.file),
-            **settings,
-        }
-        return {f"STEPLOG_KAFKA_{name}": value for name, value in given.items()}
-
-
-@pytest.fixture(scope="module")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the URL of a database server."""
-    with running(PostgresServer(tmp_path_factory.mktemp("postgres"))) as address:
-        yield address
-
-
-@pytest.fixture
-def pair(
-    secured: SecuredKafka, postgres_url: str, topic_namespace: str, tmp_path: Path
-) -> Iterator[SecuredPair]:
-    """Yield a pair that nobody has started and nobody has given a right."""
-    with database(postgres_url) as url:
-        services = Services(
-            secured.address,
-            url,
-            topic_namespace,
-            tmp_path,
-            people_steps.__name__,
-            partitions=TEST_PARTITIONS,
-        )
-        yield SecuredPair(secured, services)
-        services.stop_all()
 
 
 async def until(found: Callable[[], Awaitable[bool]]) -> None:

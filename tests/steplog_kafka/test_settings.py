@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from steplog_kafka.clients import security_options
 from steplog_kafka.errors import WrongKafkaSettings
@@ -184,3 +185,28 @@ def test_a_key_of_another_certificate_is_refused(
 
     with pytest.raises(WrongKafkaSettings, match="belong to each other"):
         security_options(settings)
+
+
+def test_settings_in_code_count_before_the_environment(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("STEPLOG_KAFKA_CLIENT_ID", "of-the-environment")
+
+    made = kafka_settings("kafka.example:9093", security_protocol="SSL", client_id="etl")
+
+    assert (made.servers, made.client_id) == (["kafka.example:9093"], "etl")
+    assert kafka_settings(made) is made
+
+
+@pytest.mark.parametrize("name", ["sasl_user", "security_protcol", "ssl_verify"])
+def test_a_name_in_code_that_means_nothing_is_refused(
+    environment: pytest.MonkeyPatch, name: str
+) -> None:
+    """Passed over, it would leave a connection open that was meant to be secured."""
+    with pytest.raises(WrongKafkaSettings, match=f"no setting STEPLOG_KAFKA_{name.upper()};"):
+        kafka_settings("h:1", **{name: "x"})
+    with pytest.raises(ValidationError):
+        KafkaSettings(**{name: "x"})
+
+
+def test_settings_that_are_made_take_no_others(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WrongKafkaSettings, match="make new ones"):
+        kafka_settings(kafka_settings("h:1"), client_id="etl")
