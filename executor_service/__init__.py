@@ -3,8 +3,8 @@
 The names below are the public ones; everything else may change between versions.
 """
 
-from executor_service.blueprint import Blueprint, compile_definition
-from executor_service.database import ConnectionConfig, DatabaseManager
+from executor_service.definitions.blueprint import Blueprint, compile_definition
+from executor_service.definitions.step_loader import Allowlist, load_step_class
 from executor_service.engine.conditions import RoutingContext
 from executor_service.errors import (
     CommandNotApplicable,
@@ -17,15 +17,15 @@ from executor_service.errors import (
     StepTimedOut,
     TerminalError,
 )
-from executor_service.loading import Allowlist, load_step_class
-from executor_service.pipeline import Pipeline
-from executor_service.registry import ServiceRegistry
-from executor_service.runner import (
+from executor_service.library.pipeline import Pipeline
+from executor_service.library.runner import (
     GraphPipelineRunner,
     create_pipeline_from_json,
     create_step_from_json,
 )
-from executor_service.step import ExecutionContext, Step, StepContext
+from executor_service.steps.database import ConnectionConfig, DatabaseManager
+from executor_service.steps.service_registry import ServiceRegistry
+from executor_service.steps.step import ExecutionContext, Step, StepContext
 from steplog_contracts.event_publisher import EventPublisher
 
 __all__ = [

@@ -9,8 +9,8 @@ import uvloop
 from pydantic import ValidationError
 
 from executor_service.bootstrap import serve
-from executor_service.process_end import leave, run_to_end
-from executor_service.running_step import add_step
+from executor_service.process.process_end import leave, run_to_end
+from executor_service.runtime.running_step import add_step
 from executor_service.settings import ExecutorSettings
 from steplog_contracts.addresses import without_passwords
 from steplog_contracts.errors import SteplogError

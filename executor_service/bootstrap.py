@@ -9,21 +9,21 @@ from pathlib import Path
 import structlog
 
 from executor_service.adapters.fsspec_store import FsspecStore
-from executor_service.adapters.kafka_command_source import KafkaCommandSource
-from executor_service.adapters.kafka_event_log import KafkaEventLog
-from executor_service.adapters.kafka_topics import check_topics, commands_retention_h
+from executor_service.adapters.kafka.command_source import KafkaCommandSource
+from executor_service.adapters.kafka.event_log import KafkaEventLog
+from executor_service.adapters.kafka.topics import check_topics, commands_retention_h
 from executor_service.adapters.system_clock import SystemClock
-from executor_service.bounded_stop import STOP_TIMEOUT_S, BoundedStop
-from executor_service.command_consumer import HANDOVER_GRACE_S, CommandConsumer
-from executor_service.definition_catalogue import DefinitionCatalogue
-from executor_service.guarded_loop import guard_loop
-from executor_service.loading import Allowlist
-from executor_service.loop_watch import LoopWatch
-from executor_service.payloads import Payloads
-from executor_service.service_loading import load_services
+from executor_service.admission.slots import ExecutionSlots
+from executor_service.context import Workplace
+from executor_service.definitions.catalogue import DefinitionCatalogue
+from executor_service.definitions.step_loader import Allowlist
+from executor_service.partition.consumer import HANDOVER_GRACE_S, CommandConsumer
+from executor_service.payloads.client import Payloads
+from executor_service.process.loop_monitor import LoopWatch
+from executor_service.process.stop_deadline import STOP_TIMEOUT_S, BoundedStop
+from executor_service.runtime.guarded_loop import guard_loop
 from executor_service.settings import ExecutorSettings
-from executor_service.slots import ExecutionSlots
-from executor_service.workplace import Workplace
+from executor_service.steps.service_loader import load_services
 from steplog_contracts.partitioning import partition_of
 from steplog_kafka.settings import Kafka, kafka_settings
 

@@ -6,8 +6,8 @@ import socket
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from executor_service.admission import MAX_WAITING_COMMANDS
-from executor_service.seen_ids import DEFAULT_MAX_IDS
+from executor_service.admission.controller import MAX_WAITING_COMMANDS
+from executor_service.dedupe.seen_ids import DEFAULT_MAX_IDS
 from steplog_contracts.payload import MAX_INLINE_PAYLOAD_BYTES
 from steplog_contracts.topics import (
     DEFAULT_NAMESPACE,

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from executor_service.claim_check import ClaimCheck
+from executor_service.log.recorder import MAX_RECORD_BYTES
 from executor_service.payload_errors import REMEDY, PayloadNotStored, PayloadTooLarge
-from executor_service.payloads import Payloads
-from executor_service.recording import MAX_RECORD_BYTES
+from executor_service.payloads.claim_check import ClaimCheck
+from executor_service.payloads.client import Payloads
 from steplog.errors import BadInput, ServiceUnreachable
 from steplog_contracts.codec import encode_command
 from steplog_contracts.envelope import Record, SentCommand

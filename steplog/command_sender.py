@@ -7,7 +7,7 @@ from types import TracebackType
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from executor_service.adapters.fsspec_store import FsspecStore
-from executor_service.payloads import Payloads
+from executor_service.payloads.client import Payloads
 from steplog.addresses import Addresses
 from steplog.command_records import record_of
 from steplog.errors import ServiceUnreachable, WrongTopic

@@ -53,7 +53,7 @@ def _first_start(state: State, step: StepPlan, iteration: int, scope: Scope) -> 
 
 def step_input(state: State, step: StepPlan, scope: Scope) -> JsonObject:
     """Return the data a step is given. Where a required input leads nowhere it is the plain data:
-    the attempt then fails with that as its reason (see `executor_service.attempt`)."""
+    the attempt then fails with that as its reason (see `executor_service.runtime.attempt`)."""
     if not step.inputs:
         return scope.data
     try:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 from rich.markup import escape
 
-from executor_service.json_schemas import answer_problems
+from executor_service.definitions.json_schemas import answer_problems
 from steplog.cli.console import err, printable
 from steplog.cli.sources import open_read
 from steplog.errors import BadInput, CommandWasRefused, NotAnswered, ServiceUnreachable

@@ -16,8 +16,8 @@ from executor_service import (
     Problem,
     compile_definition,
 )
-from executor_service.compat import Difference, differences
-from executor_service.flow_drawing import mermaid, terminal
+from executor_service.definitions.diagram import mermaid, terminal
+from executor_service.library.compat import Difference, differences
 from steplog.cli.console import out, print_json, print_plain
 from steplog.cli.options import AsJson
 from steplog.json_input import definition_in

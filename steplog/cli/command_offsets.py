@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from executor_service.adapters.kafka_command_offsets import CommandOffset, CommandOffsets
+from executor_service.adapters.kafka.command_offsets import CommandOffset, CommandOffsets
 from steplog.addresses import find_addresses
 from steplog.cli.console import out, plain_table, print_json
 from steplog.cli.options import AsJson, DataDir, settings_with

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from executor_service.adapters.embedded_file import EmbeddedFile
-from executor_service.deliveries import skip_note
+from executor_service.adapters.embedded.file import EmbeddedFile
+from executor_service.commands.deliveries import skip_note
 from steplog.addresses import find_addresses
 from steplog.cli.console import out, print_json
 from steplog.cli.embedded_process import prepare

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from executor_service.running_step import add_step
+from executor_service.runtime.running_step import add_step
 from steplog_kafka.process_logs import configure_logs
 
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from executor_service.adapters.embedded_file import EmbeddedFile
-from executor_service.adapters.embedded_lock import EmbeddedLock
+from executor_service.adapters.embedded.file import EmbeddedFile
+from executor_service.adapters.embedded.lock import EmbeddedLock
 from steplog.cli.embedded_process import prepare
 from steplog.client import Steplog
 from steplog.embedded.api_sender import ApiSender

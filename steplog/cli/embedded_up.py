@@ -4,7 +4,7 @@ from pathlib import Path
 
 import uvloop
 
-from executor_service.process_end import run_to_end
+from executor_service.process.process_end import run_to_end
 from steplog.cli.console import out
 from steplog.cli.embedded_process import prepare
 from steplog.cli.stack_display import print_step_modules

@@ -95,7 +95,7 @@ def _label(edge: Edge) -> str:
     text = ""
     if edge["condition"]:
         # Loading the executor takes longer than most commands do.
-        from executor_service.flow_drawing import condition_text  # noqa: PLC0415
+        from executor_service.definitions.diagram import condition_text  # noqa: PLC0415
 
         text = condition_text(edge["condition"])
     if edge["branch"] is None:

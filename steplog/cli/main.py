@@ -77,7 +77,7 @@ def main() -> None:
 
 def _leave(code: int | str | None) -> NoReturn:
     """End the process; where steps ran in it, none that still runs holds it up."""
-    process_end = sys.modules.get("executor_service.process_end")
+    process_end = sys.modules.get("executor_service.process.process_end")
     if process_end is not None and process_end.ran_steps():
         process_end.leave(code)
     sys.exit(code)

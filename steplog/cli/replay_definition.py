@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from executor_service.engine.rehearsal import Divergence
+from executor_service.definitions.replay import Rehearsing
+from executor_service.definitions.step_loader import Allowlist
+from executor_service.engine.replay import Divergence
 from executor_service.errors import DefinitionRefused
-from executor_service.loading import Allowlist
-from executor_service.rehearsing import Rehearsing
 from steplog.cli.console import err, out, plain_table, print_json
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.over import HELP, Over, executions_over, read_over

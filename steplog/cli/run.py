@@ -101,7 +101,7 @@ def run(
 
 def _to_end(work: Coroutine[Any, Any, None]) -> None:
     """Run it; in embedded mode steps may have run here, and what they left holds nothing up."""
-    from executor_service.process_end import run_to_end  # noqa: PLC0415 - loaded for this alone
+    from executor_service.process.process_end import run_to_end  # noqa: PLC0415 - loaded for this alone
 
     run_to_end(work)
 
@@ -111,7 +111,7 @@ def _warned_of(pipeline: str | Mapping[str, Any]) -> str | Mapping[str, Any]:
     if isinstance(pipeline, str):
         return pipeline
     # Only here, so that running by name does not wait for the engine's import.
-    from executor_service.unknown_keys import warnings_of  # noqa: PLC0415
+    from executor_service.definitions.unknown_keys import warnings_of  # noqa: PLC0415
 
     for warning in warnings_of(pipeline)[:MAX_WARNINGS]:
         err.print(f"[yellow]warning[/] {escape(str(warning))}", soft_wrap=True)
@@ -159,7 +159,7 @@ def _checked_input(pipeline: str | Mapping[str, Any], input_data: Any) -> Any:
         return input_data
     if not isinstance(input_data, dict):
         raise BadInput(f"--input is {type(input_data).__name__}; give a JSON object.")
-    from executor_service.json_schemas import compile_schema  # noqa: PLC0415 - as above
+    from executor_service.definitions.json_schemas import compile_schema  # noqa: PLC0415 - as above
 
     check = compile_schema(pipeline.get("input_schema"), "$.input_schema", lambda *_: None)
     problem = check(input_data) if check else None

@@ -39,7 +39,7 @@ async def open_log(settings: SteplogSettings) -> AsyncIterator[tuple["EventsLog"
     """Yield the events of the file of embedded mode, or else of the pair, and their topic."""
     if settings.data_file is not None:
         refuse_missing(settings.data_file)
-        from executor_service.adapters.embedded_reader import EmbeddedReader  # noqa: PLC0415
+        from executor_service.adapters.embedded.reader import EmbeddedReader  # noqa: PLC0415
         from steplog.embedded.history import EmbeddedHistory  # noqa: PLC0415
 
         async with EmbeddedReader(settings.data_file) as reader:
@@ -78,7 +78,7 @@ def idle_file(settings: SteplogSettings) -> str | None:
     """Return a sentence where the file of embedded mode is open in no process, else None."""
     if settings.data_file is None or not settings.data_file.is_file():
         return None
-    from executor_service.adapters.embedded_lock import EmbeddedLock  # noqa: PLC0415
+    from executor_service.adapters.embedded.lock import EmbeddedLock  # noqa: PLC0415
 
     if EmbeddedLock(settings.data_file).holder() is not None:
         return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from executor_service.adapters.embedded_event_log import PARTITIONS
+from executor_service.adapters.embedded.event_log import PARTITIONS
 from steplog.errors import BadInput, NotAnswered, ServiceUnreachable
 from steplog.patience import patiently
 from steplog.sending import Submitted

@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 
-from executor_service.adapters.embedded_reader import EmbeddedReader
-from executor_service.adapters.embedded_recent import StoredRecord
+from executor_service.adapters.embedded.reader import EmbeddedReader
+from executor_service.adapters.embedded.recent_records import StoredRecord
 from tracker_service.events_log import LogBounds
 
 RUN_RECORDS = 2_000

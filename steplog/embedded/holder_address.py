@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from executor_service.adapters.embedded_lock import EmbeddedLock, Holder
+from executor_service.adapters.embedded.lock import EmbeddedLock, Holder
 from steplog_contracts.private_files import is_ours
 
 

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from executor_service.adapters.embedded_event_log import EmbeddedEventLog
-from executor_service.adapters.embedded_file import EmbeddedFile
+from executor_service.adapters.embedded.event_log import EmbeddedEventLog
+from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.adapters.fsspec_store import FsspecStore
-from executor_service.recovery import PartitionFold
+from executor_service.log.recovery import PartitionFold
 from steplog.addresses import Addresses
 from steplog.archive.exporting import Progress, export_window
 from steplog.archive.files import Format, reader_for, writer_for

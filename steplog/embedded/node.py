@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from executor_service import ServiceRegistry
-from executor_service.adapters.embedded_command_source import EmbeddedCommandSource
-from executor_service.adapters.embedded_event_log import EmbeddedEventLog
-from executor_service.adapters.embedded_file import EmbeddedFile
+from executor_service.adapters.embedded.command_source import EmbeddedCommandSource
+from executor_service.adapters.embedded.event_log import EmbeddedEventLog
+from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.adapters.system_clock import SystemClock
-from executor_service.command_consumer import CommandConsumer
-from executor_service.definition_catalogue import DefinitionCatalogue
-from executor_service.guarded_loop import guard_loop
-from executor_service.loading import Allowlist
-from executor_service.payloads import Payloads
-from executor_service.slots import ExecutionSlots
-from executor_service.workplace import Workplace
+from executor_service.admission.slots import ExecutionSlots
+from executor_service.context import Workplace
+from executor_service.definitions.catalogue import DefinitionCatalogue
+from executor_service.definitions.step_loader import Allowlist
+from executor_service.partition.consumer import CommandConsumer
+from executor_service.payloads.client import Payloads
+from executor_service.runtime.guarded_loop import guard_loop
 from steplog.embedded.history import EmbeddedHistory
 from steplog.embedded.settings import COMMIT_INTERVAL_S, EmbeddedSettings
 from steplog.embedded.tail import EventTail

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 
-from executor_service.adapters.embedded_file import EmbeddedFile
-from executor_service.adapters.embedded_lock import EmbeddedLock
-from executor_service.adapters.embedded_reader import EmbeddedReader
+from executor_service.adapters.embedded.file import EmbeddedFile
+from executor_service.adapters.embedded.lock import EmbeddedLock
+from executor_service.adapters.embedded.reader import EmbeddedReader
 from steplog.embedded.history import EmbeddedHistory
 from steplog.embedded.holder_address import token_for
 from steplog.embedded.settings import EmbeddedSettings

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from executor_service.adapters.embedded_file import EmbeddedFile
+from executor_service.adapters.embedded.file import EmbeddedFile
 from steplog.embedded.settings import EmbeddedSettings
 from steplog.embedded.tail import EventTail
 from tracker_service.store.sqlite import SqliteStore

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executor_service.adapters.embedded_event_log import EmbeddedEventLog
+from executor_service.adapters.embedded.event_log import EmbeddedEventLog
 from steplog.embedded.client import Embedded
 from steplog.errors import NotAnswered
 from steplog_contracts.codec import decode_event

@@ -3,9 +3,9 @@
 import uuid
 from datetime import UTC, datetime
 
-from executor_service.adapters.embedded_event_log import PARTITIONS
-from executor_service.adapters.embedded_file import EmbeddedFile
-from executor_service.payloads import Payloads
+from executor_service.adapters.embedded.event_log import PARTITIONS
+from executor_service.adapters.embedded.file import EmbeddedFile
+from executor_service.payloads.client import Payloads
 from steplog.command_records import record_of
 from steplog.sending import Submitted
 from steplog_contracts.commands import Command

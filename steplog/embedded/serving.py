@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 
-from executor_service.adapters.embedded_lock import Holder
-from executor_service.adapters.forked_children import close_in_children
-from executor_service.bounded_stop import STOP_TIMEOUT_S, BoundedStop
-from executor_service.loop_watch import LoopWatch
+from executor_service.adapters.embedded.forked_children import close_in_children
+from executor_service.adapters.embedded.lock import Holder
+from executor_service.process.loop_monitor import LoopWatch
+from executor_service.process.stop_deadline import STOP_TIMEOUT_S, BoundedStop
 from steplog.embedded.node import Node, running_node
 from steplog.embedded.sender import EmbeddedSender
 from steplog.embedded.settings import EmbeddedSettings

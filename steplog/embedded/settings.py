@@ -7,11 +7,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from executor_service import ServiceRegistry
-from executor_service.adapters.embedded_event_log import PARTITIONS
+from executor_service.adapters.embedded.event_log import PARTITIONS
 from executor_service.adapters.fsspec_store import FsspecStore
-from executor_service.payloads import Payloads
-from executor_service.service_loading import load_services
+from executor_service.payloads.client import Payloads
 from executor_service.settings import ExecutorSettings
+from executor_service.steps.service_loader import load_services
 from steplog.errors import BadInput
 from steplog_contracts.topics import Topics, topics_for
 from steplog_contracts.validation_message import plain_message

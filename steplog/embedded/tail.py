@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from executor_service.adapters.embedded_file import EmbeddedFile
-from executor_service.adapters.embedded_recent import StoredRecord
+from executor_service.adapters.embedded.file import EmbeddedFile
+from executor_service.adapters.embedded.recent_records import StoredRecord
 
 
 class EventTail:

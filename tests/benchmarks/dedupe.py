@@ -8,11 +8,11 @@ import asyncio
 import time
 import tracemalloc
 
-from executor_service.seen_ids import SeenIds, execution_digest
-from executor_service.seen_saving import SeenSaving
+from executor_service.dedupe.seen_ids import SeenIds, execution_digest
+from executor_service.dedupe.seen_ids_store import SeenSaving
 from tests.benchmarks.figures import publish_figures
-from tests.executor.service.fakes import FakeEventLog, ManualClock, SharedLog
-from tests.executor.service.owning import Owning
+from tests.executor.support.fakes import FakeEventLog, ManualClock, SharedLog
+from tests.executor.support.partition_harness import Owning
 
 SAMPLE = 100_000
 SAVE_EVERY_IDS = 4_096

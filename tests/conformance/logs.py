@@ -10,10 +10,10 @@ from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from executor_service.adapters.embedded_event_log import EmbeddedEventLog
-from executor_service.adapters.embedded_file import EmbeddedFile
-from executor_service.adapters.kafka_event_log import KafkaEventLog
-from executor_service.event_log import EventLog
+from executor_service.adapters.embedded.event_log import EmbeddedEventLog
+from executor_service.adapters.embedded.file import EmbeddedFile
+from executor_service.adapters.kafka.event_log import KafkaEventLog
+from executor_service.ports.event_log import EventLog
 from steplog_contracts.encoder import ExecutionEncoder
 from steplog_contracts.envelope import Record
 from steplog_contracts.events import PartitionClaimed, StepCompleted

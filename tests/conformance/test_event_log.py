@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from executor_service.errors import RecordingLost
-from executor_service.event_log import MAX_RECORD_BYTES, LoggedRecord
-from executor_service.partition_writer import PartitionWriter
+from executor_service.log.writer import PartitionWriter
+from executor_service.ports.event_log import MAX_RECORD_BYTES, LoggedRecord
 from steplog_contracts.epoch import EpochRule
 from steplog_contracts.errors import UnwritablePayload
 from tests.conformance.logs import (

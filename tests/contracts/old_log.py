@@ -7,6 +7,8 @@ from pathlib import Path
 from tests.tracker.histories import LogEntry
 
 _FILE = Path(__file__).parent / "old_release" / "partition-0.jsonl"
+# Where the steps of that log lay, and where they lie.
+_THEN, _NOW = b"tests.executor.service.", b"tests.executor.support."
 
 
 def old_log() -> list[LogEntry]:
@@ -17,4 +19,4 @@ def old_log() -> list[LogEntry]:
 def _entry(told: dict[str, object]) -> LogEntry:
     headers = [(name, base64.b64decode(value)) for name, value in told["headers"]]  # type: ignore[attr-defined]
     key, value = (base64.b64decode(str(told[name])) for name in ("key", "value"))
-    return LogEntry(int(str(told["offset"])), key, value, headers)
+    return LogEntry(int(str(told["offset"])), key, value.replace(_THEN, _NOW), headers)

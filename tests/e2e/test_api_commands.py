@@ -8,8 +8,8 @@ import pytest
 
 from steplog.local.ports import free_ports
 from tests.conftest import ServicesFactory
-from tests.executor.service import people_steps
-from tests.executor.service.owning import linear
+from tests.executor.support import people_steps
+from tests.executor.support.partition_harness import linear
 from tests.services import create_topics
 from tests.tracker.serving import stream
 from tracker_service.store.postgres.store import PostgresStore

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from executor_service.adapters.embedded_file import EmbeddedFile
-from executor_service.adapters.embedded_reader import EmbeddedReader
+from executor_service.adapters.embedded.file import EmbeddedFile
+from executor_service.adapters.embedded.reader import EmbeddedReader
 from steplog.asking import run_pipeline
 from steplog.embedded.reading import open_embedded_read
 from steplog.embedded.sender import EmbeddedSender

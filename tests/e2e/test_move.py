@@ -5,8 +5,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from executor_service.adapters.embedded_file import EmbeddedFile
-from executor_service.adapters.embedded_reader import EmbeddedReader
+from executor_service.adapters.embedded.file import EmbeddedFile
+from executor_service.adapters.embedded.reader import EmbeddedReader
 from executor_service.embedded_errors import FileHeld
 from steplog.addresses import Addresses
 from steplog.archive.importing import LogNotEmpty

@@ -45,13 +45,13 @@ DOORS: dict[str, tuple[str, ...]] = {
         "tracker_service/membership.py",
     ),
     "mode": ("tracker_service/worker.py", "tracker_service/transport.py"),
-    "asyncpg": ("*/store/*", "executor_service/database.py"),
-    "aiosqlite": ("*/store/*", "executor_service/database.py"),
+    "asyncpg": ("*/store/*", "executor_service/steps/database.py"),
+    "aiosqlite": ("*/store/*", "executor_service/steps/database.py"),
     "sqlite3": (
         "*/store/*",
-        "executor_service/database.py",
+        "executor_service/steps/database.py",
         # Embedded mode: the log itself lies in a SQLite file.
-        "executor_service/adapters/embedded_*",
+        "executor_service/adapters/embedded/*",
     ),
     "msgspec": ("tracker_service/*",),
     "mypy_extensions": ("tracker_service/compiled/*",),

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from executor_service import refusals
+from executor_service.commands import refusals
 from tests.house.rules import ROOT, Source, sources
 
 RAISED = frozenset({"CommandNotApplicable", "UndecodableRecord"})

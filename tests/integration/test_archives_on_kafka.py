@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from executor_service.adapters.kafka_event_log import KafkaEventLog
+from executor_service.adapters.kafka.event_log import KafkaEventLog
 from steplog.archive.exporting import export_window
 from steplog.archive.files import Format, reader_for, writer_for
 from steplog.archive.format import ArchiveReader, Opening
@@ -139,7 +139,7 @@ async def test_an_executor_goes_on_with_what_was_imported_unfinished(
     make_services: ServicesFactory, topic_namespace: str, tmp_path: Path
 ) -> None:
     """Even with a log that a version from before the first release has written."""
-    services = make_services("tests.executor.service.people_steps")
+    services = make_services("tests.executor.support.people_steps")
     services.partitions = 1
     topics = topics_for(topic_namespace, 1)
     archive, _ = await archive_of([old_log()], tmp_path / "old.jsonl")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from executor_service.adapters.kafka_command_source import KafkaCommandSource
+from executor_service.adapters.kafka.command_source import KafkaCommandSource
 from steplog.topics import apply_topics
 from steplog_contracts.topics import Topics, topics_for
 

@@ -7,7 +7,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
-from executor_service.adapters.kafka_event_log import KafkaEventLog
+from executor_service.adapters.kafka.event_log import KafkaEventLog
 from steplog_contracts.envelope import Record
 
 LIMIT_BYTES = 10_000

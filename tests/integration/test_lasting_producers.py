@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaError
 
-from executor_service.adapters.kafka_command_source import KafkaCommandSource
-from executor_service.adapters.kafka_event_log import KafkaEventLog
-from executor_service.command_source import ReceivedRecord
+from executor_service.adapters.kafka.command_source import KafkaCommandSource
+from executor_service.adapters.kafka.event_log import KafkaEventLog
+from executor_service.ports.command_source import ReceivedRecord
 from steplog.command_sender import CommandSender
 from steplog_contracts.commands import CancelExecution
 from steplog_contracts.envelope import Record

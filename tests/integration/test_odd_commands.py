@@ -13,8 +13,8 @@ from steplog_contracts.envelope import Record, SentCommand
 from steplog_contracts.events import CommandRefused, ExecutionCompleted
 from steplog_contracts.payload import JsonObject
 from tests.conftest import ServicesFactory
-from tests.executor.service import people_steps
-from tests.executor.service.odd_commands import ODD_DEFINITIONS, ODD_RECORDS, STEP
+from tests.executor.support import people_steps
+from tests.executor.support.odd_commands import ODD_DEFINITIONS, ODD_RECORDS, STEP
 from tests.services import create_topics
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]

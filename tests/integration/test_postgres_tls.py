@@ -9,7 +9,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from executor_service import DatabaseManager
-from executor_service.database import DatabaseError
+from executor_service.steps.database import DatabaseError
 from steplog.local.ports import free_ports
 from tests.benchmarks.load import send_all
 from tests.conftest import ServicesFactory

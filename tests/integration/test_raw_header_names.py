@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from aiokafka import TopicPartition
 
-from executor_service.adapters.kafka_event_log import KafkaEventLog
+from executor_service.adapters.kafka.event_log import KafkaEventLog
 from steplog_contracts.envelope import Record
 from steplog_kafka.clients import make_consumer
 from tests.conftest import ServicesFactory

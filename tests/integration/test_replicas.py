@@ -12,8 +12,8 @@ from steplog_contracts.topics import topics_for
 from steplog_kafka.clients import make_admin
 from steplog_kafka.settings import local_kafka
 from steplog_kafka.topic_state import read_topics
-from tests.executor.service import people_steps
-from tests.executor.service.owning import linear
+from tests.executor.support import people_steps
+from tests.executor.support.partition_harness import linear
 from tests.steplog.cli.command_line import Ended, is_one_sentence, steplog
 from tests.support.cluster import Cluster, running_cluster
 

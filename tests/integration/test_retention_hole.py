@@ -7,11 +7,11 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
-from executor_service.adapters.kafka_event_log import KafkaEventLog
-from executor_service.lookups import Lookups, Question
-from executor_service.seen_ids import SeenIds
+from executor_service.adapters.kafka.event_log import KafkaEventLog
+from executor_service.dedupe.log_search import Lookups, Question
+from executor_service.dedupe.seen_ids import SeenIds
 from tests.conformance.logs import records
-from tests.executor.service.fakes import ManualClock
+from tests.executor.support.fakes import ManualClock
 
 APPENDED, REMOVED = 6, 4
 pytestmark = pytest.mark.broker

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from executor_service.adapters.embedded_lock import EmbeddedLock, Holder
+from executor_service.adapters.embedded.lock import EmbeddedLock, Holder
 from executor_service.adapters.fsspec_store import FsspecStore
 from steplog.embedded.holder_address import token_for
 from steplog.errors import DataFolderUnusable

@@ -8,7 +8,7 @@ import pytest
 from steplog.local.choice import running
 from steplog.local.postgres import PostgresServer
 from tests.conftest import TEST_PARTITIONS, database
-from tests.executor.service import people_steps
+from tests.executor.support import people_steps
 from tests.services import Services
 from tests.steplog_kafka.secured_broker import SecuredKafka
 from tests.steplog_kafka.secured_pair import SecuredPair

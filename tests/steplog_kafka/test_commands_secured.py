@@ -7,14 +7,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from executor_service.low_water_mark import ResumePoint
+from executor_service.log.low_water_mark import ResumePoint
 from steplog.access_rights import Role
 from steplog.addresses import Addresses
 from steplog.client import Steplog
 from steplog.local.ports import free_ports
 from steplog_kafka.settings import kafka_settings
-from tests.executor.service import people_steps
-from tests.executor.service.owning import linear
+from tests.executor.support import people_steps
+from tests.executor.support.partition_harness import linear
 from tests.integration.test_command_offsets import commit, send
 from tests.steplog.cli.command_line import Ended, is_one_sentence, steplog
 from tests.steplog_kafka.secured_broker import PASSWORD

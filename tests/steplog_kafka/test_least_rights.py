@@ -13,7 +13,7 @@ from steplog.access_rights import Role, grant, rights
 from steplog.local.ports import free_ports
 from steplog_contracts.topics import topics_for
 from steplog_kafka.settings import local_kafka
-from tests.executor.service.owning import linear
+from tests.executor.support.partition_harness import linear
 from tests.services import ROOT, Services
 from tests.steplog.cli.command_line import is_one_sentence, steplog
 from tests.steplog_kafka.secured_broker import PASSWORD, scram_password, unsigned_token

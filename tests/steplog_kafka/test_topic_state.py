@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from executor_service.adapters.kafka_topics import check_topics
+from executor_service.adapters.kafka.topics import check_topics
 from executor_service.service_errors import WrongTopic as WrongTopicOfExecutor
 from steplog.errors import WrongTopic
 from steplog.topics import apply_topics

@@ -9,17 +9,17 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
-from executor_service.command_source import ReceivedRecord
-from executor_service.definition_catalogue import DefinitionCatalogue
-from executor_service.loading import Allowlist
-from executor_service.low_water_mark import ResumePoint
-from executor_service.partition_owner import PartitionOwner
-from executor_service.slots import ExecutionSlots
-from executor_service.workplace import Workplace
+from executor_service.admission.slots import ExecutionSlots
+from executor_service.context import Workplace
+from executor_service.definitions.catalogue import DefinitionCatalogue
+from executor_service.definitions.step_loader import Allowlist
+from executor_service.log.low_water_mark import ResumePoint
+from executor_service.partition.owner import PartitionOwner
+from executor_service.ports.command_source import ReceivedRecord
 from steplog_contracts.codec import encode_command
 from steplog_contracts.commands import RunPipeline
 from steplog_contracts.envelope import Record, SentCommand
-from tests.executor.service.fakes import FakeEventLog, Flight, ManualClock, SharedLog, settle
+from tests.executor.support.fakes import FakeEventLog, Flight, ManualClock, SharedLog, settle
 from tests.verification import gated_steps
 
 PARTITION = 0

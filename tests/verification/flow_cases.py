@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from executor_service.blueprint import Blueprint
+from executor_service.definitions.blueprint import Blueprint
 from tests.executor.flows import FunctionStep, asks, blueprint_of
 from tests.verification.flow_oracle import Data, Oracle, OraclePath, OracleStep
 

@@ -24,16 +24,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from executor_service import long_running
-from executor_service.low_water_mark import LowWaterMark
-from executor_service.partition_writer import PartitionWriter
-from executor_service.seen_ids import SeenIds
-from executor_service.seen_saving import SeenSaving
+from executor_service.dedupe.seen_ids import SeenIds
+from executor_service.dedupe.seen_ids_store import SeenSaving
+from executor_service.live import checkpointer
+from executor_service.log.low_water_mark import LowWaterMark
+from executor_service.log.writer import PartitionWriter
 from steplog_contracts.envelope import NO_SEQ, RecordedEvent
 from steplog_contracts.epoch import EpochRule
 from steplog_contracts.events import StepStarted
 from tests.e2e.histories import judge
-from tests.executor.service.fakes import settle
+from tests.executor.support.fakes import settle
 from tests.verification import gated_steps
 from tests.verification.claims_world import World
 
@@ -51,7 +51,7 @@ HUNT = settings(SEARCH, max_examples=2_000, phases=[Phase.generate])
 @pytest.fixture(autouse=True)
 def everything_runs_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an owner set down whatever runs, however short the tail is."""
-    monkeypatch.setattr(long_running, "MAX_BEHIND_EVENTS", 0)
+    monkeypatch.setattr(checkpointer, "MAX_BEHIND_EVENTS", 0)
 
 
 class ClaimMachine(RuleBasedStateMachine):

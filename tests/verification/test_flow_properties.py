@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from executor_service.engine import frontier
 from executor_service.engine.snapshot import restore, snapshot
-from executor_service.execution import Outcome
+from executor_service.runtime.execution import Outcome
 from steplog_contracts import events as ev
 from tests.executor.flows import Recorded, folded
 from tests.verification.flow_cases import FlowCase, flows

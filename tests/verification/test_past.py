@@ -4,7 +4,7 @@ Property: for every log and every moment, a question about the moment is answere
 recorded up to then, and no others, would have it. Judged by an oracle that looks back over those
 events, and by a second tracker that was given nothing else. The claims and epochs before a moment
 are those of the whole log. Left out: logs whose clock goes back inside one execution, which
-executors don't write (tests/executor/service/test_archived_history.py).
+executors don't write (tests/executor/log/test_archived_history.py).
 """
 
 import asyncio

@@ -10,8 +10,8 @@ from steplog_contracts.envelope import Record
 from steplog_contracts.epoch import EpochRule
 from steplog_contracts.headers import MAX_ID_BYTES
 from steplog_contracts.payload import JsonObject
-from tests.executor.service.odd_commands import ODD_RECORDS, headers
-from tests.executor.service.owning import PARTITION, Owning, linear
+from tests.executor.support.odd_commands import ODD_RECORDS, headers
+from tests.executor.support.partition_harness import PARTITION, Owning, linear
 from tests.tracker.histories import LogEntry
 from tracker_service.projections.batch import BatchFold
 from tracker_service.projections.headings import read_heading

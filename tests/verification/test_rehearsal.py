@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor_service.blueprint import Blueprint
-from executor_service.engine.rehearsal import Divergence, rehearse
+from executor_service.definitions.blueprint import Blueprint
+from executor_service.engine.replay import Divergence, rehearse
 from steplog_contracts import events as ev
 from tests.executor.flows import Recorded
 from tests.verification.flow_cases import FlowCase, PathCase, flows

@@ -1,0 +1,1 @@
+"""The log of embedded mode as the executor's ports: topics in one SQLite file."""

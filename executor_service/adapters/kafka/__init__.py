@@ -1,0 +1,1 @@
+"""The executor's ports over Kafka: commands in, events out, what topics must be."""

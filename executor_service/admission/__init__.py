@@ -1,0 +1,1 @@
+"""Admission control: execution slots, concurrency limits, and the order of waiting."""

@@ -1,0 +1,1 @@
+"""A command's way: dispatched, refused, queued, or made an execution."""

@@ -1,0 +1,59 @@
+"""A new execution that goes on where a failed one stopped: what it takes over, and what it doesn't.
+
+A finished execution never changes, so a retry is an execution of its own, linked by its origin. It
+begins with a copy of every visit of the origin that ended and let the flow go on; the visits that
+failed it, or were cancelled with it, are left out, so the flow stands again right before them.
+"""
+
+from collections.abc import Sequence
+
+from executor_service.commands.copied_events import copies, ended_visits, last_taken_seq
+from executor_service.errors import CommandNotApplicable
+from executor_service.log.recovery import RecoveredExecution
+from steplog_contracts.events import (
+    Event,
+    ExecutionCancelled,
+    ExecutionCompleted,
+    ExecutionFailed,
+    Origin,
+    StepEvent,
+)
+
+
+def retried(origin: RecoveredExecution, execution_id: str, command_id: str) -> list[Event]:
+    """Return the first events of `execution_id`, the retry of a failed or cancelled execution.
+
+    Raises:
+        CommandNotApplicable: `not_ended` or `not_failed`: there is nothing to retry.
+    """
+    events = [fact.event for fact in origin.facts]
+    _refuse_unless_failed(origin.execution_id, events[-1])
+    kept = ended_visits(events)
+    link = Origin(
+        execution_id=origin.execution_id,
+        kind="retry",
+        from_step=_stopped_at(events),
+        at_seq=last_taken_seq(events, kept),
+    )
+    started = origin.started.model_copy(update={"command_id": command_id, "origin": link})
+    return [started, *copies(events, kept, execution_id)]
+
+
+def _refuse_unless_failed(execution_id: str, end: Event) -> None:
+    if isinstance(end, ExecutionCompleted):
+        raise CommandNotApplicable(
+            "not_failed", f"Execution {execution_id} completed; run its pipeline anew instead."
+        )
+    if not isinstance(end, ExecutionFailed | ExecutionCancelled):
+        raise CommandNotApplicable(
+            "not_ended", f"Execution {execution_id} has not ended; cancel it first."
+        )
+
+
+def _stopped_at(events: Sequence[Event]) -> str:
+    """Return the step that ended the execution, or the one begun last."""
+    end = events[-1]
+    if isinstance(end, ExecutionFailed) and end.error.step_id is not None:
+        return end.error.step_id
+    steps = [event.step_id for event in events if isinstance(event, StepEvent)]
+    return steps[-1] if steps else ""

@@ -1,0 +1,186 @@
+"""How executions of one partition begin: from a definition, or taking over results of another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+from executor_service.admission.concurrency_limits import limits_of, refuse_key_elsewhere
+from executor_service.admission.controller import Waiting
+from executor_service.commands.fork import forked
+from executor_service.commands.origin_history import Histories
+from executor_service.commands.retry import retried
+from executor_service.commands.start_queue import WaitingRoom
+from executor_service.commands.starting import started_event
+from executor_service.context import Workplace
+from executor_service.dedupe.deduplicator import CommandMemory
+from executor_service.definitions.blueprint import Blueprint
+from executor_service.errors import CommandNotApplicable
+from executor_service.live.live_execution import LiveExecution
+from executor_service.live.payload_loader import restored
+from executor_service.live.supervisor import LiveExecutions
+from executor_service.log.recovery import RecoveredExecution
+from executor_service.log.writer import PartitionWriter
+from executor_service.payloads.claim_check import ClaimCheck
+from steplog_contracts.commands import ForkExecution, RetryExecution, RunPipeline
+from steplog_contracts.envelope import SentCommand
+from steplog_contracts.errors import SteplogError
+from steplog_contracts.events import Event, ExecutionStarted
+
+Refuse = Callable[[SentCommand, int, SteplogError], None]
+
+
+class Beginning:
+    """Begins executions, at once or when there is room for them."""
+
+    def __init__(
+        self,
+        partition: int,
+        *,
+        workplace: Workplace,
+        writer: PartitionWriter,
+        executions: LiveExecutions,
+        memory: CommandMemory,
+        histories: Histories,
+        refuse: Refuse,
+    ) -> None:
+        self._partition = partition
+        self._workplace = workplace
+        self._writer = writer
+        self._executions = executions
+        self._memory = memory
+        self._histories = histories
+        self._refuse = refuse
+        self.room = WaitingRoom(workplace.admission, workplace.max_waiting_commands)
+
+    def run(self, sent: SentCommand, command: RunPipeline, offset: int, size_bytes: int) -> None:
+        """Begin an execution as soon as there is room.
+
+        Raises:
+            SteplogError: it can't be begun; nothing waits.
+        """
+        execution_id, key = command.execution_id, command.concurrency_key
+        self._refuse_if_known(execution_id)
+        refuse_key_elsewhere(key, self._partition, self._workplace.partition_of)
+        blueprint, started = started_event(self._workplace.catalogue, sent, command)
+        self.room.enter(
+            execution_id,
+            partial(self._begin, sent, command, offset, blueprint, started),
+            offset=offset,
+            size_bytes=size_bytes,
+            priority=command.priority,
+            limits=limits_of(started, self._partition),
+        )
+
+    async def derive(
+        self, sent: SentCommand, command: RetryExecution | ForkExecution, offset: int
+    ) -> LiveExecution | None:
+        """Begin an execution that takes over recorded results of another.
+
+        Raises:
+            SteplogError: it can't be begun.
+        """
+        execution_id, origin_id = command.execution_id, command.origin_execution_id
+        self._refuse_if_known(execution_id)
+        if isinstance(command, RetryExecution) and origin_id in self._executions:
+            raise CommandNotApplicable(
+                "not_ended", f"Execution {origin_id} has not ended; cancel it first."
+            )
+        self._memory.reserve(execution_id, sent.command_id)
+        try:
+            events, claim_check = await self._taken_over(command, sent.command_id)
+        except BaseException:
+            self._memory.unreserve(execution_id)
+            raise
+        async with self._turn(execution_id, events[0]):
+            self._memory.begin(execution_id, sent.command_id, self._writer.next_offset)
+            return await self._executions.begin_from(
+                execution_id, sent.command_id, offset, events, claim_check
+            )
+
+    @asynccontextmanager
+    async def _turn(self, execution_id: str, started: Event) -> AsyncIterator[None]:
+        """Wait for a slot and for the limits; the slot is held until the execution has its own."""
+        assert isinstance(started, ExecutionStarted)
+        limits = limits_of(started, self._partition)
+        slots, admission = self._workplace.slots, self._workplace.admission
+        come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def begin() -> None:
+            slots.take()
+            come.set_result(None)
+
+        waiting = Waiting(execution_id, begin, limits=limits)
+        admission.ask(waiting)
+        try:
+            await come
+            yield
+        finally:
+            if come.done() and not come.cancelled():
+                slots.release()
+            else:
+                admission.leave(waiting)
+            if execution_id not in self._executions:  # It ended at once, or did not begin.
+                for limit in limits:
+                    admission.let_go(limit.name, execution_id)
+
+    def _begin(
+        self,
+        sent: SentCommand,
+        command: RunPipeline,
+        offset: int,
+        blueprint: Blueprint,
+        started: ExecutionStarted,
+    ) -> LiveExecution:
+        execution_id = command.execution_id
+        self._memory.begin(execution_id, sent.command_id, self._writer.next_offset)
+        live = self._executions.begin(execution_id, blueprint, started, command.not_before)
+        live.recorder.expect(sent.command_id, offset)
+        live.when_refused = partial(self._refuse, sent, offset)
+        return live
+
+    async def _taken_over(
+        self, command: RetryExecution | ForkExecution, command_id: str
+    ) -> tuple[list[Event], ClaimCheck]:
+        history = await self._histories.read(command.origin_execution_id)
+        origin, claim_check = await restored(history, self._workplace.payloads)
+        events = self._events_of(origin, command, command_id)
+        # Who asked for the origin did not ask for this.
+        started = events[0].model_copy(update={"requested_by": command.requested_by})
+        return [started, *events[1:]], claim_check
+
+    def _events_of(
+        self,
+        origin: RecoveredExecution,
+        command: RetryExecution | ForkExecution,
+        command_id: str,
+    ) -> list[Event]:
+        if isinstance(command, RetryExecution):
+            return retried(origin, command.execution_id, command_id)
+        definition = origin.started.definition
+        if definition is None:
+            raise CommandNotApplicable(
+                "no_definition",
+                f"Execution {command.origin_execution_id} was recorded without its definition, so "
+                "nothing can be begun from it.",
+            )
+        blueprint = self._workplace.catalogue.recorded(definition)
+        return forked(origin, blueprint, command, command_id)
+
+    def _refuse_if_known(self, execution_id: str) -> None:
+        if self._workplace.partition_of(execution_id) != self._partition:
+            raise CommandNotApplicable(
+                "wrong_partition",
+                f"Execution {execution_id} belongs to another partition; key the record with the "
+                "execution id and use the murmur2 partitioner.",
+            )
+        known = (
+            self._memory.begun_lately(execution_id)
+            or execution_id in self._executions
+            or execution_id in self.room
+        )
+        if known:
+            raise CommandNotApplicable(
+                "duplicate_execution",
+                f"An execution {execution_id} exists already; choose another id.",
+            )

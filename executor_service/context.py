@@ -1,0 +1,49 @@
+"""What every partition of one executor process shares: definitions, slots, clock, payloads."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from executor_service.admission.controller import MAX_WAITING_COMMANDS, Admission
+from executor_service.admission.slots import ExecutionSlots
+from executor_service.dedupe.seen_ids import DEFAULT_MAX_IDS, DEFAULT_WINDOW
+from executor_service.definitions.catalogue import DefinitionCatalogue
+from executor_service.payloads.client import Payloads
+from executor_service.ports.command_source import ReceivedRecord
+from executor_service.ports.runtime import Clock
+from executor_service.steps.service_registry import ServiceRegistry
+
+PARK_OVER = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class Workplace:
+    """Handed to each partition's owner by the composition root."""
+
+    instance: str
+    catalogue: DefinitionCatalogue
+    slots: ExecutionSlots
+    clock: Clock
+    partition_of: Callable[[str], int]  # Execution id -> partition, as Kafka's clients compute it.
+    set_aside: Callable[[ReceivedRecord, str], Awaitable[None]]
+    services: ServiceRegistry = field(default_factory=ServiceRegistry)
+    payloads: Payloads = field(default_factory=Payloads)
+    max_waiting_commands: int = MAX_WAITING_COMMANDS  # Of each partition.
+    admission: Admission = field(init=False)
+    # An execution whose next time is further off than this is set down until then.
+    park_over: timedelta = PARK_OVER
+    dedupe_window: timedelta = DEFAULT_WINDOW
+    dedupe_max_ids: int = DEFAULT_MAX_IDS  # Of each partition.
+
+    def __post_init__(self) -> None:
+        self.admission = Admission(self.slots)
+
+    @property
+    def source(self) -> str:
+        """Return the CloudEvents source of everything this process writes."""
+        return f"/steplog/executor/{self.instance}"
+
+    def new_id(self) -> str:
+        """Return a random id."""
+        return str(uuid.uuid4())

@@ -1,0 +1,1 @@
+"""Deduplication of commands: ids in memory, and searches of the log."""

@@ -1,0 +1,115 @@
+"""What a partition remembers of commands: the latest exactly, those of the window by where to look.
+
+The usual repeat comes within seconds, after a lost acknowledgement, and is answered from memory.
+Everything older is known by its digest alone, and the log is asked before anything is refused.
+"""
+
+from executor_service.dedupe.log_search import Found, Question
+from executor_service.dedupe.remembered import Remembered
+from executor_service.dedupe.seen_ids import SeenIds, command_digest, execution_digest
+from executor_service.errors import CommandNotApplicable
+from executor_service.log.recovery import RecoveredPartition
+from steplog_contracts.commands import CancelExecution, ResumeExecution
+from steplog_contracts.envelope import SentCommand
+
+
+class CommandMemory:
+    """The ids of executions begun and commands handled in one partition."""
+
+    def __init__(self, recovered: RecoveredPartition, seen: SeenIds) -> None:
+        self._seen = seen
+        self._handled = Remembered[int](recovered.handled_commands)
+        self._handled_for = Remembered[str](recovered.handled_for)
+        begun = {known.execution_id: known.command_id for known in recovered.executions.values()}
+        begun |= {known.execution_id: known.command_id for known in recovered.headless.values()}
+        self._begun = Remembered[str | None](begun)
+
+    def handled_at(self, command_id: str) -> int | None:
+        """Return the floor of a command handled lately."""
+        return self._handled.get(command_id)
+
+    def handle(self, command_id: str, floor: int, execution_id: str) -> None:
+        """Remember a command that has just come."""
+        self._handled.put(command_id, floor)
+        self._handled_for.put(command_id, execution_id)
+
+    def other_execution(self, command_id: str, execution_id: str) -> str | None:
+        """Return the execution that a command of this id was for, if it was another one."""
+        handled_for = self._handled_for.get(command_id)
+        return None if handled_for == execution_id else handled_for
+
+    def begun_lately(self, execution_id: str) -> bool:
+        """Return whether an execution was begun or taken up by this owner, lately."""
+        return execution_id in self._begun
+
+    def begun(self, execution_id: str) -> bool:
+        """Return whether an execution was begun within the window, as far as memory alone tells."""
+        return (
+            execution_id in self._begun
+            or self._seen.look_from(execution_digest(execution_id)) is not None
+        )
+
+    def begin(self, execution_id: str, command_id: str, floor: int) -> None:
+        """Remember an execution whose first event stands at `floor` or after it."""
+        self._begun.put(execution_id, command_id)
+        self._seen.put(execution_digest(execution_id), floor)
+
+    def reserve(self, execution_id: str, command_id: str) -> None:
+        """Keep others from beginning an execution while it is being prepared."""
+        self._begun.put(execution_id, command_id)
+
+    def unreserve(self, execution_id: str) -> None:
+        """Let an id be used after all: nothing began."""
+        self._begun.forget(execution_id)
+
+    def carry_out(self, command_id: str, floor: int) -> None:
+        """Remember a command that changes an execution begun by another one."""
+        self._seen.put(command_digest(command_id), floor)
+
+    def question(self, sent: SentCommand) -> Question | None:
+        """Return what to ask the log before a command is carried out; None: it is surely new.
+
+        What begins an execution is known by the execution's id; the rest by the command's own.
+        """
+        if isinstance(sent.command, CancelExecution | ResumeExecution):
+            look_from = self._seen.look_from(command_digest(sent.command_id))
+            return None if look_from is None else Question(look_from, command_id=sent.command_id)
+        execution_id = sent.command.execution_id
+        look_from = self._seen.look_from(execution_digest(execution_id))
+        return None if look_from is None else Question(look_from, execution_id=execution_id)
+
+
+def ids_in_tail(recovered: RecoveredPartition, start: int) -> list[tuple[int, int]]:
+    """Return (digest, events offset) of every id met from an offset on, in the log's order."""
+    began = {known.command_id for known in recovered.executions.values()}
+    found = [
+        (known.first_offset, execution_digest(known.execution_id))
+        for known in recovered.executions.values()
+    ]
+    found += [
+        (offset, command_digest(command_id))
+        for command_id, offset in recovered.handled_commands.items()
+        if command_id not in began
+    ]
+    return [(digest, offset) for offset, digest in sorted(found) if offset >= start]
+
+
+def repeated(sent: SentCommand, found: Found) -> CommandNotApplicable:
+    """Return the refusal of a command whose effect is in the log already."""
+    if found.removed:
+        return CommandNotApplicable(
+            "history_removed",
+            f"Events from offset {found.offset} on were removed from the log, and with them what "
+            "became of this command before. Send another one under an id of its own.",
+        )
+    if isinstance(sent.command, CancelExecution | ResumeExecution):
+        return CommandNotApplicable(
+            "duplicate_command",
+            f"Command {sent.command_id} was carried out before; its effect stands at offset "
+            f"{found.offset} of the events. Send another one under an id of its own.",
+        )
+    return CommandNotApplicable(
+        "duplicate_execution",
+        f"An execution {sent.command.execution_id} exists already, recorded at offset "
+        f"{found.offset} of the events; choose another id.",
+    )

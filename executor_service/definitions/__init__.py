@@ -1,0 +1,1 @@
+"""Pipeline definitions: parsed, checked, compiled, drawn and replayed."""

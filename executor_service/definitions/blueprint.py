@@ -1,0 +1,203 @@
+"""A definition compiled for running: immutable, shared by all its executions.
+
+`compile_definition` finds everything wrong with a definition at once; what it returns holds the
+plan the engine works with and knows how to make each step.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from executor_service.definitions.parser import ReadDefinition, read_definition
+from executor_service.definitions.step_loader import Allowlist
+from executor_service.engine.plan import Plan, SchemaCheck
+from executor_service.engine.values import ABSENT, Absent, copy_json, plain
+from executor_service.errors import DefinitionRefused, InputRefused, Problem, ResultNotJson
+from executor_service.steps.step import Step
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonObject, JsonValue, sha256_of
+
+# Makes the object that runs a step, from its configuration with templates resolved.
+StepFactory = Callable[[JsonObject | None], Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A declared parameter."""
+
+    name: str
+    required: bool = False
+    default: JsonValue | Absent = ABSENT
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What a definition needs to be run, again and again, by many executions at once."""
+
+    plan: Plan
+    definition: JsonObject
+    factories: Mapping[str, StepFactory] = field(repr=False)
+    parameters: tuple[Parameter, ...] = ()
+    check_input: SchemaCheck | None = None
+    warnings: tuple[Problem, ...] = ()
+
+    @cached_property
+    def definition_hash(self) -> str:
+        """sha256 of the definition's compact JSON."""
+        return sha256_of(self.definition)
+
+    def make_step(self, step_id: str, config: JsonObject | None = None) -> Step:
+        """Return a fresh object for a step; `config` where its templates were resolved."""
+        return self.factories[step_id](config)
+
+    def started(
+        self,
+        input_data: JsonValue = None,
+        *,
+        parameters: JsonObject | None = None,
+        metadata: JsonObject | None = None,
+        pipeline_id: str | None = None,
+        command_id: str | None = None,
+        origin: ev.Origin | None = None,
+        parent_execution_id: str | None = None,
+    ) -> ev.ExecutionStarted:
+        """Return the first event of a new execution, its input checked and parameters resolved.
+
+        Raises:
+            InputRefused: the input is no JSON object, breaks `input_schema`, or a required
+                parameter has no value.
+        """
+        given = self.checked_input(input_data)
+        return ev.ExecutionStarted(
+            pipeline_id=pipeline_id or self.plan.name,
+            pipeline_name=self.plan.name,
+            pipeline_version=self.plan.version,
+            definition=self.definition,
+            definition_hash=self.definition_hash,
+            input=given,
+            parameters=self.resolved_parameters(given, parameters or {}),
+            metadata=metadata or {},
+            total_steps=len(self.plan.steps),
+            command_id=command_id,
+            origin=origin,
+            parent_execution_id=parent_execution_id,
+        )
+
+    def checked_input(self, input_data: JsonValue) -> JsonObject:
+        """Return a plain copy of a run input; None counts as an empty one."""
+        try:
+            given = plain({} if input_data is None else input_data)
+        except ResultNotJson as error:
+            raise InputRefused(f"The input is not JSON. {error}") from error
+        if not isinstance(given, dict):
+            raise InputRefused(f"The input is {type(given).__name__}; give a JSON object.")
+        problem = self.check_input(given) if self.check_input else None
+        if problem is not None:
+            raise InputRefused(f"The input breaks the pipeline's input_schema: {problem}")
+        return given
+
+    def resolved_parameters(self, given: JsonObject, explicit: JsonObject) -> JsonObject:
+        """Return parameter values: explicit ones over the input over declared defaults."""
+        values = {
+            declared.name: copy_json(declared.default)
+            for declared in self.parameters
+            if declared.default is not ABSENT
+        }
+        values = values | given | explicit
+        missing = [p.name for p in self.parameters if p.required and p.name not in values]
+        if missing:
+            raise InputRefused(
+                f"The parameter{'s' if len(missing) > 1 else ''} {', '.join(missing)} must be "
+                "given with the input; the definition has no default."
+            )
+        return values
+
+
+def compile_definition(
+    definition: JsonObject, allowlist: Allowlist, *, is_recorded: bool = False
+) -> Blueprint:
+    """Check and compile a definition, loading its step classes.
+
+    One that `is_recorded` may be older than a rule: what came to be refused since is let pass.
+
+    Raises:
+        DefinitionRefused: it breaks rules; `problems` holds every one, with its JSON path.
+    """
+    read = read_definition(definition, allowlist, is_recorded=is_recorded)
+    return _blueprint(definition, read, _class_factories(read))
+
+
+def compile_flow(definition: JsonObject, allowlist: Allowlist) -> Blueprint:
+    """Compile a definition without its step classes: to follow flows, not to run steps.
+
+    Condition functions are loaded, from modules on the allowlist.
+
+    Raises:
+        DefinitionRefused: as of `compile_definition`.
+    """
+    steps = definition.get("steps")
+    declared = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    made = {str(step.get("id")) for step in declared}
+    return _blueprint(definition, read_definition(definition, allowlist, made), {})
+
+
+def compile_steps(steps: Sequence[Step], definition: JsonObject, allowlist: Allowlist) -> Blueprint:
+    """Compile a definition whose steps are objects already; they are copied for each execution.
+
+    Raises:
+        DefinitionRefused: as of `compile_definition`.
+    """
+    read = read_definition(definition, allowlist, made={step.name for step in steps})
+    factories = {step.name: _copying(step) for step in steps}
+    return _blueprint(definition, read, factories)
+
+
+def _blueprint(
+    definition: JsonObject, read: ReadDefinition, factories: Mapping[str, StepFactory]
+) -> Blueprint:
+    errors = [problem for problem in read.problems if problem.severity == "error"]
+    warnings = tuple(problem for problem in read.problems if problem.severity == "warning")
+    if errors or read.plan is None:
+        raise DefinitionRefused(errors, warnings)
+    return Blueprint(
+        plan=read.plan,
+        definition=definition,
+        factories=factories,
+        parameters=tuple(Parameter(*declared) for declared in read.parameters),
+        check_input=read.check_input,
+        warnings=warnings,
+    )
+
+
+def _class_factories(read: ReadDefinition) -> dict[str, StepFactory]:
+    return {
+        step_id: _constructing(step_class, step_id, read.configs[step_id])
+        for step_id, step_class in read.classes.items()
+    }
+
+
+def _constructing(step_class: type[Step], step_id: str, config: JsonObject) -> StepFactory:
+    return lambda resolved: step_class(step_id, copy_json(config) if resolved is None else resolved)
+
+
+def _copying(step: Step) -> StepFactory:
+    """Return what copies a step object: its attributes, as they are at the time."""
+    cls = type(step)
+    by_attributes = (
+        cls.__reduce_ex__ is object.__reduce_ex__
+        and not hasattr(cls, "__copy__")
+        and hasattr(step, "__dict__")
+    )
+
+    def make(resolved: JsonObject | None) -> Step:
+        if by_attributes:
+            made: Step = object.__new__(cls)
+            made.__dict__.update(step.__dict__)
+        else:
+            made = copy.copy(step)
+        if resolved is not None:
+            made.config = resolved
+        return made
+
+    return make

@@ -1,0 +1,103 @@
+"""Definitions as executions need them: checked, compiled, and kept while they are in use."""
+
+import json
+import re
+from collections import OrderedDict
+from pathlib import Path
+
+import structlog
+
+from executor_service.definitions.blueprint import Blueprint, compile_definition
+from executor_service.definitions.step_loader import Allowlist
+from executor_service.service_errors import UnknownPipeline
+from steplog_contracts.payload import JsonObject, sha256_of
+
+# Compiled definitions kept at once; the least recently used goes first.
+MAX_BLUEPRINTS = 256
+MAX_WARNINGS_LOGGED = 20  # Of one definition.
+_SUFFIX = ".json"
+_log = structlog.get_logger(__name__)
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+
+
+class DefinitionCatalogue:
+    """Compiles definitions once each, whether sent inline or named in the pipelines folder."""
+
+    def __init__(self, allowlist: Allowlist, folder: Path | None) -> None:
+        self._allowlist = allowlist
+        self._folder = folder
+        self._blueprints: OrderedDict[tuple[str, bool], Blueprint] = OrderedDict()
+        self._named: dict[str, tuple[float, JsonObject]] = {}
+
+    def inline(self, definition: JsonObject) -> Blueprint:
+        """Return the compiled form of a definition.
+
+        Raises:
+            DefinitionRefused: it breaks a rule; every problem is listed.
+        """
+        return self._compiled(definition, is_recorded=False)
+
+    def recorded(self, definition: JsonObject) -> Blueprint:
+        """Return the compiled form of a definition that an execution began with: what was allowed
+        when it did still is.
+
+        Raises:
+            DefinitionRefused: it can't be run here.
+        """
+        return self._compiled(definition, is_recorded=True)
+
+    def _compiled(self, definition: JsonObject, *, is_recorded: bool) -> Blueprint:
+        digest = (sha256_of(definition), is_recorded)
+        blueprint = self._blueprints.get(digest)
+        if blueprint is None:
+            blueprint = compile_definition(definition, self._allowlist, is_recorded=is_recorded)
+            if not is_recorded:
+                _warn_of(blueprint)
+            self._blueprints[digest] = blueprint
+            if len(self._blueprints) > MAX_BLUEPRINTS:
+                self._blueprints.popitem(last=False)
+        self._blueprints.move_to_end(digest)
+        return blueprint
+
+    def named(self, name: str) -> JsonObject:
+        """Return the definition in the file of that name, read again whenever it changed.
+
+        Raises:
+            UnknownPipeline: there is no such file, or it is not a JSON object.
+        """
+        path = self._path(name)
+        try:
+            changed = path.stat().st_mtime
+            known = self._named.get(name)
+            if known is None or known[0] != changed:
+                known = self._named[name] = (changed, _read(path))
+            return known[1]
+        except OSError as error:
+            raise UnknownPipeline(name, self.names()) from error
+
+    def names(self) -> list[str]:
+        """Return the names a command may use."""
+        if self._folder is None or not self._folder.is_dir():
+            return []
+        return sorted(path.name.removesuffix(_SUFFIX) for path in self._folder.glob(f"*{_SUFFIX}"))
+
+    def _path(self, name: str) -> Path:
+        # The name comes over the network: a plain file name, never a path.
+        if self._folder is None or not _PLAIN_NAME.fullmatch(name):
+            raise UnknownPipeline(name, self.names())
+        return self._folder / f"{name}{_SUFFIX}"
+
+
+def _warn_of(blueprint: Blueprint) -> None:
+    for warning in blueprint.warnings[:MAX_WARNINGS_LOGGED]:
+        _log.warning("definition_warning", pipeline=blueprint.plan.name, warning=str(warning))
+
+
+def _read(path: Path) -> JsonObject:
+    try:
+        definition = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise UnknownPipeline(path.stem, [], reason=f"{path.name} is not JSON: {error}") from error
+    if not isinstance(definition, dict):
+        raise UnknownPipeline(path.stem, [], reason=f"{path.name} is not a JSON object")
+    return definition

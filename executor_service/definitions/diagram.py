@@ -1,0 +1,120 @@
+"""A flow as people look at it: Mermaid for documents, a drawing of lines for a terminal."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from executor_service.definitions.blueprint import Blueprint
+from executor_service.engine.plan import PathPlan, Plan
+from steplog_contracts.payload import JsonObject, JsonValue
+
+_MAX_LABEL_CHARS = 60
+_SIGNS = {
+    "equals": "==", "not_equals": "!=", "greater_than": ">", "less_than": "<",
+    "greater_than_or_equal": ">=", "less_than_or_equal": "<=",
+}  # fmt: skip
+
+
+def mermaid(blueprint: Blueprint) -> str:
+    """Return the flow as a Mermaid flowchart."""
+    plan = blueprint.plan
+    lines = ["flowchart TD", f"    start([start]) --> {_node(plan, plan.start_at)}"]
+    for step in plan.ordered:
+        shape = f'{{"{_quoted(step.name)}"}}' if step.condition else f'["{_quoted(step.name)}"]'
+        lines.append(f"    {_node(plan, step.id)}{shape}")
+    for path in plan.paths:
+        label = path_label(blueprint, path)
+        arrow = f'-- "{_quoted(label)}" -->' if label else "-->"
+        target = f"{_end_node(path.to_id)}([{_quoted(path.to_id)}])"
+        if path.end is None:
+            target = _node(plan, path.to_id)
+        lines.append(f"    {_node(plan, path.from_id)} {arrow} {target}")
+    return "\n".join(lines)
+
+
+def terminal(blueprint: Blueprint) -> str:
+    """Return the flow as an indented drawing; a step is opened where it is met first."""
+    lines = [_titled(blueprint.plan, blueprint.plan.start_at)]
+    drawn = {blueprint.plan.start_at}
+    # A stack of its own: a chain of thousands of steps is drawn without recursion.
+    stack = [_branches(blueprint, blueprint.plan.start_at, "")]
+    while stack:
+        branch = next(stack[-1], None)
+        if branch is None:
+            stack.pop()
+            continue
+        path, prefix, below = branch
+        plan = blueprint.plan
+        again = path.to_id in drawn
+        name = path.to_id if path.end else _titled(plan, path.to_id)
+        label = path_label(blueprint, path)
+        shown = f"{prefix}{name}" + (" (see above)" if again else "")
+        lines.append(shown + (f"   if {label}" if label else ""))
+        if path.end is None and not again:
+            drawn.add(path.to_id)
+            stack.append(_branches(blueprint, path.to_id, below))
+    return "\n".join(lines)
+
+
+def _branches(
+    blueprint: Blueprint, step_id: str, indent: str
+) -> Iterator[tuple[PathPlan, str, str]]:
+    outgoing = blueprint.plan.steps[step_id].outgoing
+    if len(outgoing) == 1:
+        # A chain goes straight down instead of ever further to the right.
+        yield outgoing[0], f"{indent}└─▶ ", indent
+        return
+    for position, path in enumerate(outgoing):
+        last = position == len(outgoing) - 1
+        yield path, f"{indent}{'└' if last else '├'}─▶ ", f"{indent}{' ' if last else '│'}   "
+
+
+def _titled(plan: Plan, step_id: str) -> str:
+    step = plan.steps[step_id]
+    return step_id if step.name == step_id else f"{step_id} ({step.name})"
+
+
+def path_label(blueprint: Blueprint, path: PathPlan) -> str:
+    """Return what must hold for a path to be taken, or nothing where it always is."""
+    declared = blueprint.definition["flow"].get("paths", [])
+    condition = declared[path.index].get("condition") if path.index < len(declared) else None
+    text = condition_text(condition)
+    if path.branch is None:
+        return text
+    outcome = "yes" if path.branch else "no"
+    return f"{outcome} and {text}" if text else outcome
+
+
+def condition_text(condition: JsonValue) -> str:
+    """Return a condition in a few words."""
+    if not isinstance(condition, dict) or condition.get("type", "") == "always" or not condition:
+        return ""
+    config = condition.get("config")
+    settings: JsonObject = {**condition, **config} if isinstance(config, dict) else condition
+    subject = settings.get("source") or settings.get("field") or settings.get("name")
+    if subject is not None:
+        text = f"{subject} {_verb(settings)}"
+    else:
+        shown = {key: value for key, value in settings.items() if key != "config"}
+        text = json.dumps(shown, ensure_ascii=False)
+    return text if len(text) <= _MAX_LABEL_CHARS else f"{text[:_MAX_LABEL_CHARS]}..."
+
+
+def _verb(settings: JsonObject) -> str:
+    kind = str(settings.get("type", "")).removeprefix("field_")
+    operator = settings.get("operator") or (kind if kind in ("exists", *_SIGNS) else "equals")
+    if "value" not in settings:
+        return str(operator)
+    return f"{_SIGNS.get(operator, operator)} {json.dumps(settings['value'], ensure_ascii=False)}"
+
+
+def _node(plan: Plan, step_id: str) -> str:
+    return f"s{plan.steps[step_id].index}"
+
+
+def _end_node(marker: str) -> str:
+    return "end_" + re.sub(r"\W", "_", marker)
+
+
+def _quoted(text: str) -> str:
+    return text.replace('"', "#quot;").replace("\n", " ")

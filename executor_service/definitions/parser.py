@@ -1,0 +1,293 @@
+"""Reading a definition into a plan, collecting everything wrong with it on the way."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from executor_service.definitions.flow_checks import check_flow
+from executor_service.definitions.flow_parser import FlowReader
+from executor_service.definitions.json_path import json_path
+from executor_service.definitions.json_schemas import compile_schema
+from executor_service.definitions.secret_checks import check_secrets
+from executor_service.definitions.step_loader import (
+    Allowlist,
+    NotLoadable,
+    load_function,
+    load_step_class,
+)
+from executor_service.definitions.unknown_keys import FREE_PREFIX, suggestion, unknown_keys
+from executor_service.engine.conditions import ConditionCompiler, UserFunction
+from executor_service.engine.error_text import text_of
+from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
+from executor_service.engine.retry import RetryPolicy
+from executor_service.engine.templates import Input, compile_template, is_constant
+from executor_service.engine.values import ABSENT, Absent, plain
+from executor_service.errors import Problem, ResultNotJson
+from executor_service.steps.step import Step
+from steplog_contracts.definition import (
+    RECORDED,
+    STEP_TYPES,
+    ErrorHandling,
+    InputDeclaration,
+    PipelineDefinition,
+    StepDefinition,
+)
+from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.schema_cost import PatternRoom
+from steplog_contracts.validation_message import plain_message
+
+CONDITION_STEP = "condition"
+# Of one definition: enough to mend it, and no more than a record takes.
+MAX_PROBLEMS = 100
+MAX_SHOWN_CHARS = 100
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class ReadDefinition:
+    """A definition as far as it could be read; `plan` is None where its shape is broken."""
+
+    problems: list[Problem] = field(default_factory=list)
+    plan: Plan | None = None
+    classes: dict[str, type[Step]] = field(default_factory=dict)
+    configs: dict[str, JsonObject] = field(default_factory=dict)
+    parameters: list[tuple[str, bool, JsonValue | Absent]] = field(default_factory=list)
+    check_input: SchemaCheck | None = None
+
+
+def read_definition(
+    definition: JsonValue,
+    allowlist: Allowlist,
+    made: Collection[str] | None = None,
+    *,
+    is_recorded: bool = False,
+) -> ReadDefinition:
+    """Read a definition. `made` names the steps whose objects exist already, if they do."""
+    read = ReadDefinition()
+    shaped = _shaped(definition, read.problems, is_recorded)
+    if shaped is not None:
+        reader = _DefinitionReader(shaped, read, allowlist, made, is_recorded)
+        try:
+            reader.read_all()
+        except BaseException as error:  # Nothing here awaits: it is the definition that led to it.
+            _log.exception("definition_not_read", exc_info=error)
+            message = f"It can't be read: {type(error).__name__}: {text_of(error)}."
+            read.problems.append(Problem("$", message, "please report this"))
+            read.plan = None
+    return read
+
+
+def _shaped(
+    definition: JsonValue, problems: list[Problem], is_recorded: bool
+) -> PipelineDefinition | None:
+    try:
+        return PipelineDefinition.model_validate(plain(definition), context={RECORDED: is_recorded})
+    except ResultNotJson as error:
+        problems.append(Problem("$", str(error)))
+    except ValidationError as error:
+        found: dict[Problem, None] = {}
+        for detail in error.errors(include_url=False, include_input=False):
+            message = f"{plain_message(detail)}."
+            found[Problem(json_path(detail["loc"]), message)] = None
+            if len(found) >= MAX_PROBLEMS:
+                break
+        problems += found
+    return None
+
+
+class _DefinitionReader:
+    def __init__(
+        self,
+        shaped: PipelineDefinition,
+        read: ReadDefinition,
+        allowlist: Allowlist,
+        made: Collection[str] | None,
+        is_recorded: bool,
+    ) -> None:
+        self._shaped = shaped
+        self._read = read
+        self._errors = 0
+        self._pattern_room = PatternRoom()
+        self._allowlist = allowlist
+        self._made = made
+        self._is_recorded = is_recorded
+        self._step_ids = {step.id: None for step in shaped.steps}
+        self._conditions = ConditionCompiler(
+            self._step_ids, self._problem, self._function, time.monotonic
+        )
+
+    def read_all(self) -> None:
+        shaped, read = self._shaped, self._read
+        read.problems += islice(unknown_keys(shaped), MAX_PROBLEMS)
+        if not self._is_recorded:
+            self._check_types()
+        self._read_parameters()
+        read.problems.extend(check_secrets(shaped))
+        if shaped.on_failure is not None:
+            self._problem(
+                "$.on_failure",
+                "Compensation is not carried out by this version.",
+                "remove it, or undo in a step that a path leads to",
+            )
+        read.check_input = self._schema(shaped.input_schema, "$.input_schema")
+        flow = FlowReader(shaped, self._conditions, self._problem)
+        steps = {step.id: self._step(step, index, flow) for index, step in enumerate(shaped.steps)}
+        loop = shaped.loop_config
+        read.plan = Plan(
+            name=shaped.name,
+            version=None if shaped.version is None else str(shaped.version),
+            steps=steps,
+            paths=tuple(flow.paths),
+            start_at=shaped.flow.start_at,
+            loop=LoopBounds() if loop is None else LoopBounds(**_declared(loop, LoopBounds)),
+            outputs=self._inputs(shaped.outputs, "$.outputs"),
+            check_output=self._schema(shaped.output_schema, "$.output_schema"),
+            ordered=tuple(steps.values()),
+        )
+        is_clear = len(steps) == len(shaped.steps) and shaped.flow.start_at in steps
+        if is_clear and self._errors == 0:
+            read.plan = flow.with_closing_paths(read.plan)
+            read.problems.extend(check_flow(read.plan))
+
+    def _schema(self, schema: JsonObject | bool | None, where: str) -> SchemaCheck | None:
+        # Data passes through steps under many names, so with secrets no message quotes any of it.
+        quoting = not self._shaped.secrets
+        return compile_schema(
+            schema, where, self._problem, quoting=quoting, room=self._pattern_room
+        )
+
+    def _problem(self, where: str, message: str, hint: str = "") -> None:
+        self._errors += 1
+        if self._errors <= MAX_PROBLEMS:
+            self._read.problems.append(Problem(where, message, hint))
+
+    def _check_types(self) -> None:
+        for index, step in enumerate(self._shaped.steps):
+            if step.type not in STEP_TYPES and not step.type.startswith(FREE_PREFIX):
+                self._problem(
+                    f"$.steps[{index}].type",
+                    f"There is no step type '{step.type[:MAX_SHOWN_CHARS]}'.",
+                    suggestion(step.type, [*STEP_TYPES]) or f"known: {', '.join(STEP_TYPES)}",
+                )
+
+    def _read_parameters(self) -> None:
+        declared = self._shaped.parameters
+        if isinstance(declared, dict):
+            self._read.parameters = [(name, False, value) for name, value in declared.items()]
+        for index, parameter in enumerate(declared if isinstance(declared, list) else ()):
+            default = parameter.default if "default" in parameter.model_fields_set else ABSENT
+            self._read.parameters.append((parameter.name, parameter.required, default))
+            self._no_template(default, f"$.parameters[{index}].default")
+        if isinstance(declared, dict):
+            for name, value in declared.items():
+                self._no_template(value, f"$.parameters.{name}")
+
+    def _no_template(self, default: JsonValue | Absent, where: str) -> None:
+        if default is not ABSENT and not is_constant(compile_template(default, self._step_ids)):
+            self._problem(where, "A default can't hold templates.", "write the value itself")
+
+    def _step(self, step: StepDefinition, index: int, flow: FlowReader) -> StepPlan:
+        where = f"$.steps[{index}]"
+        handling = self._error_handling(step, where)
+        self._load(step, where)
+        config = {k: v for k, v in step.config.items() if k != "error_handling"}
+        template = compile_template(config, self._step_ids)
+        self._read.configs[step.id] = step.config
+        retry = handling.retry
+        return StepPlan(
+            id=step.id,
+            index=index,
+            name=step.name or step.id,
+            type=step.type,
+            config=step.config,
+            config_template=None if is_constant(template) else template,
+            inputs=self._inputs(step.inputs, f"{where}.inputs") or (),
+            condition=flow.step_condition(step, where),
+            retry=None if retry is None else _policy(handling),
+            continue_on_error=handling.continue_on_error,
+            enable_fallback=handling.enable_fallback,
+            timeout_seconds=handling.timeout_seconds,
+            check_input=self._schema(step.input_schema, f"{where}.input_schema"),
+            check_output=self._schema(step.output_schema, f"{where}.output_schema"),
+            outgoing=flow.outgoing(step.id),
+            always=flow.always_taken(step.id),
+        )
+
+    def _error_handling(self, step: StepDefinition, where: str) -> ErrorHandling:
+        if step.error_handling is not None:
+            return step.error_handling
+        try:
+            given = step.config.get("error_handling") or {}
+            return ErrorHandling.model_validate(given, context={RECORDED: self._is_recorded})
+        except ValidationError as error:
+            where = f"{where}.config.error_handling"
+            for detail in error.errors(include_url=False, include_input=False):
+                self._problem(where + json_path(detail["loc"])[1:], f"{plain_message(detail)}.")
+            return ErrorHandling()
+
+    def _load(self, step: StepDefinition, where: str) -> None:
+        if self._made is not None or (step.type == CONDITION_STEP and step.module is None):
+            return
+        class_name = step.step_class or step.class_
+        if not step.module or not class_name:
+            missing = "step_class" if step.module else "module"
+            self._problem(f"{where}.{missing}", f"Step '{step.id}' names no {missing}.")
+            return
+        try:
+            self._read.classes[step.id] = load_step_class(step.module, class_name, self._allowlist)
+        except NotLoadable as error:
+            self._problem(f"{where}.module", str(error), error.hint)
+
+    def _function(self, module: str, name: str, where: str) -> UserFunction | None:
+        try:
+            return load_function(module, name, self._allowlist)
+        except NotLoadable as error:
+            self._problem(where, str(error), error.hint)
+            return None
+
+    def _inputs(
+        self, declared: list[InputDeclaration] | JsonObject | None, where: str
+    ) -> tuple[Input, ...] | None:
+        if declared is None:
+            return None
+        if isinstance(declared, dict):
+            required = where != "$.outputs"
+            return tuple(
+                Input(name, compile_template(value, self._step_ids, sources=True), required)
+                for name, value in declared.items()
+            )
+        return tuple(
+            Input(
+                item.name,
+                compile_template(item.source, self._step_ids, sources=True)
+                if "source" in item.model_fields_set
+                else compile_template(f"{{{{ {item.name} }}}}", self._step_ids),
+                item.required,
+                item.default if "default" in item.model_fields_set else ABSENT,
+            )
+            for item in declared
+        )
+
+
+def _policy(handling: ErrorHandling) -> RetryPolicy:
+    retry = handling.retry
+    assert retry is not None, "asked for only where there is one"
+    return RetryPolicy(
+        max_attempts=retry.max_attempts,
+        initial_delay_seconds=retry.initial_delay,
+        max_delay_seconds=retry.max_delay,
+        exponential_base=retry.exponential_base,
+        jitter=retry.jitter,
+        retryable=frozenset(retry.retryable_exceptions),
+        non_retryable=frozenset(retry.non_retryable_exceptions),
+    )
+
+
+def _declared(part: BaseModel, target: type[Any]) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in target.__dataclass_fields__}

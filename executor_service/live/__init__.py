@@ -1,0 +1,1 @@
+"""The executions that run in this process, or wait in it."""

@@ -1,0 +1,1 @@
+"""The executor's log: claim, recovery, group commit, snapshots, low-water mark."""

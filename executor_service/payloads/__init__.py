@@ -1,0 +1,1 @@
+"""The claim check: values stored beside the log, put and fetched."""

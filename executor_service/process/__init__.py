@@ -1,0 +1,1 @@
+"""The executor's process: its event loop watched, its end bounded in time."""

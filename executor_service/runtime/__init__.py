@@ -1,0 +1,1 @@
+"""One execution at run time: state machine, step invocations, timers, human answers."""

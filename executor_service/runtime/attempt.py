@@ -1,0 +1,299 @@
+"""One attempt at a step: its code called with its own copy of the data, its result made plain.
+
+Nothing is recorded here. What comes out says what the engine is to decide on: a result, another try
+later, or a failure for good.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from executor_service.definitions.blueprint import Blueprint
+from executor_service.engine import decide
+from executor_service.engine.plan import StepPlan
+from executor_service.engine.state import State, Visit
+from executor_service.engine.templates import render, render_inputs
+from executor_service.engine.user_code import Raised, call, call_for
+from executor_service.engine.values import ABSENT, copy_json, plain
+from executor_service.errors import (
+    InputMismatch,
+    SchemaMismatch,
+)
+from executor_service.payloads.claim_check import ClaimCheck
+from executor_service.ports.runtime import Clock, Randomness
+from executor_service.runtime.error_info import error_info
+from executor_service.runtime.guarded_loop import itself
+from executor_service.runtime.human_question import checked_question
+from executor_service.runtime.running_step import RUNNING_STEP
+from executor_service.runtime.step_invocation import StepCall, StepStopped, Suspended, is_async
+from executor_service.steps.service_registry import ServiceRegistry
+from executor_service.steps.step import Step, StepContext, StepData, warn_unheard
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonObject, JsonValue
+
+
+@dataclass(slots=True)
+class Returned:
+    """The attempt has a result, its own or its fallback's."""
+
+    output: JsonValue
+    duration_ms: float
+    fallback_for: ev.ErrorInfo | None = None
+
+
+@dataclass(slots=True)
+class TryAgain:
+    """The attempt failed and another one follows after a delay."""
+
+    error: ev.ErrorInfo
+    delay: timedelta
+    duration_ms: float
+
+
+@dataclass(slots=True)
+class GaveUp:
+    """The step failed for good; `raised` is the exception itself, for callers in this process."""
+
+    error: ev.ErrorInfo
+    duration_ms: float
+    raised: BaseException
+
+
+class Called(NamedTuple):
+    """A step's method, to be called in a thread or within a limit, with its data."""
+
+    method: Callable[..., Any]
+    data: StepData
+
+
+AttemptResult = Returned | TryAgain | GaveUp
+Heartbeat = Callable[[str, JsonValue], None]
+
+
+class Attempts:
+    """Makes the attempts of one execution.
+
+    Each execution has step objects of its own. A step in a cycle keeps its object for the whole
+    execution, so attributes it sets are there in its next iteration (in the same process; what must
+    last belongs in the data).
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        execution_id: str,
+        *,
+        clock: Clock,
+        services: ServiceRegistry | None,
+        randomness: Randomness,
+        on_heartbeat: Heartbeat | None = None,
+        claim_check: ClaimCheck | None = None,
+    ) -> None:
+        self._blueprint = blueprint
+        self._execution_id = execution_id
+        self._monotonic_s = clock.monotonic_s
+        self._services = services
+        self._randomness = randomness
+        self._on_heartbeat = on_heartbeat
+        self._unheard: set[tuple[str, int]] = set()  # Visits whose heartbeat reached nobody.
+        self._claim_check = claim_check
+        self._objects: dict[str, tuple[int, Step]] = {}
+
+    async def run(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
+        """Run the step once.
+
+        Raises:
+            StepStopped: `calling.stop` was called; nothing follows from the attempt.
+            CancelledError: this task was cancelled by whoever began it.
+        """
+        began_s = self._monotonic_s()
+        entered = RUNNING_STEP.set((self._execution_id, visit, visit.attempt))
+        try:
+            output = self._at_once(state, visit, calling)
+            if type(output) is Suspended or type(output) is Called:
+                output = await self._in_time(visit, output, calling)
+            elif calling.task.cancelled_from_inside:
+                await calling.settle()
+            if output is not None or visit.step.check_output is not None:
+                output = _checked(visit.step, output)
+            duration_ms = (self._monotonic_s() - began_s) * 1000
+            if self._claim_check is not None and not self._claim_check.fits(output):
+                # Now, while the step can still fail for it; this is not its own time.
+                await calling.hold(self._claim_check.take_in(output))
+            return Returned(output, duration_ms)
+        except StepStopped:
+            raise
+        except Raised as error:
+            raised: BaseException = error.error
+        except Exception as error:
+            raised = error
+        finally:
+            RUNNING_STEP.reset(entered)
+        await calling.settle()
+        return await self._failed(state, visit, itself(raised), began_s, calling)
+
+    async def expired(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
+        """Return what answers for a wait that expired: the fallback, or a failure."""
+        began_s = self._monotonic_s()
+        return await self._without_retry(state, visit, decide.expiry(visit), began_s, calling)
+
+    def forget(self, step_id: str) -> None:
+        """Drop the object of a step that ended and can't come round again."""
+        if step_id not in self._blueprint.plan.steps_on_cycles:
+            self._objects.pop(step_id, None)
+
+    def _at_once(self, state: State, visit: Visit, calling: StepCall) -> Any:
+        """Return the plain result where it comes without waiting, else what is to be waited for."""
+        step = visit.step
+        if step.condition is not None:
+            return step.condition(state.reading(visit.scope))
+        if step.inputs or step.check_input:
+            _check_input(state, visit)
+        calling.task.running = calling
+        try:
+            return call_for(calling, self._begin, state, visit)
+        finally:
+            calling.task.running = None
+
+    def _begin(self, state: State, visit: Visit) -> Any:
+        """Begin the step's code; what needs a thread, or has a limit, is begun elsewhere."""
+        run = self._object(state, visit).run
+        data = StepData(copy_json(visit.input))
+        data._results = visit.scope
+        if visit.step.timeout_seconds is not None or not is_async(run):
+            return Called(run, data)
+        code = run(data)
+        try:
+            waits_for = code.send(None)
+        except StopIteration as ended:
+            returned = ended.value
+        else:
+            return Suspended(code, waits_for)
+        return None if returned is None else plain(returned)
+
+    async def _in_time(
+        self, visit: Visit, begun: Suspended | Called, calling: StepCall
+    ) -> JsonValue:
+        if isinstance(begun, Suspended):
+            returned = await calling.hold(*begun)
+        else:
+            returned = await calling.run(begun.method, visit.step, begun.data)
+        return None if returned is None else call(plain, returned)
+
+    def _method(self, name: str, state: State, visit: Visit) -> Callable[..., Any] | None:
+        """Return a method of the visit's step object, which is made where there is none yet."""
+        return getattr(self._object(state, visit), name, None)
+
+    def _object(self, state: State, visit: Visit) -> Step:
+        step = visit.step
+        iteration, made = self._objects.get(step.id, (0, None))
+        if made is None or (step.config_template is not None and iteration != visit.iteration):
+            made = self._blueprint.make_step(step.id, _resolved_config(state, visit))
+            made.services = self._services
+            self._objects[step.id] = (visit.iteration, made)
+        made.context = StepContext(
+            self._execution_id,
+            step.id,
+            visit.iteration,
+            visit.attempt,
+            self._heartbeat,
+        )
+        return made
+
+    def _heartbeat(self, context: StepContext, progress: JsonValue) -> None:
+        visit = (context.step_id, context.iteration)
+        if self._on_heartbeat is not None:
+            self._on_heartbeat(context.step_id, progress)
+        elif visit not in self._unheard:
+            self._unheard.add(visit)
+            warn_unheard(context)
+
+    async def _failed(
+        self, state: State, visit: Visit, raised: BaseException, began_s: float, calling: StepCall
+    ) -> AttemptResult:
+        policy = visit.step.retry
+        failures = visit.failures + 1
+        if policy is not None and failures < policy.max_attempts and policy.covers(raised):
+            return TryAgain(
+                error_info(raised, visit.step.id, visit.attempt),
+                policy.delay(failures, self._randomness()),
+                (self._monotonic_s() - began_s) * 1000,
+            )
+        return await self._without_retry(state, visit, raised, began_s, calling)
+
+    async def _without_retry(
+        self, state: State, visit: Visit, raised: BaseException, began_s: float, calling: StepCall
+    ) -> AttemptResult:
+        step, attempt = visit.step, max(visit.attempt, 1)
+        fallback_error: BaseException | None = None
+        if step.enable_fallback:
+            try:
+                output = await self._fallback(state, visit, raised, calling)
+            except StepStopped:
+                raise
+            except Raised as error:
+                fallback_error = itself(error.error)
+            except Exception as error:
+                fallback_error = error
+            else:
+                if output is not ABSENT:
+                    duration_ms = (self._monotonic_s() - began_s) * 1000
+                    return Returned(output, duration_ms, error_info(raised, step.id, attempt))
+        info = error_info(raised, step.id, attempt, fallback_error=fallback_error)
+        return GaveUp(info, (self._monotonic_s() - began_s) * 1000, raised)
+
+    async def _fallback(
+        self, state: State, visit: Visit, raised: BaseException, calling: StepCall
+    ) -> Any:
+        """Return the fallback's result made plain, or ABSENT where the step defines none."""
+        fallback = call(self._method, "fallback", state, visit)
+        if fallback is None:
+            return ABSENT
+        output = call(plain, await calling.run(fallback, visit.step, _data(visit), raised))
+        _check_output(visit.step, output)
+        if self._claim_check is not None and not self._claim_check.fits(output):
+            await calling.hold(self._claim_check.take_in(output))
+        return output
+
+
+def _data(visit: Visit) -> StepData:
+    data = StepData(copy_json(visit.input))
+    data._results = visit.scope
+    return data
+
+
+def _check_input(state: State, visit: Visit) -> None:
+    step = visit.step
+    if step.inputs:
+        # The recorded input is what these made; asked again to know whether all were there.
+        render_inputs(step.inputs, state.reading(visit.scope), f"Step '{step.id}' inputs")
+    problem = step.check_input(visit.input) if step.check_input else None
+    if problem is not None:
+        raise InputMismatch(f"What step '{step.id}' was given breaks its input_schema: {problem}")
+
+
+def _checked(step: StepPlan, output: JsonValue) -> JsonValue:
+    if decide.asks_a_person(output):
+        return checked_question(output)
+    _check_output(step, output)
+    return output
+
+
+def _check_output(step: StepPlan, output: JsonValue) -> None:
+    problem = step.check_output(output) if step.check_output else None
+    if problem is not None:
+        raise SchemaMismatch(f"The result of step '{step.id}' breaks its output_schema: {problem}")
+
+
+def _resolved_config(state: State, visit: Visit) -> JsonObject | None:
+    template = visit.step.config_template
+    if template is None:
+        return None
+    # The step's own inputs lie over the data here too.
+    reading = replace(state.reading(visit.scope), data=(visit.input,))
+    resolved: JsonObject = render(template, reading, f"Step '{visit.step.id}' config")
+    if "error_handling" in visit.step.config:
+        resolved["error_handling"] = visit.step.config["error_handling"]
+    copied: JsonObject = copy_json(resolved)
+    return copied

@@ -1,0 +1,122 @@
+"""An execution's state on its way: events folded, put out for recording, and what they set off."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from executor_service.engine import completion, decide
+from executor_service.engine.delays import cap_delay
+from executor_service.engine.state import State, evolve
+from executor_service.ports.runtime import Clock
+from executor_service.runtime.attempt import AttemptResult, Returned, TryAgain
+from executor_service.runtime.event_buffer import Outbox
+from executor_service.runtime.human_answers import Answers
+from executor_service.runtime.timers import Timers
+from steplog_contracts import events as ev
+
+
+class Progress:
+    """Applies decisions to a state and remembers what is to be launched, timed and recorded."""
+
+    def __init__(self, state: State, outbox: Outbox, clock: Clock) -> None:
+        self.state = state
+        self._clock = clock
+        self.timers = Timers()
+        self._due: dict[str, None] = {}  # Scheduled starts and next attempts whose time has come.
+        self.launches: list[tuple[str, bool]] = []  # Step, and whether for an expired wait.
+        self.raised: BaseException | None = None  # The exception of the step that failed it.
+        self._outbox = outbox
+
+    def fold(
+        self, events: Sequence[ev.Event], now: datetime | None = None, cause: str | None = None
+    ) -> None:
+        """Fold events into the state and put them where they are recorded from.
+
+        `now` matters to beginnings alone: durations and loops are measured from them.
+        """
+        state = self.state
+        for event in events:
+            evolve(state, event, now)
+            kind = type(event)
+            if kind is ev.StepStarted:
+                self.launches.append((event.step_id, False))  # type: ignore[attr-defined]
+            elif kind in _TIMED:
+                self.timers.set(state.visits[event.step_id])  # type: ignore[attr-defined]
+        self._outbox.put(events, cause)
+
+    def take(self, step_id: str, result: AttemptResult) -> None:
+        """Take what came out of an attempt."""
+        if isinstance(result, Returned):
+            events = decide.returned(
+                self.state,
+                step_id,
+                result.output,
+                clock=self._clock.now,
+                duration_ms=result.duration_ms,
+                fallback_for=result.fallback_for,
+            )
+        elif isinstance(result, TryAgain):
+            events = decide.failed_attempt(
+                self.state,
+                step_id,
+                result.error,
+                retry_at=self._clock.now() + result.delay,
+                duration_ms=result.duration_ms,
+            )
+        else:
+            events = decide.gave_up(
+                self.state, step_id, result.error, duration_ms=result.duration_ms
+            )
+            if self.raised is None:
+                self.raised = result.raised
+        self.fold(events)
+
+    def end_waits(self, now: datetime) -> None:
+        """End the waits that have expired; where that leads to is not begun yet."""
+        state = self.state
+        for step_id in self.timers.take_due(state, now):
+            if state.visits[step_id].status != "waiting":
+                self._due[step_id] = None
+                continue
+            self.fold(decide.due(state, step_id, now), now)
+            self._end_wait(step_id, now)
+
+    def begin_steps(self, now: datetime, cause: str | None) -> None:
+        """Begin what may begin; where no branch is left, complete the execution."""
+        state = self.state
+        if self._due:
+            due, self._due = self._due, {}
+            for step_id in due:
+                self.fold(decide.due(state, step_id, now), now)
+        begun = decide.starts(state, now)
+        if begun:
+            self.fold(begun, now, cause)
+        elif completion.everything_ended(state):
+            self.fold(completion.completion(state, now), now, cause)
+
+    def take_answers(self, answers: Answers, now: datetime) -> None:
+        """Record the answers that were accepted, each followed by its step's end."""
+        for visit, answer in answers.take(self.state):
+            given = decide.answer(visit, answer.human_input, answer.responded_by)
+            self.fold(given, now, answer.cause)
+            self._end_wait(visit.step.id, now, answer.cause)
+
+    def take_up(self, now: datetime) -> None:
+        """Go on with visits that were open when the state was folded, or when it paused."""
+        for step_id, visit in list(self.state.visits.items()):
+            if visit.status == "running":
+                self.fold(decide.lost(self.state, step_id), now)
+            elif visit.status == "answered":
+                self._end_wait(step_id, now)
+            else:
+                cap_delay(self.state, visit, now)
+                self.timers.set(visit)
+
+    def _end_wait(self, step_id: str, now: datetime, cause: str | None = None) -> None:
+        events = decide.answered(self.state, step_id)
+        if events is None:
+            self.launches.append((step_id, True))
+        else:
+            self.fold(events, now, cause)
+
+
+_TIMED = frozenset({ev.StepScheduled, ev.StepAttemptFailed, ev.StepWaiting})
