@@ -30,6 +30,7 @@ from typing import Literal
 from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import ErrorInfo
 from steplog_contracts.payload import JsonObject
+from steplog_contracts.refusal_codes import RefusalCode
 
 # Of a refusal, which stands in the log; what reads the definition shows all of them.
 MAX_PROBLEMS_SHOWN = 10
@@ -87,13 +88,9 @@ class InputRefused(ExecutorError):
 
 
 class CommandNotApplicable(ExecutorError):
-    """A command that the execution's state does not allow; `code` is for programs.
+    """A command that the execution's state does not allow; `code` is for programs."""
 
-    Codes: `already_ended`, `already_cancelled`, `not_waiting`, `step_required`,
-    `already_answered`, `wait_expired`, `not_assigned`, `answer_refused`.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: RefusalCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 

@@ -45,6 +45,7 @@ from steplog_contracts.headers import (
 )
 from steplog_contracts.nesting import check_depth, nests_deeper
 from steplog_contracts.payload import MAX_JSON_DEPTH_LEVELS, encode_payload
+from steplog_contracts.refusal_codes import RefusalCode
 from steplog_contracts.structured import binary_from_structured
 from steplog_contracts.upcasting import upcast
 from steplog_contracts.validation_message import plain_message
@@ -128,7 +129,7 @@ def decode_command(value: bytes | None, headers: RawHeaders) -> SentCommand:
         raise UnknownRecordType(record_type)
     command_id = text_of(attributes, "ce_id")
     if not is_id(command_id):
-        raise UndecodableRecord("bad_header", f"ce_id is no id: {ID_RULE}.")
+        raise UndecodableRecord(RefusalCode.BAD_HEADER, f"ce_id is no id: {ID_RULE}.")
     command: Command = _payload(command_class, data)
     if nests_deeper(data, MAX_JSON_DEPTH_LEVELS):
         check_values(command)
@@ -149,7 +150,7 @@ def read_attributes(value: bytes | None, headers: RawHeaders) -> tuple[Attribute
     """
     attributes = dict(headers)
     if value is None:
-        raise UndecodableRecord("bad_payload", "The record has no value.")
+        raise UndecodableRecord(RefusalCode.BAD_PAYLOAD, "The record has no value.")
     if content_type_of(attributes).startswith(CONTENT_TYPE_STRUCTURED):
         return binary_from_structured(value)
     return attributes, value
@@ -163,6 +164,10 @@ def _payload(model: type[ModelT], data: bytes) -> ModelT:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the payload"
-        raise UndecodableRecord("bad_payload", f"{place}: {plain_message(first)}.") from error
+        raise UndecodableRecord(
+            RefusalCode.BAD_PAYLOAD, f"{place}: {plain_message(first)}."
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise UndecodableRecord("bad_json", f"The payload is not JSON: {error}.") from error
+        raise UndecodableRecord(
+            RefusalCode.BAD_JSON, f"The payload is not JSON: {error}."
+        ) from error

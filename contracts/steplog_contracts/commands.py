@@ -24,6 +24,7 @@ from steplog_contracts.data_ref import References
 from steplog_contracts.errors import UndecodableRecord
 from steplog_contracts.headers import MAX_ID_BYTES
 from steplog_contracts.payload import JsonObject, JsonValue, json_problem
+from steplog_contracts.refusal_codes import RefusalCode
 
 # Long enough for any id people use, short enough for a record key and an index entry.
 MAX_EXECUTION_ID_CHARS = 200
@@ -99,7 +100,7 @@ def check_values(command: Command) -> None:
     for name in type(command).model_fields:
         problem = json_problem(getattr(command, name))
         if problem is not None:
-            raise UndecodableRecord("bad_payload", f"{name}: {problem}.")
+            raise UndecodableRecord(RefusalCode.BAD_PAYLOAD, f"{name}: {problem}.")
 
 
 class RunPipeline(Command):

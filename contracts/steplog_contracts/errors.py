@@ -9,6 +9,8 @@ SteplogError
     └── AlteredPayload       a stored payload that is not what was written
 """
 
+from steplog_contracts.refusal_codes import RefusalCode
+
 
 class SteplogError(Exception):
     """Anything steplog refuses or fails at; its text is one sentence a person can act on."""
@@ -23,13 +25,9 @@ class ContractError(SteplogError):
 
 
 class UndecodableRecord(ContractError):
-    """A record whose bytes or headers can't be read.
+    """A record whose bytes or headers can't be read; `code` is stable and for programs."""
 
-    `code` is stable and for programs (`missing_header`, `bad_header`, `bad_json`, `bad_payload`,
-    `too_deep`).
-    """
-
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: RefusalCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 

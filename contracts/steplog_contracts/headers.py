@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from steplog_contracts.errors import UndecodableRecord
+from steplog_contracts.refusal_codes import RefusalCode
 
 # Longest id or name in a header, in bytes: it has room in an index entry beside a second one.
 MAX_ID_BYTES: Final = 1024
@@ -26,7 +27,7 @@ def text_of(attributes: Attributes, name: str) -> str:
     """Return an id or name that has to be there; raises `UndecodableRecord`."""
     text = optional_text_of(attributes, name)
     if not text:
-        raise UndecodableRecord("missing_header", f"The header {name} is missing.")
+        raise UndecodableRecord(RefusalCode.MISSING_HEADER, f"The header {name} is missing.")
     return text
 
 
@@ -37,12 +38,15 @@ def optional_text_of(attributes: Attributes, name: str) -> str | None:
     value = _value(attributes, name)
     if len(value) > MAX_ID_BYTES:
         raise UndecodableRecord(
-            "bad_header", f"The header {name} has {len(value)} bytes; {MAX_ID_BYTES} are allowed."
+            RefusalCode.BAD_HEADER,
+            f"The header {name} has {len(value)} bytes; {MAX_ID_BYTES} are allowed.",
         )
     try:
         return value.decode()
     except UnicodeDecodeError as error:
-        raise UndecodableRecord("bad_header", f"The header {name} is not UTF-8.") from error
+        raise UndecodableRecord(
+            RefusalCode.BAD_HEADER, f"The header {name} is not UTF-8."
+        ) from error
 
 
 def execution_id_of(attributes: Attributes) -> str:
@@ -50,7 +54,8 @@ def execution_id_of(attributes: Attributes) -> str:
     execution_id = text_of(attributes, "ce_subject")
     if "\x00" in execution_id:
         raise UndecodableRecord(
-            "bad_header", f"ce_subject is no execution id: {execution_id[:_QUOTED_BYTES]!r}."
+            RefusalCode.BAD_HEADER,
+            f"ce_subject is no execution id: {execution_id[:_QUOTED_BYTES]!r}.",
         )
     return execution_id
 
@@ -72,7 +77,7 @@ def optional_number_of(attributes: Attributes, name: str) -> int | None:
     value = _value(attributes, name)
     if not (len(value) <= MAX_NUMBER_DIGITS and value.isdigit()) or int(value) > MAX_NUMBER:
         raise UndecodableRecord(
-            "bad_header",
+            RefusalCode.BAD_HEADER,
             f"The header {name} is not a number from 0 to 2**63 - 1: {value[:_QUOTED_BYTES]!r}.",
         )
     return int(value)
@@ -89,15 +94,19 @@ def time_of(attributes: Attributes) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UndecodableRecord("bad_header", f"ce_time is not ISO-8601: {quoted}.") from error
+        raise UndecodableRecord(
+            RefusalCode.BAD_HEADER, f"ce_time is not ISO-8601: {quoted}."
+        ) from error
     if time.tzinfo is UTC:
         return time
     if time.tzinfo is None:
-        raise UndecodableRecord("bad_header", f"ce_time has no time zone: {quoted}.")
+        raise UndecodableRecord(RefusalCode.BAD_HEADER, f"ce_time has no time zone: {quoted}.")
     try:
         return time.astimezone(UTC)
     except OverflowError as error:
-        raise UndecodableRecord("bad_header", f"ce_time has no form in UTC: {quoted}.") from error
+        raise UndecodableRecord(
+            RefusalCode.BAD_HEADER, f"ce_time has no form in UTC: {quoted}."
+        ) from error
 
 
 def content_type_of(attributes: Attributes) -> bytes:
@@ -108,5 +117,5 @@ def content_type_of(attributes: Attributes) -> bytes:
 def _value(attributes: Attributes, name: str) -> bytes:
     value = attributes[name]
     if value is None:
-        raise UndecodableRecord("bad_header", f"The header {name} has no value.")
+        raise UndecodableRecord(RefusalCode.BAD_HEADER, f"The header {name} has no value.")
     return value

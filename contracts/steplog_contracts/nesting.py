@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import Final
 
 from steplog_contracts.errors import UndecodableRecord
+from steplog_contracts.refusal_codes import RefusalCode
 
 # What pydantic reads. Writers stay far below: see `payload.MAX_JSON_DEPTH_LEVELS`.
 MAX_READ_DEPTH_LEVELS: Final = 200
@@ -30,5 +31,5 @@ def check_depth(data: bytes) -> None:
     """Raise `UndecodableRecord` for a payload that nests deeper than readers read."""
     if nests_deeper(data, MAX_READ_DEPTH_LEVELS):
         raise UndecodableRecord(
-            "too_deep", f"The payload nests deeper than {MAX_READ_DEPTH_LEVELS} levels."
+            RefusalCode.TOO_DEEP, f"The payload nests deeper than {MAX_READ_DEPTH_LEVELS} levels."
         )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from steplog_contracts.envelope import SPEC_VERSION, Headers, Record, format_time
 from steplog_contracts.errors import UndecodableRecord
 from steplog_contracts.headers import number_of, time_of
+from steplog_contracts.refusal_codes import RefusalCode
 
 SEEN_TYPE = "steplog.commands.seen.v1"
 CLAIMS_HEADER = "claims"
@@ -59,13 +60,15 @@ def decode_seen(value: bytes | None, headers: Headers) -> SeenRecord:
     """
     attributes = dict(headers)
     if attributes.get("ce_type") != SEEN_TYPE.encode() or value is None:
-        raise UndecodableRecord("bad_payload", "The record holds no ids.")
+        raise UndecodableRecord(RefusalCode.BAD_PAYLOAD, "The record holds no ids.")
     time, told = time_of(attributes), attributes.get(CLAIMS_HEADER)
     if told is None:
-        raise UndecodableRecord("missing_header", f"The header {CLAIMS_HEADER} is missing.")
+        raise UndecodableRecord(
+            RefusalCode.MISSING_HEADER, f"The header {CLAIMS_HEADER} is missing."
+        )
     claims = tuple(number_of({CLAIMS_HEADER: n}, CLAIMS_HEADER, 0) for n in told.split(b",") if n)
     if len(value) % _ENTRY.size:
-        raise UndecodableRecord("bad_payload", "The record ends in the middle of an id.")
+        raise UndecodableRecord(RefusalCode.BAD_PAYLOAD, "The record ends in the middle of an id.")
     return SeenRecord(time, claims, _entries(value))
 
 

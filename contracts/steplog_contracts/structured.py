@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 from steplog_contracts.errors import UndecodableRecord
 from steplog_contracts.headers import MAX_NUMBER
 from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.refusal_codes import RefusalCode
 
 _NO_HEADERS: Final = frozenset({"data", "datacontenttype"})
 
@@ -24,7 +25,7 @@ def binary_from_structured(value: bytes) -> tuple[Mapping[str, bytes], bytes]:
     """
     document = _document(value)
     if "data" not in document:
-        raise UndecodableRecord("bad_payload", "The structured CloudEvent has no data.")
+        raise UndecodableRecord(RefusalCode.BAD_PAYLOAD, "The structured CloudEvent has no data.")
     attributes = {
         _header_name(name): _header_value(name, attribute)
         for name, attribute in document.items()
@@ -33,7 +34,9 @@ def binary_from_structured(value: bytes) -> tuple[Mapping[str, bytes], bytes]:
     try:
         return attributes, to_json(document["data"])
     except ValueError as error:
-        raise UndecodableRecord("bad_json", f"The data has no JSON form: {error}.") from error
+        raise UndecodableRecord(
+            RefusalCode.BAD_JSON, f"The data has no JSON form: {error}."
+        ) from error
 
 
 def _document(value: bytes) -> JsonObject:
@@ -41,10 +44,12 @@ def _document(value: bytes) -> JsonObject:
         document = from_json(value, allow_inf_nan=False)
     except (ValueError, RecursionError) as error:
         raise UndecodableRecord(
-            "bad_json", f"The structured value is not JSON: {error}."
+            RefusalCode.BAD_JSON, f"The structured value is not JSON: {error}."
         ) from error
     if not isinstance(document, dict):
-        raise UndecodableRecord("bad_payload", "The structured value is not a JSON object.")
+        raise UndecodableRecord(
+            RefusalCode.BAD_PAYLOAD, "The structured value is not a JSON object."
+        )
     return document
 
 
@@ -58,4 +63,6 @@ def _header_value(name: str, attribute: JsonValue) -> bytes:
         return attribute.encode(errors="backslashreplace")
     if isinstance(attribute, int) and abs(attribute) <= MAX_NUMBER:
         return str(attribute).encode()
-    raise UndecodableRecord("bad_header", f"The attribute {name[:40]!r} is no text and no number.")
+    raise UndecodableRecord(
+        RefusalCode.BAD_HEADER, f"The attribute {name[:40]!r} is no text and no number."
+    )

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from steplog_contracts.errors import ContractError, UndecodableRecord
 from steplog_contracts.payload import JsonObject
+from steplog_contracts.refusal_codes import RefusalCode
 
 Upcaster = Callable[[JsonObject], JsonObject]
 Chain = Mapping[str, tuple[str, Upcaster]]
@@ -80,7 +81,9 @@ def upcast(record_type: str, data: bytes, chain: Chain = CHAIN) -> tuple[str, by
     try:
         return record_type, to_json(payload)
     except ValueError as error:
-        raise UndecodableRecord("bad_payload", f"The payload has no JSON form: {error}.") from error
+        raise UndecodableRecord(
+            RefusalCode.BAD_PAYLOAD, f"The payload has no JSON form: {error}."
+        ) from error
 
 
 def bring_forward(
@@ -93,7 +96,7 @@ def bring_forward(
             payload = step(payload)
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise UndecodableRecord(
-                "bad_payload", f"The payload is not that of {old_type}: {error!r}."
+                RefusalCode.BAD_PAYLOAD, f"The payload is not that of {old_type}: {error!r}."
             ) from error
     return record_type, payload
 
@@ -120,9 +123,11 @@ def _payload(data: bytes) -> JsonObject:
     try:
         payload = from_json(data)
     except ValueError as error:
-        raise UndecodableRecord("bad_json", f"The payload is not JSON: {error}.") from error
+        raise UndecodableRecord(
+            RefusalCode.BAD_JSON, f"The payload is not JSON: {error}."
+        ) from error
     if not isinstance(payload, dict):
-        raise UndecodableRecord("bad_payload", "The payload is not a JSON object.")
+        raise UndecodableRecord(RefusalCode.BAD_PAYLOAD, "The payload is not a JSON object.")
     return payload
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from executor_service.admission.controller import Admission, Limit
 from executor_service.errors import CommandNotApplicable
 from steplog_contracts.events import ExecutionStarted
+from steplog_contracts.refusal_codes import RefusalCode
 
 DEFAULT_PER_KEY = 1
 
@@ -44,7 +45,7 @@ def refuse_key_elsewhere(
     """
     if concurrency_key is not None and partition_of(concurrency_key) != partition:
         raise CommandNotApplicable(
-            "key_elsewhere",
+            RefusalCode.KEY_ELSEWHERE,
             f"The execution's id is not in the partition of its concurrency key "
             f"{concurrency_key!r}; let the client choose the id.",
         )

@@ -20,6 +20,7 @@ from executor_service.errors import CommandNotApplicable
 from executor_service.ports.command_source import ReceivedRecord
 from executor_service.ports.event_log import EventLog, LoggedRecord
 from steplog_contracts.envelope import SPEC_VERSION, Headers, Record, format_time
+from steplog_contracts.refusal_codes import RefusalCode
 
 NOTE_TYPE: Final = "steplog.commands.taking.v1"
 MAX_TIMES: Final = 2  # Noted so often, after it had come once unnoted: that makes three.
@@ -150,10 +151,11 @@ def _record(noted: Sequence[Taking], record_id: str, source: str, time: datetime
 def _stuck(times: int) -> CommandNotApplicable:
     if times >= SKIPPED:
         return CommandNotApplicable(
-            "command_skipped", "A person had it skipped; send another command if it is wanted."
+            RefusalCode.COMMAND_SKIPPED,
+            "A person had it skipped; send another command if it is wanted.",
         )
     return CommandNotApplicable(
-        "command_stuck",
+        RefusalCode.COMMAND_STUCK,
         f"Processes died {times + 1} times while they took it, so it is not tried again; see the "
         "executors' logs and memory, then send another command.",
     )

@@ -37,6 +37,7 @@ from steplog_contracts.commands import (
 )
 from steplog_contracts.envelope import SentCommand
 from steplog_contracts.errors import SteplogError
+from steplog_contracts.refusal_codes import RefusalCode
 
 # What waits for the log or for stored values at once; beyond that a partition is not read.
 MAX_ERRANDS = 1_000
@@ -195,10 +196,8 @@ class CommandDesk:
                 case CancelExecution() | ResumeExecution():
                     self._change(sent, command, offset)
                 case _:
-                    raise CommandNotApplicable(
-                        "unsupported_command",
-                        f"This executor does not carry out {command.command_type} yet.",
-                    )
+                    text = f"This executor does not carry out {command.command_type} yet."
+                    raise CommandNotApplicable(RefusalCode.UNSUPPORTED_COMMAND, text)
         except BaseException as error:  # As in `take`: nothing here awaits.
             self._refuse(sent, offset, told(error))
 
@@ -247,13 +246,14 @@ class CommandDesk:
             if to_be_ended:  # Recorded as begun and cancelled: what became of it can be seen.
                 return self._room.begin_now(execution_id)
             raise CommandNotApplicable(
-                "not_started", f"Execution {execution_id} has not started; no step of it waits."
+                RefusalCode.NOT_STARTED,
+                f"Execution {execution_id} has not started; no step of it waits.",
             )
         if self._memory.begun(execution_id):
             text = f"Execution {execution_id} has ended and stays as it is; retry or fork it."
-            raise CommandNotApplicable("execution_ended", text)
+            raise CommandNotApplicable(RefusalCode.EXECUTION_ENDED, text)
         raise CommandNotApplicable(
-            "unknown_execution",
+            RefusalCode.UNKNOWN_EXECUTION,
             f"No execution {execution_id} runs or waits here; check the id with steplog ls.",
         )
 

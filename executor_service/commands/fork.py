@@ -13,6 +13,7 @@ from executor_service.log.recovery import RecoveredExecution
 from steplog_contracts.commands import ForkExecution
 from steplog_contracts.events import Event, ExecutionStarted, Origin, StepCompleted, StepEvent
 from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.refusal_codes import RefusalCode
 
 
 def forked(
@@ -57,7 +58,7 @@ def _until(fork_at: Visit, origin: RecoveredExecution, blueprint: Blueprint) -> 
     step_id, iteration = fork_at
     if step_id not in blueprint.plan.steps:
         raise CommandNotApplicable(
-            "unknown_step",
+            RefusalCode.UNKNOWN_STEP,
             f"Execution {origin.execution_id} has no step '{step_id}'; it has "
             f"{', '.join(blueprint.plan.steps)}.",
         )
@@ -68,7 +69,7 @@ def _until(fork_at: Visit, origin: RecoveredExecution, blueprint: Blueprint) -> 
         before.append(event)
     visit = f"step '{step_id}'" if iteration == 1 else f"visit {iteration} of step '{step_id}'"
     raise CommandNotApplicable(
-        "step_not_reached",
+        RefusalCode.STEP_NOT_REACHED,
         f"Execution {origin.execution_id} never reached {visit}; fork from a step it began.",
     )
 
@@ -91,7 +92,7 @@ def _refuse_patch_without_effect(
         hidden = sorted(patch.keys() & event.output.keys())
         if hidden and (event.step_id, event.iteration) in kept:
             raise CommandNotApplicable(
-                "patch_without_effect",
+                RefusalCode.PATCH_WITHOUT_EFFECT,
                 f"The patch's '{hidden[0]}' would have no effect: the recorded result of step "
                 f"'{event.step_id}' has it too. Fork from '{event.step_id}' or an earlier step.",
             )

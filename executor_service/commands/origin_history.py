@@ -4,6 +4,7 @@ from executor_service.dedupe.seen_ids import SeenIds, execution_digest
 from executor_service.errors import CommandNotApplicable
 from executor_service.log.recovery import PartitionFold, RecoveredExecution
 from executor_service.ports.event_log import EventLog
+from steplog_contracts.refusal_codes import RefusalCode
 
 
 class Histories:
@@ -31,7 +32,7 @@ class Histories:
             found = await self._read_from(0, execution_id)  # The hint was another id's.
         if found is None or found.broken:
             raise CommandNotApplicable(
-                "unknown_execution",
+                RefusalCode.UNKNOWN_EXECUTION,
                 f"The log has no whole history of {execution_id}; look for it with steplog ls.",
             )
         return found

@@ -23,20 +23,21 @@ from steplog_contracts.errors import (
 )
 from steplog_contracts.events import CommandRefused
 from steplog_contracts.headers import Attributes
+from steplog_contracts.refusal_codes import RefusalCode
 
 _log = structlog.get_logger(__name__)
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/refusals")
 # Stable codes for programs, most specific first.
-_CODES: tuple[tuple[type[SteplogError], str], ...] = (
-    (UnknownPipeline, "unknown_pipeline"),
-    (DefinitionRefused, "bad_definition"),
-    (InputRefused, "bad_input"),
-    (UnknownRecordType, "unknown_command"),
-    (PayloadNotStored, "payload_not_stored"),
-    (PayloadMissing, "payload_missing"),
-    (AlteredPayload, "payload_altered"),
+_CODES: tuple[tuple[type[SteplogError], RefusalCode], ...] = (
+    (UnknownPipeline, RefusalCode.UNKNOWN_PIPELINE),
+    (DefinitionRefused, RefusalCode.BAD_DEFINITION),
+    (InputRefused, RefusalCode.BAD_INPUT),
+    (UnknownRecordType, RefusalCode.UNKNOWN_COMMAND),
+    (PayloadNotStored, RefusalCode.PAYLOAD_NOT_STORED),
+    (PayloadMissing, RefusalCode.PAYLOAD_MISSING),
+    (AlteredPayload, RefusalCode.PAYLOAD_ALTERED),
 )
-_DEFAULT_CODE = "bad_command"
+_DEFAULT_CODE = RefusalCode.BAD_COMMAND
 MAX_TYPE_CHARS = 200
 
 
@@ -56,7 +57,7 @@ class Refusals:
     async def refuse_twin(self, sent: SentCommand, offset: int, other: str) -> None:
         """Record that another execution's command has this id; its own fate is not touched."""
         error = CommandNotApplicable(
-            "duplicate_command",
+            RefusalCode.DUPLICATE_COMMAND,
             f"Command {sent.command_id} came before, for execution {other}; send this one under "
             "an id of its own.",
         )
@@ -104,7 +105,7 @@ def _refused(command_id: str, command_type: str, error: SteplogError) -> Command
     return CommandRefused(
         command_id=command_id,
         command_type=command_type,
-        code=code_of(error),
+        code=code_of(error).value,
         message=text_of(error),
     )
 
@@ -115,13 +116,13 @@ def told(error: BaseException) -> SteplogError:
         return error
     _log.error("command_failed", exc_info=error)
     return CommandNotApplicable(
-        "internal_error",
+        RefusalCode.INTERNAL_ERROR,
         f"The executor could not carry it out: {text_of(error) or type(error).__name__}. Send "
         "another command.",
     )
 
 
-def code_of(error: SteplogError) -> str:
+def code_of(error: SteplogError) -> RefusalCode:
     """Return the stable code of a refusal."""
     if isinstance(error, CommandNotApplicable | UndecodableRecord):
         return error.code

@@ -18,6 +18,7 @@ from steplog_contracts.events import (
     Origin,
     StepEvent,
 )
+from steplog_contracts.refusal_codes import RefusalCode
 
 
 def retried(origin: RecoveredExecution, execution_id: str, command_id: str) -> list[Event]:
@@ -42,11 +43,12 @@ def retried(origin: RecoveredExecution, execution_id: str, command_id: str) -> l
 def _refuse_unless_failed(execution_id: str, end: Event) -> None:
     if isinstance(end, ExecutionCompleted):
         raise CommandNotApplicable(
-            "not_failed", f"Execution {execution_id} completed; run its pipeline anew instead."
+            RefusalCode.NOT_FAILED,
+            f"Execution {execution_id} completed; run its pipeline anew instead.",
         )
     if not isinstance(end, ExecutionFailed | ExecutionCancelled):
         raise CommandNotApplicable(
-            "not_ended", f"Execution {execution_id} has not ended; cancel it first."
+            RefusalCode.NOT_ENDED, f"Execution {execution_id} has not ended; cancel it first."
         )
 
 

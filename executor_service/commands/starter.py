@@ -26,6 +26,7 @@ from steplog_contracts.commands import ForkExecution, RetryExecution, RunPipelin
 from steplog_contracts.envelope import SentCommand
 from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import Event, ExecutionStarted
+from steplog_contracts.refusal_codes import RefusalCode
 
 Refuse = Callable[[SentCommand, int, SteplogError], None]
 
@@ -84,7 +85,7 @@ class Beginning:
         self._refuse_if_known(execution_id)
         if isinstance(command, RetryExecution) and origin_id in self._executions:
             raise CommandNotApplicable(
-                "not_ended", f"Execution {origin_id} has not ended; cancel it first."
+                RefusalCode.NOT_ENDED, f"Execution {origin_id} has not ended; cancel it first."
             )
         self._memory.reserve(execution_id, sent.command_id)
         try:
@@ -160,7 +161,7 @@ class Beginning:
         definition = origin.started.definition
         if definition is None:
             raise CommandNotApplicable(
-                "no_definition",
+                RefusalCode.NO_DEFINITION,
                 f"Execution {command.origin_execution_id} was recorded without its definition, so "
                 "nothing can be begun from it.",
             )
@@ -170,7 +171,7 @@ class Beginning:
     def _refuse_if_known(self, execution_id: str) -> None:
         if self._workplace.partition_of(execution_id) != self._partition:
             raise CommandNotApplicable(
-                "wrong_partition",
+                RefusalCode.WRONG_PARTITION,
                 f"Execution {execution_id} belongs to another partition; key the record with the "
                 "execution id and use the murmur2 partitioner.",
             )
@@ -181,6 +182,6 @@ class Beginning:
         )
         if known:
             raise CommandNotApplicable(
-                "duplicate_execution",
+                RefusalCode.DUPLICATE_EXECUTION,
                 f"An execution {execution_id} exists already; choose another id.",
             )

@@ -7,6 +7,7 @@ from steplog_contracts.commands import RunPipeline
 from steplog_contracts.envelope import SentCommand
 from steplog_contracts.events import ExecutionStarted
 from steplog_contracts.payload import JsonObject
+from steplog_contracts.refusal_codes import RefusalCode
 
 
 def started_event(
@@ -38,6 +39,7 @@ def _definition(catalogue: DefinitionCatalogue, command: RunPipeline) -> JsonObj
         return command.definition
     if command.pipeline is None:
         raise CommandNotApplicable(
-            "bad_command", "The command has neither a definition nor the name of a pipeline."
+            RefusalCode.BAD_COMMAND,
+            "The command has neither a definition nor the name of a pipeline.",
         )
     return catalogue.named(command.pipeline)

@@ -11,6 +11,7 @@ from executor_service.errors import CommandNotApplicable
 from executor_service.log.recovery import RecoveredPartition
 from steplog_contracts.commands import CancelExecution, ResumeExecution
 from steplog_contracts.envelope import SentCommand
+from steplog_contracts.refusal_codes import RefusalCode
 
 
 class CommandMemory:
@@ -98,18 +99,18 @@ def repeated(sent: SentCommand, found: Found) -> CommandNotApplicable:
     """Return the refusal of a command whose effect is in the log already."""
     if found.removed:
         return CommandNotApplicable(
-            "history_removed",
+            RefusalCode.HISTORY_REMOVED,
             f"Events from offset {found.offset} on were removed from the log, and with them what "
             "became of this command before. Send another one under an id of its own.",
         )
     if isinstance(sent.command, CancelExecution | ResumeExecution):
         return CommandNotApplicable(
-            "duplicate_command",
+            RefusalCode.DUPLICATE_COMMAND,
             f"Command {sent.command_id} was carried out before; its effect stands at offset "
             f"{found.offset} of the events. Send another one under an id of its own.",
         )
     return CommandNotApplicable(
-        "duplicate_execution",
+        RefusalCode.DUPLICATE_EXECUTION,
         f"An execution {sent.command.execution_id} exists already, recorded at offset "
         f"{found.offset} of the events; choose another id.",
     )

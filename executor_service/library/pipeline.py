@@ -22,6 +22,7 @@ from executor_service.runtime.execution import Execution, Outcome
 from executor_service.steps.service_registry import ServiceRegistry
 from executor_service.steps.step import ExecutionContext, Step
 from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.refusal_codes import RefusalCode
 
 # Answered waits that one Pipeline object remembers, to refuse a second answer.
 ANSWERS_REMEMBERED: Final = 10_000
@@ -180,12 +181,16 @@ class Pipeline:
 
     def _restored(self, waiting_result: JsonObject) -> State:
         if waiting_result.get("status") != "waiting_for_human" or "state" not in waiting_result:
-            raise CommandNotApplicable("not_waiting", "This result does not wait for a person.")
+            raise CommandNotApplicable(
+                RefusalCode.NOT_WAITING, "This result does not wait for a person."
+            )
         return restore(waiting_result["state"], self.blueprint.plan, waiting_result["execution_id"])
 
     def _refuse_second_answer(self, interaction_id: str) -> None:
         if interaction_id in self._answered:
-            raise CommandNotApplicable("already_answered", "This wait was answered already.")
+            raise CommandNotApplicable(
+                RefusalCode.ALREADY_ANSWERED, "This wait was answered already."
+            )
         self._answered[interaction_id] = None
         if len(self._answered) > ANSWERS_REMEMBERED:
             self._answered.popitem(last=False)

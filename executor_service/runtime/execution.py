@@ -36,6 +36,7 @@ from executor_service.runtime.wakeup import Wakeup
 from executor_service.steps.service_registry import ServiceRegistry
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonValue
+from steplog_contracts.refusal_codes import RefusalCode
 
 __all__ = ["Execution", "Outcome"]
 
@@ -113,7 +114,9 @@ class Execution:
         """
         self._refuse_if_ended()
         if self._cancel is not None:
-            raise CommandNotApplicable("already_cancelled", f"{self.execution_id} is being ended.")
+            raise CommandNotApplicable(
+                RefusalCode.ALREADY_CANCELLED, f"{self.execution_id} is being ended."
+            )
         self._cancel = CancelRequest(reason, requested_by, cause)
         if self._calling is not None and self._inline:
             self._calling.stop()
@@ -290,6 +293,6 @@ class Execution:
     def _refuse_if_ended(self) -> None:
         if self.state.ended:
             raise CommandNotApplicable(
-                "already_ended",
+                RefusalCode.EXECUTION_ENDED,
                 f"Execution {self.execution_id} has ended and stays as it is; use retry or fork.",
             )

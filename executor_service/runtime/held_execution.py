@@ -17,6 +17,7 @@ from executor_service.runtime.execution import Execution
 from executor_service.runtime.outcome import Outcome
 from steplog_contracts import events as ev
 from steplog_contracts.records import ExecutionStatus
+from steplog_contracts.refusal_codes import RefusalCode
 
 UNREADABLE: Final = "An event of it can't be read by this version; run the version that wrote it."
 _END_A_VISIT = (ev.StepCompleted, ev.StepFailed, ev.StepSkipped, ev.StepCancelled)
@@ -27,7 +28,7 @@ class ExecutionHeld(CommandNotApplicable):
 
     def __init__(self, execution_id: str, reason: object) -> None:
         super().__init__(
-            "execution_held",
+            RefusalCode.EXECUTION_HELD,
             f"Execution {execution_id} can't go on in this executor: {reason} Put that right where "
             "the executor runs and restart it, or cancel the execution.",
         )

@@ -10,6 +10,7 @@ from executor_service.engine.values import plain
 from executor_service.errors import CommandNotApplicable, ResultNotJson
 from steplog_contracts.answer_form import answer_refusal, assigned_to, may_answer
 from steplog_contracts.payload import JsonValue
+from steplog_contracts.refusal_codes import RefusalCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,13 @@ class Answers:
         waited_for = visit.step.id
         if visit.expires_at is not None and visit.expires_at <= now:
             raise CommandNotApplicable(
-                "wait_expired", f"The wait of step '{waited_for}' expired at {visit.expires_at}."
+                RefusalCode.WAIT_EXPIRED,
+                f"The wait of step '{waited_for}' expired at {visit.expires_at}.",
             )
         try:
             plain_input = plain(answer.human_input)
         except ResultNotJson as error:
-            raise CommandNotApplicable("answer_refused", str(error)) from error
+            raise CommandNotApplicable(RefusalCode.ANSWER_REFUSED, str(error)) from error
         _refuse_unless_assigned(visit, answer)
         _refuse_unless_fitting(visit, plain_input)
         self.accepted[waited_for] = Answer(plain_input, answer.responded_by, answer.cause)
@@ -79,15 +81,15 @@ class Answers:
             asked = open_ones or asked
         if not asked:
             which = "No step" if step_id is None else f"Step '{step_id}' is not what"
-            raise CommandNotApplicable("not_waiting", f"{which} waits for a person here.")
+            raise CommandNotApplicable(RefusalCode.NOT_WAITING, f"{which} waits for a person here.")
         if len(asked) > 1:
             names = ", ".join(visit.step.id for visit in asked)
             raise CommandNotApplicable(
-                "step_required", f"Several steps wait for a person; name one of: {names}."
+                RefusalCode.STEP_REQUIRED, f"Several steps wait for a person; name one of: {names}."
             )
         if self._is_answered(asked[0]):
             raise CommandNotApplicable(
-                "already_answered", f"Step '{asked[0].step.id}' was answered already."
+                RefusalCode.ALREADY_ANSWERED, f"Step '{asked[0].step.id}' was answered already."
             )
         return asked[0]
 
@@ -101,7 +103,7 @@ def _refuse_unless_assigned(visit: Visit, answer: Answer) -> None:
     if not answer.for_anyone and not may_answer(answer.responded_by, assigned_users):
         names = ", ".join(assigned_to(assigned_users))
         raise CommandNotApplicable(
-            "not_assigned",
+            RefusalCode.NOT_ASSIGNED,
             f"The question of step '{visit.step.id}' is for {names}, not for "
             f"{answer.responded_by}; one of them or an admin can answer it.",
         )
@@ -112,11 +114,11 @@ def _refuse_unless_fitting(visit: Visit, human_input: JsonValue) -> None:
     waited_for = visit.step.id
     problems = answer_problems(visit.asked.get("ui_schema"), human_input)
     if problems:
-        raise CommandNotApplicable("answer_refused", answer_refusal(waited_for, problems))
+        raise CommandNotApplicable(RefusalCode.ANSWER_REFUSED, answer_refusal(waited_for, problems))
     check = visit.step.check_output
     problem = check(decide.merged_answer(visit, human_input)) if check else None
     if problem is not None:
         raise CommandNotApplicable(
-            "answer_refused",
+            RefusalCode.ANSWER_REFUSED,
             f"The answer breaks the output_schema of step '{waited_for}': {problem}",
         )

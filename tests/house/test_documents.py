@@ -5,15 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.tree import ROOT
+from tests.house.readme import ROOT, name_of, pages
 
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
-PAGES = sorted(
-    page
-    for folder in ("docs", "deploy", "contracts", ".")
-    for page in (ROOT / folder).glob("**/*.md" if folder != "." else "*.md")
-    if not {".venv", "node_modules"} & set(page.parts)
-)
+PAGES = pages()
 
 
 def anchors(page: Path) -> set[str]:
@@ -43,7 +38,7 @@ def test_the_index_names_every_page() -> None:
     assert named == {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_leads_somewhere(page: Path) -> None:
     assert broken_links(page) == []
 

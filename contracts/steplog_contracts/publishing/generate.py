@@ -20,11 +20,13 @@ from steplog_contracts.payload import JsonObject
 from steplog_contracts.publishing.asyncapi import asyncapi_document
 from steplog_contracts.publishing.block_yaml import block_yaml
 from steplog_contracts.publishing.compatibility import breaking_changes
+from steplog_contracts.publishing.refusals_page import refusals_page
 
 FOLDER = Path(__file__).parents[2]
 SCHEMAS = FOLDER / "schemas"
 DEFINITION = SCHEMAS / "definition.json"
 ASYNCAPI = FOLDER / "asyncapi.yaml"
+REFUSALS = FOLDER.parent / "docs" / "refusals.md"
 COMMAND = "python -m steplog_contracts.publishing.generate"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -48,6 +50,7 @@ def published_files() -> dict[Path, str]:
     }
     files[DEFINITION] = json.dumps(definition_schema(), indent=2) + "\n"
     files[ASYNCAPI] = "\n".join(block_yaml(asyncapi_document())) + "\n"
+    files[REFUSALS] = refusals_page()
     return files
 
 

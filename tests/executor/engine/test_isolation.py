@@ -137,7 +137,7 @@ async def test_24_an_ended_execution_can_not_be_cancelled() -> None:
     with pytest.raises(CommandNotApplicable) as caught:
         recorded.execution.cancel("too late")
 
-    assert caught.value.code == "already_ended"
+    assert caught.value.code == "execution_ended"
 
 
 async def test_24_a_second_cancel_is_refused_so_that_its_sender_is_answered() -> None:
