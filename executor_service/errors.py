@@ -49,7 +49,6 @@ class Problem:
     message: str
     hint: str = ""
     severity: Literal["error", "warning"] = "error"
-    is_unknown_key: bool = False  # A key that means nothing where it stands.
 
     def __str__(self) -> str:
         return f"{self.json_path}: {self.message}" + (f" ({self.hint})" if self.hint else "")

@@ -6,25 +6,16 @@ it: true, false, or None where a step has several ways in and the rows don't say
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from steplog_contracts.definition import PathDefinition, PipelineDefinition, StepDefinition
+from steplog_contracts.definition import PipelineDefinition
+from steplog_contracts.definition_parts import RECORDED
+from steplog_contracts.flow_edges import FlowEdge, edges_of
+from steplog_contracts.step_types import StepDefinition, TaskStep
 
 NOT_REACHED: Final = "not_reached"
 
 Visits = Mapping[str, Sequence[Mapping[str, Any]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A path of the flow; `branch` is the outcome of a condition step that it belongs to."""
-
-    index: int
-    from_step: str
-    to_step: str
-    condition: Any = None
-    branch: bool | None = None
 
 
 def graph(definition: Mapping[str, Any] | None, visits: Iterable[Mapping[str, Any]]) -> Any:
@@ -35,7 +26,7 @@ def graph(definition: Mapping[str, Any] | None, visits: Iterable[Mapping[str, An
     if definition is None:
         shown = [_node(step_id, None, seen) for step_id, seen in by_step.items()]
         return {"start_at": None, "nodes": shown, "edges": []}
-    shaped = PipelineDefinition.model_validate(definition)
+    shaped = PipelineDefinition.model_validate(definition, context={RECORDED: True})
     edges = edges_of(shaped)
     passed = {step_id for step_id in by_step if _has_passed(step_id, by_step)}
     ways_in = Counter(edge.to_step for edge in edges if edge.from_step in passed)
@@ -58,39 +49,6 @@ def graph(definition: Mapping[str, Any] | None, visits: Iterable[Mapping[str, An
     }
 
 
-def edges_of(shaped: PipelineDefinition) -> list[Edge]:
-    """Return the paths in the order of their indices, those of condition steps included."""
-    edges = [_declared(index, path) for index, path in enumerate(shaped.flow.paths)]
-    for step in shaped.steps:
-        if step.type == "condition" and step.condition is not None:
-            _branch(step, edges)
-    return edges
-
-
-def _declared(index: int, path: PathDefinition) -> Edge:
-    from_step, to_step = path.from_step or path.from_, path.to_step or path.to
-    return Edge(index, from_step or "", to_step or "", path.condition)
-
-
-def _branch(step: StepDefinition, edges: list[Edge]) -> None:
-    """Give a condition step's paths to its outcomes, and add those its `then` and `else` name."""
-    otherwise = _ends(step.else_)
-    own = [edge for edge in edges if edge.from_step == step.id]
-    for edge in own:
-        edges[edge.index] = Edge(
-            edge.index, edge.from_step, edge.to_step, edge.condition, edge.to_step not in otherwise
-        )
-    reached = {edge.to_step for edge in own}
-    for ends, branch in ((_ends(step.then), True), (otherwise, False)):
-        for to_step in ends:
-            if to_step not in reached:
-                edges.append(Edge(len(edges), step.id, to_step, None, branch))
-
-
-def _ends(named: str | list[str] | None) -> list[str]:
-    return [] if named is None else [named] if isinstance(named, str) else named
-
-
 def _node(
     step_id: str, step: StepDefinition | None, seen: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
@@ -99,7 +57,7 @@ def _node(
         "step_id": step_id,
         "step_name": (step.name if step else None) or (newest["step_name"] if newest else step_id),
         "step_type": step.type if step else (newest["step_type"] if newest else "task"),
-        "step_class": (step.step_class or step.class_) if step else None,
+        "step_class": _class_of(step),
         "state": newest["status"] if newest else NOT_REACHED,
         "visits": len(seen),
         "attempt": newest["attempt"] if newest else 0,
@@ -109,7 +67,11 @@ def _node(
     }
 
 
-def _taken(edge: Edge, ways_in: int, visits: Visits) -> bool | None:
+def _class_of(step: StepDefinition | None) -> str | None:
+    return step.step_class or step.class_ if isinstance(step, TaskStep) else None
+
+
+def _taken(edge: FlowEdge, ways_in: int, visits: Visits) -> bool | None:
     if not _has_passed(edge.from_step, visits):
         return False
     always = edge.condition is None and edge.branch is None

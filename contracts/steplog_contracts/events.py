@@ -75,6 +75,8 @@ class ExecutionStarted(Event):
     parent_execution_id: str | None = None
     concurrency_key: str | None = None  # Executions of one key are bounded together.
     requested_by: str | None = None  # Who sent the command, as far as its sender knew.
+    # The rules its definition is read and run by; absent before there was a second set of them.
+    language: PositiveInt = Field(default=1, exclude_if=lambda language: language == 1)
 
 
 class StepEvent(Event):

@@ -165,7 +165,7 @@ class Beginning:
                 f"Execution {command.origin_execution_id} was recorded without its definition, so "
                 "nothing can be begun from it.",
             )
-        blueprint = self._workplace.catalogue.recorded(definition)
+        blueprint = self._workplace.catalogue.recorded(definition, origin.started.language)
         return forked(origin, blueprint, command, command_id)
 
     def _refuse_if_known(self, execution_id: str) -> None:

@@ -16,6 +16,7 @@ from executor_service.engine.values import ABSENT, Absent, copy_json, plain
 from executor_service.errors import DefinitionRefused, InputRefused, Problem, ResultNotJson
 from executor_service.steps.step import Step
 from steplog_contracts import events as ev
+from steplog_contracts.definition_parts import LANGUAGE
 from steplog_contracts.payload import JsonObject, JsonValue, sha256_of
 
 # Makes the object that runs a step, from its configuration with templates resolved.
@@ -41,6 +42,7 @@ class Blueprint:
     parameters: tuple[Parameter, ...] = ()
     check_input: SchemaCheck | None = None
     warnings: tuple[Problem, ...] = ()
+    language: int = LANGUAGE
 
     @cached_property
     def definition_hash(self) -> str:
@@ -75,6 +77,7 @@ class Blueprint:
             pipeline_version=self.plan.version,
             definition=self.definition,
             definition_hash=self.definition_hash,
+            language=self.language,
             input=given,
             parameters=self.resolved_parameters(given, parameters or {}),
             metadata=metadata or {},
@@ -115,20 +118,31 @@ class Blueprint:
 
 
 def compile_definition(
-    definition: JsonObject, allowlist: Allowlist, *, is_recorded: bool = False
+    definition: JsonObject,
+    allowlist: Allowlist,
+    *,
+    is_recorded: bool = False,
+    language: int = LANGUAGE,
 ) -> Blueprint:
     """Check and compile a definition, loading its step classes.
 
-    One that `is_recorded` may be older than a rule: what came to be refused since is let pass.
+    One that `is_recorded` may be older than a rule: what came to be refused since is let pass, and
+    it is read by the `language` that its execution began under.
 
     Raises:
         DefinitionRefused: it breaks rules; `problems` holds every one, with its JSON path.
     """
-    read = read_definition(definition, allowlist, is_recorded=is_recorded)
-    return _blueprint(definition, read, _class_factories(read))
+    read = read_definition(definition, allowlist, is_recorded=is_recorded, language=language)
+    return _blueprint(definition, read, _class_factories(read), language)
 
 
-def compile_flow(definition: JsonObject, allowlist: Allowlist) -> Blueprint:
+def compile_flow(
+    definition: JsonObject,
+    allowlist: Allowlist,
+    *,
+    is_recorded: bool = False,
+    language: int = LANGUAGE,
+) -> Blueprint:
     """Compile a definition without its step classes: to follow flows, not to run steps.
 
     Condition functions are loaded, from modules on the allowlist.
@@ -139,7 +153,8 @@ def compile_flow(definition: JsonObject, allowlist: Allowlist) -> Blueprint:
     steps = definition.get("steps")
     declared = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
     made = {str(step.get("id")) for step in declared}
-    return _blueprint(definition, read_definition(definition, allowlist, made), {})
+    read = read_definition(definition, allowlist, made, is_recorded=is_recorded, language=language)
+    return _blueprint(definition, read, {}, language)
 
 
 def compile_steps(steps: Sequence[Step], definition: JsonObject, allowlist: Allowlist) -> Blueprint:
@@ -154,7 +169,10 @@ def compile_steps(steps: Sequence[Step], definition: JsonObject, allowlist: Allo
 
 
 def _blueprint(
-    definition: JsonObject, read: ReadDefinition, factories: Mapping[str, StepFactory]
+    definition: JsonObject,
+    read: ReadDefinition,
+    factories: Mapping[str, StepFactory],
+    language: int = LANGUAGE,
 ) -> Blueprint:
     errors = [problem for problem in read.problems if problem.severity == "error"]
     warnings = tuple(problem for problem in read.problems if problem.severity == "warning")
@@ -167,6 +185,7 @@ def _blueprint(
         parameters=tuple(Parameter(*declared) for declared in read.parameters),
         check_input=read.check_input,
         warnings=warnings,
+        language=language,
     )
 
 

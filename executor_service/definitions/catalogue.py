@@ -10,6 +10,7 @@ import structlog
 from executor_service.definitions.blueprint import Blueprint, compile_definition
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.service_errors import UnknownPipeline
+from steplog_contracts.definition_parts import LANGUAGE
 from steplog_contracts.payload import JsonObject, sha256_of
 
 # Compiled definitions kept at once; the least recently used goes first.
@@ -26,7 +27,7 @@ class DefinitionCatalogue:
     def __init__(self, allowlist: Allowlist, folder: Path | None) -> None:
         self._allowlist = allowlist
         self._folder = folder
-        self._blueprints: OrderedDict[tuple[str, bool], Blueprint] = OrderedDict()
+        self._blueprints: OrderedDict[tuple[str, bool, int], Blueprint] = OrderedDict()
         self._named: dict[str, tuple[float, JsonObject]] = {}
 
     def inline(self, definition: JsonObject) -> Blueprint:
@@ -35,22 +36,24 @@ class DefinitionCatalogue:
         Raises:
             DefinitionRefused: it breaks a rule; every problem is listed.
         """
-        return self._compiled(definition, is_recorded=False)
+        return self._compiled(definition, LANGUAGE, is_recorded=False)
 
-    def recorded(self, definition: JsonObject) -> Blueprint:
+    def recorded(self, definition: JsonObject, language: int) -> Blueprint:
         """Return the compiled form of a definition that an execution began with: what was allowed
-        when it did still is.
+        when it did still is, and it means what it meant.
 
         Raises:
             DefinitionRefused: it can't be run here.
         """
-        return self._compiled(definition, is_recorded=True)
+        return self._compiled(definition, language, is_recorded=True)
 
-    def _compiled(self, definition: JsonObject, *, is_recorded: bool) -> Blueprint:
-        digest = (sha256_of(definition), is_recorded)
+    def _compiled(self, definition: JsonObject, language: int, *, is_recorded: bool) -> Blueprint:
+        digest = (sha256_of(definition), is_recorded, language)
         blueprint = self._blueprints.get(digest)
         if blueprint is None:
-            blueprint = compile_definition(definition, self._allowlist, is_recorded=is_recorded)
+            blueprint = compile_definition(
+                definition, self._allowlist, is_recorded=is_recorded, language=language
+            )
             if not is_recorded:
                 _warn_of(blueprint)
             self._blueprints[digest] = blueprint

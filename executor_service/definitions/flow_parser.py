@@ -7,20 +7,19 @@ from typing import Literal
 from executor_service.engine.conditions import ConditionCompiler
 from executor_service.engine.plan import Condition, PathPlan, Plan
 from executor_service.engine.references import Reference, Root
-from steplog_contracts.definition import PathDefinition, PipelineDefinition, StepDefinition
+from steplog_contracts.definition import PathDefinition, PipelineDefinition
+from steplog_contracts.flow_edges import FlowEdge, asked, edges_of, written_branch
+from steplog_contracts.step_types import ConditionStep, StepDefinition
 
 END_WITH_FAILURE = "end_with_failure"
 _END = "end"
 _END_PREFIX = "end_"
 
-# Types of conditions by which a path of a condition step says whose it is.
-_BRANCHES = {"condition": True, "else": False}
-
 Report = Callable[[str, str, str], None]
 
 
 class FlowReader:
-    """Compiles the paths of one definition, in declared order."""
+    """Compiles the paths of one definition, in the order of their indices."""
 
     def __init__(
         self, shaped: PipelineDefinition, conditions: ConditionCompiler, problem: Report
@@ -28,24 +27,20 @@ class FlowReader:
         self._conditions = conditions
         self._problem = problem
         self._step_ids = {step.id for step in shaped.steps}
-        self._condition_steps = {
-            s.id for s in shaped.steps if s.type == "condition" and s.condition is not None
-        }
+        self._condition_steps = {s.id for s in shaped.steps if asked(s) is not None}
         self.paths: list[PathPlan] = []
         self._by_step: dict[str, list[PathPlan]] = {}
         self._known = _known(self._step_ids)
         self._check_ids(shaped)
-        for index, path in enumerate(shaped.flow.paths):
-            self._read_path(path, f"$.flow.paths[{index}]")
+        for edge in edges_of(shaped):
+            if edge.index < len(shaped.flow.paths):
+                self._read_path(shaped.flow.paths[edge.index], edge)
+            else:
+                end = self._end_marker(edge.to_step, edge.where)
+                self._add(PathPlan(edge.index, edge.from_step, edge.to_step, end,
+                                   branch=edge.branch))  # fmt: skip
         for index, step in enumerate(shaped.steps):
-            if step.type == "condition" and step.condition is not None:
-                self._read_branches(step, f"$.steps[{index}]")
-            elif step.then is not None or step.else_ is not None:
-                problem(
-                    f"$.steps[{index}]",
-                    f"Step '{step.id}' has a 'then' or 'else' but is no condition step.",
-                    'give it "type": "condition" and a "condition"',
-                )
+            self._check_branches(step, f"$.steps[{index}]")
 
     def outgoing(self, step_id: str) -> tuple[PathPlan, ...]:
         """Return the paths that begin at a step."""
@@ -60,12 +55,11 @@ class FlowReader:
 
     def step_condition(self, step: StepDefinition, where: str) -> Condition | None:
         """Return the condition of a condition step; it has no result of its own to ask for."""
-        if step.type != "condition" or step.condition is None:
-            if step.condition is not None:
-                self._problem(f"{where}.condition", "Only a step of type condition has one.", "")
+        spec = asked(step)
+        if spec is None:
             return None
         before = len(self._conditions.sources)
-        condition = self._conditions.compile(step.condition, f"{where}.condition")
+        condition = self._conditions.compile(spec, f"{where}.condition")
         if any(ref.root is Root.RESULT for ref in self._conditions.sources[before:]):
             self._problem(
                 f"{where}.condition",
@@ -101,7 +95,8 @@ class FlowReader:
                 self._known,
             )
 
-    def _read_path(self, path: PathDefinition, where: str) -> None:
+    def _read_path(self, path: PathDefinition, edge: FlowEdge) -> None:
+        where = f"$.flow.paths[{edge.index}]"
         from_id = self._end_of_path(path.from_step, path.from_, f"{where}.from_step")
         to_id = self._end_of_path(path.to_step, path.to, f"{where}.to_step")
         before = len(self._conditions.sources)
@@ -112,49 +107,40 @@ class FlowReader:
             else None
         )
         sources = self._conditions.sources[before:]
-        index = len(self.paths)
         end = self._end_marker(to_id, f"{where}.to_step")
         if from_id is not None and from_id not in self._step_ids:
             self._problem(f"{where}.from_step", f"There is no step '{from_id}'.", self._known)
         self._add(
             PathPlan(
-                index, from_id or "", to_id or "", end, condition,
+                edge.index, from_id or "", to_id or "", end, condition,
                 asks_timed_out=any(_asks_timed_out(ref, from_id) for ref in sources),
-                branch=branch,
+                branch=edge.branch if branch is None else branch,
             )
         )  # fmt: skip
 
     def _written_branch(self, path: PathDefinition, from_id: str | None, where: str) -> bool | None:
         """Return which outcome of its condition step a path names, where it names one."""
-        kind = path.condition.get("type") if isinstance(path.condition, dict) else None
-        if not isinstance(kind, str) or kind not in _BRANCHES:
-            return None
-        if from_id not in self._condition_steps:
+        branch = written_branch(path.condition)
+        if branch is not None and from_id not in self._condition_steps:
+            assert path.condition is not None, "it names an outcome"
             self._problem(
                 f"{where}.type",
-                f"'{kind}' is for paths of a condition step.",
+                f"'{path.condition['type']}' is for paths of a condition step.",
                 'begin the path at a step of type "condition", or write the condition itself',
             )
-        return _BRANCHES[kind]
+        return branch
 
-    def _read_branches(self, step: StepDefinition, where: str) -> None:
-        """Give a condition step's paths to its two outcomes.
-
-        `then` and `else` name where to go. A declared path belongs to the outcome that names its
-        end, and else to the condition's own; an end that no declared path leads to gets a path.
-        """
-        otherwise = _ends(step.else_)
-        declared = self._by_step.get(step.id, [])
-        for position, path in enumerate(declared):
-            branch = path.to_id not in otherwise if path.branch is None else path.branch
-            branched = replace(path, branch=branch)
-            declared[position] = self.paths[path.index] = branched
-        reached = {path.to_id for path in declared}
-        for key, ends, branch in (("then", _ends(step.then), True), ("else", otherwise, False)):
-            for to_id in ends:
-                if to_id not in reached:
-                    end = self._end_marker(to_id, f"{where}.{key}")
-                    self._add(PathPlan(len(self.paths), step.id, to_id, end, branch=branch))
+    def _check_branches(self, step: StepDefinition, where: str) -> None:
+        if not isinstance(step, ConditionStep) or asked(step) is not None:
+            return
+        if step.then is not None or step.else_ is not None:
+            self._problem(
+                where,
+                f"Step '{step.id}' has a 'then' or 'else' but is no condition step.",
+                'give it "type": "condition" and a "condition"',
+            )
+        if step.condition is not None:
+            self._problem(f"{where}.condition", "Only a step of type condition has one.", "")
 
     def _add(self, path: PathPlan) -> None:
         self.paths.append(path)
@@ -194,12 +180,6 @@ def _asks_timed_out(reference: Reference, from_id: str | None) -> bool:
         reference.root is Root.STEP and reference.step_id == from_id
     )
     return own and reference.keys == ("timed_out",)
-
-
-def _ends(named: str | list[str] | None) -> list[str]:
-    if named is None:
-        return []
-    return [named] if isinstance(named, str) else named
 
 
 def _known(step_ids: set[str]) -> str:

@@ -7,44 +7,37 @@ from itertools import islice
 from typing import Any
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from executor_service.definitions.flow_checks import check_flow
 from executor_service.definitions.flow_parser import FlowReader
-from executor_service.definitions.json_path import json_path
 from executor_service.definitions.json_schemas import compile_schema
 from executor_service.definitions.secret_checks import check_secrets
+from executor_service.definitions.shape import MAX_PROBLEMS, ShapeReader
 from executor_service.definitions.step_loader import (
     Allowlist,
     NotLoadable,
     load_function,
     load_step_class,
 )
-from executor_service.definitions.unknown_keys import FREE_PREFIX, suggestion, unknown_keys
+from executor_service.definitions.unknown_keys import unknown_keys, unknown_types
 from executor_service.engine.conditions import ConditionCompiler, UserFunction
 from executor_service.engine.error_text import text_of
 from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
 from executor_service.engine.retry import RetryPolicy
 from executor_service.engine.templates import Input, compile_template, is_constant
-from executor_service.engine.values import ABSENT, Absent, plain
-from executor_service.errors import Problem, ResultNotJson
+from executor_service.engine.values import ABSENT, Absent
+from executor_service.errors import Problem
 from executor_service.steps.step import Step
-from steplog_contracts.definition import (
-    RECORDED,
-    STEP_TYPES,
-    ErrorHandling,
-    InputDeclaration,
-    PipelineDefinition,
-    StepDefinition,
-)
+from steplog_contracts.definition import PipelineDefinition
+from steplog_contracts.definition_parts import LANGUAGE, InputDeclaration, Retry
 from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.schema_cost import PatternRoom
-from steplog_contracts.validation_message import plain_message
+from steplog_contracts.step_types import StepDefinition, TaskStep
 
 CONDITION_STEP = "condition"
-# Of one definition: enough to mend it, and no more than a record takes.
-MAX_PROBLEMS = 100
-MAX_SHOWN_CHARS = 100
+# What a step of a type that runs no code of users has in place of what a task names.
+_NO_TASK = TaskStep(id="-")
 
 _log = structlog.get_logger(__name__)
 
@@ -67,12 +60,14 @@ def read_definition(
     made: Collection[str] | None = None,
     *,
     is_recorded: bool = False,
+    language: int = LANGUAGE,
 ) -> ReadDefinition:
     """Read a definition. `made` names the steps whose objects exist already, if they do."""
     read = ReadDefinition()
-    shaped = _shaped(definition, read.problems, is_recorded)
+    shape = ShapeReader(language, is_recorded=is_recorded)
+    shaped = shape.pipeline(definition, read.problems)
     if shaped is not None:
-        reader = _DefinitionReader(shaped, read, allowlist, made, is_recorded)
+        reader = _DefinitionReader(shaped, read, allowlist, made, shape)
         try:
             reader.read_all()
         except BaseException as error:  # Nothing here awaits: it is the definition that led to it.
@@ -83,24 +78,6 @@ def read_definition(
     return read
 
 
-def _shaped(
-    definition: JsonValue, problems: list[Problem], is_recorded: bool
-) -> PipelineDefinition | None:
-    try:
-        return PipelineDefinition.model_validate(plain(definition), context={RECORDED: is_recorded})
-    except ResultNotJson as error:
-        problems.append(Problem("$", str(error)))
-    except ValidationError as error:
-        found: dict[Problem, None] = {}
-        for detail in error.errors(include_url=False, include_input=False):
-            message = f"{plain_message(detail)}."
-            found[Problem(json_path(detail["loc"]), message)] = None
-            if len(found) >= MAX_PROBLEMS:
-                break
-        problems += found
-    return None
-
-
 class _DefinitionReader:
     def __init__(
         self,
@@ -108,7 +85,7 @@ class _DefinitionReader:
         read: ReadDefinition,
         allowlist: Allowlist,
         made: Collection[str] | None,
-        is_recorded: bool,
+        shape: ShapeReader,
     ) -> None:
         self._shaped = shaped
         self._read = read
@@ -116,7 +93,7 @@ class _DefinitionReader:
         self._pattern_room = PatternRoom()
         self._allowlist = allowlist
         self._made = made
-        self._is_recorded = is_recorded
+        self._shape = shape
         self._step_ids = {step.id: None for step in shaped.steps}
         self._conditions = ConditionCompiler(
             self._step_ids, self._problem, self._function, time.monotonic
@@ -124,9 +101,9 @@ class _DefinitionReader:
 
     def read_all(self) -> None:
         shaped, read = self._shaped, self._read
-        read.problems += islice(unknown_keys(shaped), MAX_PROBLEMS)
-        if not self._is_recorded:
-            self._check_types()
+        if not self._shape.is_recorded:
+            read.problems += islice(unknown_types(shaped), MAX_PROBLEMS)
+            read.problems += islice(unknown_keys(shaped), MAX_PROBLEMS)
         self._read_parameters()
         read.problems.extend(check_secrets(shaped))
         if shaped.on_failure is not None:
@@ -151,7 +128,7 @@ class _DefinitionReader:
             ordered=tuple(steps.values()),
         )
         is_clear = len(steps) == len(shaped.steps) and shaped.flow.start_at in steps
-        if is_clear and self._errors == 0:
+        if is_clear and not any(problem.severity == "error" for problem in read.problems):
             read.plan = flow.with_closing_paths(read.plan)
             read.problems.extend(check_flow(read.plan))
 
@@ -166,15 +143,6 @@ class _DefinitionReader:
         self._errors += 1
         if self._errors <= MAX_PROBLEMS:
             self._read.problems.append(Problem(where, message, hint))
-
-    def _check_types(self) -> None:
-        for index, step in enumerate(self._shaped.steps):
-            if step.type not in STEP_TYPES and not step.type.startswith(FREE_PREFIX):
-                self._problem(
-                    f"$.steps[{index}].type",
-                    f"There is no step type '{step.type[:MAX_SHOWN_CHARS]}'.",
-                    suggestion(step.type, [*STEP_TYPES]) or f"known: {', '.join(STEP_TYPES)}",
-                )
 
     def _read_parameters(self) -> None:
         declared = self._shaped.parameters
@@ -194,53 +162,41 @@ class _DefinitionReader:
 
     def _step(self, step: StepDefinition, index: int, flow: FlowReader) -> StepPlan:
         where = f"$.steps[{index}]"
-        handling = self._error_handling(step, where)
-        self._load(step, where)
-        config = {k: v for k, v in step.config.items() if k != "error_handling"}
+        task = step if isinstance(step, TaskStep) else _NO_TASK
+        handling = self._shape.handling_of(task, where, self._read.problems)
+        self._load(task, where, step)
+        config = {k: v for k, v in task.config.items() if k != "error_handling"}
         template = compile_template(config, self._step_ids)
-        self._read.configs[step.id] = step.config
-        retry = handling.retry
+        self._read.configs[step.id] = task.config
         return StepPlan(
             id=step.id,
             index=index,
             name=step.name or step.id,
             type=step.type,
-            config=step.config,
+            config=task.config,
             config_template=None if is_constant(template) else template,
             inputs=self._inputs(step.inputs, f"{where}.inputs") or (),
             condition=flow.step_condition(step, where),
-            retry=None if retry is None else _policy(handling),
+            retry=None if handling.retry is None else _policy(handling.retry),
             continue_on_error=handling.continue_on_error,
             enable_fallback=handling.enable_fallback,
             timeout_seconds=handling.timeout_seconds,
-            check_input=self._schema(step.input_schema, f"{where}.input_schema"),
-            check_output=self._schema(step.output_schema, f"{where}.output_schema"),
+            check_input=self._schema(task.input_schema, f"{where}.input_schema"),
+            check_output=self._schema(task.output_schema, f"{where}.output_schema"),
             outgoing=flow.outgoing(step.id),
             always=flow.always_taken(step.id),
         )
 
-    def _error_handling(self, step: StepDefinition, where: str) -> ErrorHandling:
-        if step.error_handling is not None:
-            return step.error_handling
-        try:
-            given = step.config.get("error_handling") or {}
-            return ErrorHandling.model_validate(given, context={RECORDED: self._is_recorded})
-        except ValidationError as error:
-            where = f"{where}.config.error_handling"
-            for detail in error.errors(include_url=False, include_input=False):
-                self._problem(where + json_path(detail["loc"])[1:], f"{plain_message(detail)}.")
-            return ErrorHandling()
-
-    def _load(self, step: StepDefinition, where: str) -> None:
-        if self._made is not None or (step.type == CONDITION_STEP and step.module is None):
+    def _load(self, task: TaskStep, where: str, step: StepDefinition) -> None:
+        if self._made is not None or (step.type == CONDITION_STEP and task.module is None):
             return
-        class_name = step.step_class or step.class_
-        if not step.module or not class_name:
-            missing = "step_class" if step.module else "module"
+        class_name = task.step_class or task.class_
+        if not task.module or not class_name:
+            missing = "step_class" if task.module else "module"
             self._problem(f"{where}.{missing}", f"Step '{step.id}' names no {missing}.")
             return
         try:
-            self._read.classes[step.id] = load_step_class(step.module, class_name, self._allowlist)
+            self._read.classes[step.id] = load_step_class(task.module, class_name, self._allowlist)
         except NotLoadable as error:
             self._problem(f"{where}.module", str(error), error.hint)
 
@@ -275,9 +231,7 @@ class _DefinitionReader:
         )
 
 
-def _policy(handling: ErrorHandling) -> RetryPolicy:
-    retry = handling.retry
-    assert retry is not None, "asked for only where there is one"
+def _policy(retry: Retry) -> RetryPolicy:
     return RetryPolicy(
         max_attempts=retry.max_attempts,
         initial_delay_seconds=retry.initial_delay,

@@ -20,7 +20,7 @@ class Rehearsing:
         """Raise `DefinitionRefused` where the changed definition breaks a rule."""
         self._allowlist = allowlist
         self._changed = compile_flow(changed, allowlist)
-        self._recorded: dict[str, Blueprint] = {}
+        self._recorded: dict[tuple[str, int], Blueprint] = {}
 
     def difference(self, events: Sequence[Event]) -> Divergence | None:
         """Return the first difference of a recorded execution, None if it goes the same way.
@@ -41,12 +41,14 @@ class Rehearsing:
 
     def _blueprint(self, started: ExecutionStarted) -> Blueprint:
         assert started.definition is not None
-        key = sha256_of(started.definition)
+        key = (sha256_of(started.definition), started.language)
         known = self._recorded.get(key)
         if known is None:
             if len(self._recorded) >= MAX_DEFINITIONS:
                 self._recorded.clear()
-            known = self._recorded[key] = compile_flow(started.definition, self._allowlist)
+            known = self._recorded[key] = compile_flow(
+                started.definition, self._allowlist, is_recorded=True, language=started.language
+            )
         return known
 
 

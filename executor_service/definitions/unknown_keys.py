@@ -1,106 +1,154 @@
-"""Keys of a definition that mean nothing, at every level: most are known keys misspelt."""
+"""Keys of a definition that mean nothing where they stand, at every level: they are refused.
+
+Most are known keys misspelt, or in the wrong place; so each refusal says which may be meant.
+"""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from executor_service.definitions.shape import ShapeReader
 from executor_service.errors import Problem
-from steplog_contracts.definition import ErrorHandling, PipelineDefinition, Retry
-from steplog_contracts.payload import JsonValue
-
-# Keys people may add for themselves; the first is a field of the pipeline itself as well.
-FREE_KEY = "metadata"
-FREE_PREFIX = "x-"
-# Of a condition, whatever its type; a condition of one type ignores the settings of another.
-CONDITION_KEYS = (
-    *("type", "config", "source", "operator", "value", "field", "threshold", "name", "all", "any"),
-    *("not", "condition", "conditions", "module_path", "function_name", "function", "parameters"),
-    "description",
+from steplog_contracts.conditions import (
+    BRANCH_TYPES,
+    CONDITION_KEYS,
+    SHARED_KEYS,
+    conditions_in,
+    implied_type,
 )
-MAX_SHOWN_CHARS = 100
-_SIMILAR = 0.6
+from steplog_contracts.definition import (
+    FlowDefinition,
+    LoopConfig,
+    PathDefinition,
+    PipelineDefinition,
+)
+from steplog_contracts.definition_parts import (
+    ErrorHandling,
+    InputDeclaration,
+    ParameterDeclaration,
+    Retry,
+    is_free,
+    keys_of,
+    parts_in,
+)
+from steplog_contracts.payload import JsonValue
+from steplog_contracts.step_types import (
+    STEP_MODELS,
+    StepDefinition,
+    TaskStep,
+    is_step_type,
+)
+
+MAX_SHOWN_CHARS: Final = 100
+_SIMILAR: Final = 0.6
+# How parts are named to people; a key that has strayed is looked for in this order.
+_NAMES: Final[dict[type[BaseModel], str]] = {
+    ErrorHandling: "error_handling",
+    Retry: "error_handling.retry",
+    PathDefinition: "a path of flow.paths",
+    LoopConfig: "loop_config",
+    FlowDefinition: "flow",
+    PipelineDefinition: "the pipeline",
+    InputDeclaration: "an entry of inputs or outputs",
+    ParameterDeclaration: "an entry of parameters",
+}
 
 
-def warnings_of(definition: JsonValue) -> list[Problem]:
-    """Return a warning for each unknown key of a definition not yet read, if its shape is right;
-    imports nothing that it names."""
+def problems_of(definition: JsonValue) -> list[Problem]:
+    """Return what is wrong with the shape and the keys of a definition; imports nothing that it
+    names, so that it can be asked before a definition is sent."""
+    problems: list[Problem] = []
     try:
-        return list(unknown_keys(PipelineDefinition.model_validate(definition)))
-    except (ValidationError, RecursionError):
-        return []  # What is wrong with it is said by who refuses it.
+        shape = ShapeReader()
+        shaped = shape.pipeline(definition, problems)
+    except RecursionError:
+        return [Problem("$", "It is nested too deeply.", "make it flatter")]
+    if shaped is None:
+        return problems
+    for index, step in enumerate(shaped.steps):
+        if isinstance(step, TaskStep):
+            shape.handling_of(step, f"$.steps[{index}]", problems)
+    return [*problems, *unknown_types(shaped), *unknown_keys(shaped)]
+
+
+def unknown_types(shaped: PipelineDefinition) -> Iterator[Problem]:
+    """Return a problem for each step whose type there is not."""
+    for index, step in enumerate(shaped.steps):
+        if not is_step_type(step.type):
+            known = [*STEP_MODELS]
+            yield Problem(
+                f"$.steps[{index}].type",
+                f"There is no step type '{step.type[:MAX_SHOWN_CHARS]}'.",
+                suggestion(step.type, known) or f"known: {', '.join(known)}",
+            )
 
 
 def unknown_keys(shaped: PipelineDefinition) -> Iterator[Problem]:
-    """Return a warning for each key that means nothing where it stands."""
-    yield from _of_part(shaped, "$")
-    for index, step in enumerate(shaped.steps):
-        where = f"$.steps[{index}]"
-        yield from _of_condition(step.condition, f"{where}.condition")
-        handling = step.config.get("error_handling")
-        if step.error_handling is None and isinstance(handling, dict):
-            yield from _of_object(handling, ErrorHandling, f"{where}.config.error_handling")
-            retry = handling.get("retry")
-            if isinstance(retry, dict):
-                yield from _of_object(retry, Retry, f"{where}.config.error_handling.retry")
-    for index, path in enumerate(shaped.flow.paths):
-        yield from _of_condition(path.condition, f"$.flow.paths[{index}].condition")
+    """Return a problem for each key that means nothing where it stands."""
+    for part, where in parts_in(shaped, "$"):
+        yield from _of_part(part, where)
+        yield from _in_conditions(part, where)
+        if isinstance(part, TaskStep) and part.error_handling is None:
+            handling = ShapeReader(is_recorded=True).handling_of(part, where, [])
+            yield from _in_parts(handling, f"{where}.config.error_handling")
 
 
 def suggestion(word: str, known: list[str]) -> str:
     """Return a hint naming the known word that is meant, if one is close."""
-    close = get_close_matches(word[:100], known, n=1, cutoff=_SIMILAR)
+    close = get_close_matches(word[:MAX_SHOWN_CHARS], known, n=1, cutoff=_SIMILAR)
     return f"did you mean '{close[0]}'?" if close else ""
 
 
+def _in_parts(part: BaseModel, where: str) -> Iterator[Problem]:
+    for inner, place in parts_in(part, where):
+        yield from _of_part(inner, place)
+
+
 def _of_part(part: BaseModel, where: str) -> Iterator[Problem]:
-    """Go through a part and all parts inside it."""
     for key in part.model_extra or {}:
-        yield from _unknown(key, type(part), where)
-    for name, field in type(part).model_fields.items():
-        value, place = getattr(part, name), f"{where}.{field.alias or name}"
-        if isinstance(value, BaseModel):
-            yield from _of_part(value, place)
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                if isinstance(item, BaseModel):
-                    yield from _of_part(item, f"{place}[{index}]")
+        if not is_free(key):
+            yield _unknown(key, part, where)
 
 
-def _of_object(
-    written: dict[str, JsonValue], model: type[BaseModel], where: str
-) -> Iterator[Problem]:
-    known = {field.alias or name for name, field in model.model_fields.items()}
-    for key in written:
-        if key not in known:
-            yield from _unknown(key, model, where)
-
-
-def _of_condition(condition: JsonValue, where: str) -> Iterator[Problem]:
-    if not isinstance(condition, dict):
+def _in_conditions(part: BaseModel, where: str) -> Iterator[Problem]:
+    written = getattr(part, "condition", None)
+    if not isinstance(written, dict):
         return
-    waiting = [(condition, where)]
-    while waiting:
-        spec, place = waiting.pop()
-        for key, value in spec.items():
-            if key not in CONDITION_KEYS and not _is_free(key):
-                yield _warning(key, sorted(CONDITION_KEYS), place)
-            inner = value if isinstance(value, list) else [value]
-            if key in ("all", "any", "not", "condition", "conditions", "config"):
-                waiting += [(part, f"{place}.{key}") for part in inner if isinstance(part, dict)]
+    for condition, place in conditions_in(written, f"{where}.condition"):
+        kind = condition.get("type", implied_type(condition))
+        if not isinstance(kind, str) or not (kind in CONDITION_KEYS or kind in BRANCH_TYPES):
+            continue  # The type itself is refused.
+        known = [*SHARED_KEYS, *CONDITION_KEYS.get(kind, ())]
+        config = condition.get("config")
+        settings = [(condition, place)]
+        if isinstance(config, dict):
+            settings.append((config, f"{place}.config"))
+        for written_keys, here in settings:
+            for key in written_keys:
+                if key not in known and not is_free(key):
+                    yield _problem(key, here, f"a condition of type '{kind}'", known)
 
 
-def _unknown(key: str, model: type[BaseModel], where: str) -> Iterator[Problem]:
-    if not _is_free(key):
-        known = [field.alias or name for name, field in model.model_fields.items()]
-        yield _warning(key, known, where)
+def _unknown(key: str, part: BaseModel, where: str) -> Problem:
+    if isinstance(part, StepDefinition):
+        name = f"a step of type '{part.type[:MAX_SHOWN_CHARS]}'"
+    else:
+        name = _NAMES[type(part)]
+    return _problem(key, where, name, keys_of(type(part)), _elsewhere(key))
 
 
-def _is_free(key: str) -> bool:
-    return key == FREE_KEY or key.startswith(FREE_PREFIX)
+def _problem(key: str, where: str, part: str, known: list[str], elsewhere: str = "") -> Problem:
+    shown = key[:MAX_SHOWN_CHARS]
+    hint = elsewhere or suggestion(key, known) or f"known: {', '.join(known)}"
+    return Problem(f"{where}.{shown}", f"There is no key '{shown}' in {part}.", hint)
 
 
-def _warning(key: str, known: list[str], where: str) -> Problem:
-    hint = suggestion(key, known) or f"known: {', '.join(known)}"
-    message = f"'{key[:MAX_SHOWN_CHARS]}' means nothing here; it changes nothing."
-    return Problem(f"{where}.{key}", message, hint, "warning", is_unknown_key=True)
+def _elsewhere(key: str) -> str:
+    """Return where a key does mean something, if anywhere."""
+    for model, name in _NAMES.items():
+        if key in keys_of(model):
+            return f"it belongs in {name}"
+    types = [name for name, model in STEP_MODELS.items() if key in keys_of(model)]
+    return f"it belongs in a step of type {', '.join(types)}" if types else ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from executor_service.engine.values import ABSENT, Absent
-from steplog_contracts.definition import MAX_NAME_CHARS
+from steplog_contracts.definition_parts import MAX_NAME_CHARS
 from steplog_contracts.payload import JsonValue
 
 _INDEX = re.compile(r"\[(\d+)\]")

@@ -13,6 +13,7 @@ from executor_service.engine.plan import Plan
 from executor_service.engine.scope import Scope, Stretch
 from executor_service.engine.state import EndedBranch, State, Visit
 from executor_service.errors import ExecutorError
+from steplog_contracts.definition_parts import FIRST_LANGUAGE
 from steplog_contracts.events import ErrorInfo
 from steplog_contracts.payload import JsonObject
 
@@ -31,6 +32,7 @@ def snapshot(state: State) -> JsonObject:
     return {
         "version": SNAPSHOT_VERSION,
         "seq": state.seq,
+        "language": state.language,
         "started_at": _text(state.started_at),
         "input": state.input,
         "parameters": state.parameters,
@@ -73,6 +75,7 @@ def _restored(saved: JsonObject, state: State) -> State:
     scopes = _scopes_in(saved["scopes"])
     state.frontier.numbers.taken = saved.get("stretches", len(scopes))
     state.seq = saved["seq"]
+    state.language = saved.get("language", FIRST_LANGUAGE)
     state.started_at = _time(saved["started_at"])
     state.input = saved["input"]
     state.parameters = saved["parameters"]

@@ -15,6 +15,7 @@ from executor_service.engine.plan import PathPlan, Plan, StepPlan
 from executor_service.engine.references import Reading
 from executor_service.engine.scope import Scope, WithResult, join
 from steplog_contracts import events as ev
+from steplog_contracts.definition_parts import FIRST_LANGUAGE
 from steplog_contracts.payload import JsonObject, JsonValue
 
 VisitStatus = Literal["scheduled", "running", "retrying", "waiting", "answered"]
@@ -56,8 +57,8 @@ class State:
 
     __slots__ = (
         "cancelling", "end", "ended_branches", "execution_id", "failure", "first_started_at",
-        "frontier", "input", "iterations", "metadata", "parameters", "plan", "recorded_at", "root",
-        "seq", "started_at", "visits",
+        "frontier", "input", "iterations", "language", "metadata", "parameters", "plan",
+        "recorded_at", "root", "seq", "started_at", "visits",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, execution_id: str) -> None:
@@ -66,6 +67,7 @@ class State:
         self.seq = 0
         self.recorded_at: datetime | None = None  # Of the event folded last, where known.
         self.started_at: datetime | None = None
+        self.language = FIRST_LANGUAGE  # Of the rules that the execution began under.
         self.input: JsonValue = None
         self.parameters: JsonObject = {}
         self.metadata: JsonObject = {}
@@ -127,6 +129,7 @@ def evolve(state: State, event: ev.Event, at: datetime | None = None) -> State:
 
 def _execution_started(state: State, event: ev.ExecutionStarted) -> None:
     state.started_at = state.recorded_at
+    state.language = event.language
     state.input = event.input
     state.parameters = event.parameters
     state.metadata = event.metadata

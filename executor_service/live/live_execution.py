@@ -138,7 +138,7 @@ class LiveMaker:
         definition = unfinished.started.definition
         if definition is None:
             raise NotRevivable("Its first event holds no definition to go on with.")
-        blueprint = self._workplace.catalogue.recorded(definition)
+        blueprint = self._workplace.catalogue.recorded(definition, unfinished.started.language)
         facts: Sequence[Fact] = unfinished.facts if facts_recorded else ()
         if claim_check is not None:
             # Kept as they are on the log, so that a snapshot of them stays small.

@@ -39,7 +39,7 @@ def check(
 ) -> None:
     """Check a definition: every problem with its place.
 
-    Exits with 1 if it would be refused, or holds a key that means nothing where it stands: most
+    Exits with 1 if it would be refused. A key that means nothing where it stands is refused: most
     are known ones misspelt. Own keys begin with x- or stand under metadata.
 
     It imports the step modules that the definition names, so check only what may run here. They
@@ -60,8 +60,6 @@ def check(
         print_plain(mermaid(blueprint))
         return
     _tell(blueprint.warnings, unlike, file, as_json, blueprint, graph=graph)
-    if any(warning.is_unknown_key for warning in blueprint.warnings):
-        raise typer.Exit(EXIT_REFUSED)
 
 
 def _allowlist() -> Allowlist:
@@ -90,11 +88,7 @@ def _tell(
         out.print(f"{file} would be refused.", soft_wrap=True)
         return
     steps, paths = len(blueprint.plan.steps), len(blueprint.plan.paths)
-    unknown = sum(problem.is_unknown_key for problem in problems)
-    if unknown:
-        out.print(f"{file} would run, without what {unknown} unknown keys say.", soft_wrap=True)
-    else:
-        out.print(f"[green]✓[/] {file} is fine: {steps} steps, {paths} paths.", soft_wrap=True)
+    out.print(f"[green]✓[/] {file} is fine: {steps} steps, {paths} paths.", soft_wrap=True)
     if graph:
         out.print(f"\n{escape(terminal(blueprint))}", soft_wrap=True)
         out.print(f"\n```mermaid\n{escape(mermaid(blueprint))}\n```", soft_wrap=True)

@@ -30,7 +30,6 @@ from steplog.json_input import parameter_of, pipeline_of, value_of
 from steplog.sending import Submitted
 from steplog_contracts.records import ExecutionRecord, ExecutionStatus
 
-MAX_WARNINGS = 20
 # How long a run without --wait looks for a refusal.
 OUTCOME_WAIT_MS = 2_000
 _PARAMETER = "A parameter, as JSON or text: year=2015, city=Oslo; may be given several times."
@@ -80,7 +79,7 @@ def run(
     $ steplog run pipeline.json --input '{"city": "Oslo"}' --wait
     $ steplog run weather --param year=2015 --metadata customer=42 --not-before 10m
     """
-    asked = _warned_of(pipeline_of(pipeline))
+    asked = _checked(pipeline_of(pipeline))
     given = {
         "input": _checked_input(asked, value_of(input)),
         "parameters": _values(parameters),
@@ -106,15 +105,21 @@ def _to_end(work: Coroutine[Any, Any, None]) -> None:
     run_to_end(work)
 
 
-def _warned_of(pipeline: str | Mapping[str, Any]) -> str | Mapping[str, Any]:
-    """Return it, having said on the error stream which keys of a definition are passed over."""
+def _checked(pipeline: str | Mapping[str, Any]) -> str | Mapping[str, Any]:
+    """Return it; a definition that the executor would refuse for its keys is not even sent.
+
+    Raises:
+        DefinitionRefused: its shape or its keys are wrong; each place is named.
+    """
     if isinstance(pipeline, str):
         return pipeline
     # Only here, so that running by name does not wait for the engine's import.
-    from executor_service.definitions.unknown_keys import warnings_of  # noqa: PLC0415
+    from executor_service.definitions.unknown_keys import problems_of  # noqa: PLC0415
+    from executor_service.errors import DefinitionRefused  # noqa: PLC0415
 
-    for warning in warnings_of(pipeline)[:MAX_WARNINGS]:
-        err.print(f"[yellow]warning[/] {escape(str(warning))}", soft_wrap=True)
+    problems = problems_of(pipeline)
+    if problems:
+        raise DefinitionRefused(problems)
     return pipeline
 
 

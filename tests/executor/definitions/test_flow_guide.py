@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from executor_service.engine.operators import OPERATORS
-from steplog_contracts.definition import ErrorHandling, PipelineDefinition
+from steplog_contracts.definition import PipelineDefinition
+from steplog_contracts.definition_parts import ErrorHandling
 
 GUIDE = Path("docs/flow.md").read_text()
 

@@ -12,7 +12,7 @@ from executor_service.engine.references import Reading
 from executor_service.engine.scope import Scope
 from executor_service.engine.templates import compile_template, render
 from executor_service.errors import DefinitionRefused, TextTooLong
-from steplog_contracts.definition import MAX_SECONDS
+from steplog_contracts.definition_parts import MAX_SECONDS
 from steplog_contracts.pattern_size import pattern_size
 from tests.executor.support.partition_harness import Owning
 

@@ -29,8 +29,9 @@ def question(**more: Any) -> dict[str, Any]:
 
 def approval(**more: Any) -> Pipeline:
     """Return a pipeline that goes to `yes` or `no` as a person says."""
+    asked = more.pop("asked", {})
     return pipeline_of(
-        {"draft": lambda d: {"text": "t"}, "ask": lambda d: question(**more.pop("asked", {})),
+        {"draft": lambda d: {"text": "t"}, "ask": lambda d: question(**asked),
          "yes": lambda d: {"done": d["approved"]}, "no": passes},
         paths("draft > ask", "ask > yes", "ask > no", ask__yes=asks("result.approved"),
               ask__no=asks("result.approved", "not_equals")),
@@ -157,7 +158,9 @@ async def test_22_a_fallback_may_answer_for_an_expired_wait() -> None:
     step = FunctionStep(
         "a", lambda d: question(timeout_seconds=1), lambda data, error: {"late": str(error)}
     )
-    blueprint = blueprint_of({"a": step}, [], of={"a": {"error_handling": {"enable_fallback": 1}}})
+    blueprint = blueprint_of(
+        {"a": step}, [], of={"a": {"error_handling": {"enable_fallback": True}}}
+    )
 
     outcome = await Recorded(blueprint, park=False).run()
 

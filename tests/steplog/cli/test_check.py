@@ -113,8 +113,8 @@ def test_a_key_that_means_nothing_is_named_at_every_level(
     code, text = told({**GOOD, "steps": [{**first, **change}, *others]})
 
     assert code == 1
-    assert f"warning {place}: " in text
-    assert "unknown keys" in text
+    assert f"error {place}: There is no key" in text
+    assert "would be refused" in text
 
 
 def test_a_misspelt_key_is_told_which_one_is_meant(told: Any) -> None:

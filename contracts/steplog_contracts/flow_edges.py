@@ -1,0 +1,95 @@
+"""The paths of a definition in the order of their indices, those that steps imply included.
+
+Events name the paths that were taken by these indices, so the executor, which follows them, and the
+tracker, which draws them, read them here alike: first the declared ones, then those of each step in
+the order of the steps.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from steplog_contracts.conditions import BRANCH_TYPES
+from steplog_contracts.definition import PipelineDefinition
+from steplog_contracts.payload import JsonObject
+from steplog_contracts.step_types import ConditionStep, StepDefinition
+
+# Given its place in the list when it is added.
+_NEW = -1
+
+
+@dataclass(frozen=True, slots=True)
+class FlowEdge:
+    """A path; `branch` is the outcome of its step that it belongs to, None where it has none."""
+
+    index: int
+    from_step: str
+    to_step: str
+    where: str  # The JSON path of what names its end.
+    condition: JsonObject | None = None
+    branch: bool | None = None
+
+
+def edges_of(shaped: PipelineDefinition) -> list[FlowEdge]:
+    """Return every path of the flow."""
+    edges = [
+        FlowEdge(
+            index,
+            path.from_step or path.from_ or "",
+            path.to_step or path.to or "",
+            f"$.flow.paths[{index}].to_step",
+            path.condition,
+        )
+        for index, path in enumerate(shaped.flow.paths)
+    ]
+    declared: dict[str, list[FlowEdge]] = {}
+    for edge in edges:
+        declared.setdefault(edge.from_step, []).append(edge)
+    for place, step in enumerate(shaped.steps):
+        for edge in _of_step(step, declared.get(step.id, []), f"$.steps[{place}]"):
+            if edge.index == _NEW:
+                edges.append(replace(edge, index=len(edges)))
+            else:
+                edges[edge.index] = edge
+    return edges
+
+
+def asked(step: StepDefinition) -> JsonObject | None:
+    """Return the condition of a condition step, which runs no code; None of any other."""
+    if isinstance(step, ConditionStep) and step.type == "condition":
+        return step.condition
+    return None
+
+
+def written_branch(condition: JsonObject | None) -> bool | None:
+    """Return which outcome of its condition step a path names, where it names one."""
+    kind = condition.get("type") if condition is not None else None
+    return BRANCH_TYPES.get(kind) if isinstance(kind, str) else None
+
+
+def _of_step(step: StepDefinition, declared: list[FlowEdge], where: str) -> Iterator[FlowEdge]:
+    """Yield what a step changes about its declared paths, and the paths it adds."""
+    if isinstance(step, ConditionStep) and asked(step) is not None:
+        yield from _of_condition(step, declared, where)
+
+
+def _of_condition(step: ConditionStep, declared: list[FlowEdge], where: str) -> Iterator[FlowEdge]:
+    """Give a condition step's paths to its two outcomes.
+
+    `then` and `else` name where to go. A declared path belongs to the outcome that names its end,
+    and else to the condition's own; an end that no declared path leads to gets a path.
+    """
+    otherwise = _ends(step.else_)
+    for edge in declared:
+        written = written_branch(edge.condition)
+        yield replace(edge, branch=edge.to_step not in otherwise if written is None else written)
+    reached = {edge.to_step for edge in declared}
+    for key, ends, branch in (("then", _ends(step.then), True), ("else", otherwise, False)):
+        for to_step in ends:
+            if to_step not in reached:
+                yield FlowEdge(_NEW, step.id, to_step, f"{where}.{key}", branch=branch)
+
+
+def _ends(named: str | list[str] | None) -> list[str]:
+    if named is None:
+        return []
+    return [named] if isinstance(named, str) else named

@@ -1,0 +1,132 @@
+"""The types of steps: a small closed set, with the keys of each.
+
+A type is added by a model of its keys and an entry in `STEP_MODELS`; how it is run is the
+executor's business. Types that begin with `x-` are people's own names for tasks.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import Field, GetJsonSchemaHandler, ValidationError, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from steplog_contracts.conditions import Condition
+from steplog_contracts.definition_parts import (
+    FIRST_LANGUAGE,
+    FREE_PREFIX,
+    ErrorHandling,
+    InputDeclaration,
+    Name,
+    Part,
+    Schema,
+    is_recorded,
+    is_strict,
+    language_of,
+)
+from steplog_contracts.payload import JsonObject, JsonValue
+
+TASK: Final = "task"
+
+
+class StepDefinition(Part):
+    """What steps of every type have."""
+
+    SINCE_2: ClassVar[frozenset[str]] = frozenset({"description"})
+
+    id: Name
+    name: str | None = None  # For display; the id where absent.
+    type: str = TASK
+    inputs: list[InputDeclaration] | JsonObject | None = None
+
+
+class TaskStep(StepDefinition):
+    """A step that runs a class: of type `task`, or `human`, which says that it asks a person."""
+
+    module: str | None = None
+    step_class: str | None = None
+    class_: str | None = Field(None, alias="class")
+    config: JsonObject = Field(default_factory=dict)
+    outputs: JsonValue = None  # Documentation only.
+    input_schema: Schema | None = None
+    output_schema: Schema | None = None
+    error_handling: ErrorHandling | None = None
+
+
+class ConditionStep(TaskStep):
+    """A step of type `condition`: it runs no code and says which of two ways the flow goes."""
+
+    condition: Condition | None = None
+    then: str | list[str] | None = None
+    else_: str | list[str] | None = Field(None, alias="else")
+
+
+STEP_MODELS: Final[dict[str, type[StepDefinition]]] = {
+    TASK: TaskStep,
+    "human": TaskStep,
+    "condition": ConditionStep,
+}
+STEP_TYPES: Final = tuple(STEP_MODELS)
+
+
+def is_step_type(name: str) -> bool:
+    """Say whether a step may be of this type."""
+    return name in STEP_MODELS or name.startswith(FREE_PREFIX)
+
+
+def read_step(written: Any, info: ValidationInfo) -> StepDefinition:
+    """Read a step as its type asks for; one of an unknown type as a task.
+
+    In the first language every step was one and the same, whatever its type. A recorded step that
+    does not fit its type is read like that too: it is to be shown, or refused elsewhere.
+    """
+    if isinstance(written, StepDefinition):
+        return written
+    context = info.context
+    if language_of(info) == FIRST_LANGUAGE:
+        return ConditionStep.model_validate(written, context=context)
+    kind = written.get("type", TASK) if isinstance(written, dict) else TASK
+    model = STEP_MODELS.get(kind, TaskStep) if isinstance(kind, str) else TaskStep
+    try:
+        return model.model_validate(written, context=context, strict=is_strict(info))
+    except ValidationError:
+        if not is_recorded(info):
+            raise
+        return ConditionStep.model_validate(written, context=context)
+
+
+class _ByType:
+    """Reads each step by the model of its type, and publishes all of them."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: Callable[[Any], CoreSchema]
+    ) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(read_step)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonObject:
+        models: dict[type[StepDefinition], list[str]] = {}
+        for name, model in STEP_MODELS.items():
+            models.setdefault(model, []).append(name)
+        own_name = {"type": "string", "pattern": f"^{FREE_PREFIX}"}
+        return {
+            "type": "object",
+            "required": ["id"],
+            "properties": {"type": {"anyOf": [{"enum": list(STEP_TYPES)}, own_name]}},
+            "allOf": [
+                {
+                    "if": _of_types(names, own_name if model is TaskStep else None),
+                    "then": handler(model.__pydantic_core_schema__),
+                }
+                for model, names in models.items()
+            ],
+        }
+
+
+def _of_types(names: list[str], own_name: JsonObject | None) -> JsonObject:
+    if own_name is None:
+        return {"properties": {"type": {"enum": names}}, "required": ["type"]}
+    return {"properties": {"type": {"anyOf": [{"enum": names}, own_name]}}}
+
+
+AnyStep = Annotated[StepDefinition, _ByType()]
