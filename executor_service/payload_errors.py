@@ -21,6 +21,15 @@ REMEDY: Final = (
 class StoreUnavailable(ExecutorError):
     """The store does not answer or refuses to work; trying again may help."""
 
+    @classmethod
+    def of(cls, text: str, error: Exception, place: str) -> "StoreUnavailable":
+        """Return one whose text names the place and quotes the error; callers read neither."""
+        made = cls(f"{place} {text}: {error}.")
+        # What a system call says is the system's own words, without a path or an address.
+        known = error.strerror if isinstance(error, OSError) and error.errno else None
+        made.for_callers = f"The payload store {text} ({known or type(error).__name__})."
+        return made
+
 
 class PayloadMissing(ExecutorError):
     """A stored value is not where its reference says."""

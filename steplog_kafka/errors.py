@@ -14,6 +14,8 @@ from steplog_contracts.errors import SteplogError
 class KafkaProblem(SteplogError):
     """Kafka can't be used as it is set."""
 
+    for_callers = "The log can't be used at the moment; the log lines of the API say why."
+
 
 class WrongKafkaSettings(KafkaProblem):
     """Settings of the connection can't be used, or contradict each other."""

@@ -11,6 +11,11 @@ from steplog_contracts.partitioning import MAX_ID_TRIES, NEW_ID_CHARS, partition
 from tracker_service.projections.errors import TrackerError
 
 SOURCE: Final = "steplog-api"
+UNACKNOWLEDGED: Final = "The log did not acknowledge the command in time."
+UNSENT: Final = (
+    "The command was not sent, for the log can't be used at the moment; the log lines of the API "
+    "say why."
+)
 _COMMAND_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/idempotency-keys")
 _EXECUTION_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/executions")
 
@@ -21,8 +26,16 @@ class CommandNotSent(TrackerError):
     def __init__(self, cause: str, *, maybe_sent: bool = False) -> None:
         remedy = " Send it again with the same Idempotency-Key." if maybe_sent else ""
         super().__init__(f"{cause}{remedy}")
-        self.cause = cause
         self.maybe_sent = maybe_sent
+        self.for_callers = f"{UNACKNOWLEDGED}{remedy}" if maybe_sent else UNSENT
+
+
+class TakesNoCommands(CommandNotSent):
+    """This process has no log to put commands into."""
+
+    def __init__(self) -> None:
+        super().__init__("This API takes no commands; ask one that does.")
+        self.for_callers = str(self)
 
 
 class CommandSink(Protocol):

@@ -17,6 +17,17 @@ from tracker_service.projections.headings import Heading, LogRecord, read_headin
 class LogUnreachable(TrackerError):
     """The log does not answer; the same question may be answered later."""
 
+    for_callers = "The log can't be read at the moment; the log lines of the API say why."
+
+
+class LogNotRead(LogUnreachable):
+    """This process has no log to read."""
+
+    for_callers = "This API does not read the log; ask one that does."
+
+    def __init__(self) -> None:
+        super().__init__(self.for_callers)
+
 
 class LogRemoved(TrackerError):
     """What was asked for is not in the log any more: retention removed it."""

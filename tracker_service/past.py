@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from steplog_contracts.errors import sentence_for_callers
 from tracker_service.events_log import EventsLog, LogRemoved, LogUnreachable
 from tracker_service.projections.errors import TrackerError
 from tracker_service.projections.headings import Heading, Unreadable
@@ -72,7 +73,7 @@ async def stood(log: EventsLog | None, rows: PastRows, row: Row, when: When) -> 
         try:
             return await _from_log(log, row, when)
         except (LogRemoved, LogUnreachable, OnlyFromLog) as error:
-            reason = str(error)
+            reason = sentence_for_callers(error)
     if when.at is None:
         raise OnlyFromLog(f"A place in the history is known to the log alone: {reason}")
     return await _from_rows(rows, row, when.at, f"{_FROM_ROWS} Why not from the log: {reason}")

@@ -23,6 +23,19 @@ MAX_READS_AT_ONCE: Final = 4
 class NoPayloadStore(TrackerError):
     """The store is not configured here, can't be used or does not answer."""
 
+    for_callers = "The payload store can't be read at the moment; the log lines of the API say why."
+
+
+class NotConfigured(NoPayloadStore):
+    """This process was given no store."""
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(
+            f"The stored payload {sha256} can't be read here; set STEPLOG_PAYLOAD_STORE as for the "
+            "executor."
+        )
+        self.for_callers = str(self)
+
 
 class PayloadGone(TrackerError):
     """A stored value is not in the store any more."""
@@ -48,9 +61,7 @@ class NoReader:
 
     async def read(self, reference: DataRef) -> bytes:
         """Say so."""
-        raise NoPayloadStore(
-            f"{reference.uri} can't be read here; set STEPLOG_PAYLOAD_STORE as for the executor."
-        )
+        raise NotConfigured(reference.sha256)
 
 
 class FsspecReader:
@@ -71,14 +82,14 @@ class FsspecReader:
         """Return a value's JSON; see `PayloadReader.read`."""
         if reference.size_bytes > MAX_READ_BYTES:
             raise PayloadTooLong(
-                f"{reference.uri} has {reference.size_bytes} bytes and at most {MAX_READ_BYTES} "
-                "are handed out; read it from the store itself."
+                f"The stored payload {reference.sha256} has {reference.size_bytes} bytes and at "
+                f"most {MAX_READ_BYTES} are handed out; read it from the store itself."
             )
         try:
             async with self._reads, asyncio.timeout(READ_TIMEOUT_S):
                 data = await asyncio.to_thread(self._read, reference)
         except FileNotFoundError as error:
-            raise PayloadGone(f"The stored payload {reference.uri} is not there.") from error
+            raise PayloadGone(f"The stored payload {reference.sha256} is not there.") from error
         except Exception as error:  # Every store has exceptions of its own.
             raise NoPayloadStore(f"The payload store does not answer: {error!r}.") from error
         reference.check(data)

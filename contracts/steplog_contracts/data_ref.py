@@ -43,8 +43,8 @@ class DataRef(BaseModel):
         """Raise `AlteredPayload` unless these bytes are the ones referred to."""
         if len(data) != self.size_bytes or hashlib.sha256(data).hexdigest() != self.sha256:
             raise AlteredPayload(
-                f"The stored payload {self.uri} is not what was written (sha256 {self.sha256}, "
-                f"{self.size_bytes} bytes); restore it from a backup of the store."
+                f"The stored payload {self.sha256} is not what was written ({self.size_bytes} "
+                "bytes); restore it from a backup of the store."
             )
 
 

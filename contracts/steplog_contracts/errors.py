@@ -13,7 +13,18 @@ from steplog_contracts.refusal_codes import RefusalCode
 
 
 class SteplogError(Exception):
-    """Anything steplog refuses or fails at; its text is one sentence a person can act on."""
+    """Anything steplog refuses or fails at; its text is one sentence a person can act on.
+
+    `for_callers` is the sentence for callers of the API where the text itself may name what lies
+    behind it: brokers, databases, stores, their addresses, users and files.
+    """
+
+    for_callers: str | None = None
+
+
+def sentence_for_callers(error: SteplogError) -> str:
+    """Return what a caller of the API may read of an error; the whole text is for the log."""
+    return error.for_callers or str(error)
 
 
 class ValueStoredApart(SteplogError, TypeError):

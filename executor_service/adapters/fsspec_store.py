@@ -58,7 +58,7 @@ class FsspecStore:
                 self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
                 self._files.pipe_file(path, data)
         except Exception as error:  # Every store has exceptions of its own.
-            raise StoreUnavailable(f"{self._url} does not take it: {error}.") from error
+            raise StoreUnavailable.of("does not take it", error, self._url) from error
 
     def get(self, sha256: str, size_bytes: int) -> bytes:
         """Return an object; see `PayloadStore.get`."""
@@ -68,11 +68,11 @@ class FsspecStore:
                 return data
         except FileNotFoundError as error:
             raise PayloadMissing(
-                f"The stored payload {self.uri_of(sha256)} is not there; restore it from a backup "
-                "of the store, or correct STEPLOG_PAYLOAD_STORE."
+                f"The stored payload {sha256} is not there; restore it from a backup of the store, "
+                "or correct STEPLOG_PAYLOAD_STORE."
             ) from error
         except Exception as error:
-            raise StoreUnavailable(f"{self._url} does not answer: {error}.") from error
+            raise StoreUnavailable.of("does not answer", error, self._url) from error
 
     def _path(self, sha256: str) -> str:
         return f"{self._root.rstrip('/')}/{object_name(sha256)}"

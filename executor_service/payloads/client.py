@@ -22,7 +22,7 @@ from executor_service.payload_errors import (
     StoreUnavailable,
 )
 from steplog_contracts.data_ref import MAX_STORED_BYTES, DataRef, References, distinct
-from steplog_contracts.errors import AlteredPayload
+from steplog_contracts.errors import AlteredPayload, sentence_for_callers
 from steplog_contracts.payload import MAX_INLINE_PAYLOAD_BYTES, JsonValue
 
 # What one event can carry where there is no store: the log takes a million bytes with the rest.
@@ -102,12 +102,14 @@ class Payloads:
                 await self._in_thread(functools.partial(store.put, sha256, data))
                 break
             except StoreUnavailable as error:
-                if pause_s is None:
-                    raise PayloadNotStored(
-                        f"A value of {len(data)} bytes could not be stored: {error} See that "
-                        "STEPLOG_PAYLOAD_STORE can be reached and written, then try again."
-                    ) from error
                 _log.warning("payload_put_failed", sha256=sha256, reason=str(error))
+                if pause_s is None:
+                    # What is raised is recorded, and shown to whoever may see the execution.
+                    raise PayloadNotStored(
+                        f"A value of {len(data)} bytes could not be stored: "
+                        f"{sentence_for_callers(error)} See that STEPLOG_PAYLOAD_STORE can be "
+                        "reached and written, then try again."
+                    ) from error
                 await self._sleep(pause_s)
         return DataRef(uri=store.uri_of(sha256), sha256=sha256, size_bytes=len(data))
 
@@ -134,11 +136,13 @@ class Payloads:
     async def _fetch_once(self, reference: DataRef) -> JsonValue:
         store = self._store
         if store is None:
-            raise PayloadMissing(f"{reference.uri} can't be read without a store; {REMEDY}.")
+            raise PayloadMissing(
+                f"The stored payload {reference.sha256} can't be read without a store; {REMEDY}."
+            )
         if reference.size_bytes > MAX_STORED_BYTES:
             raise PayloadMissing(
-                f"{reference.uri} is said to have {reference.size_bytes} bytes; at most "
-                f"{MAX_STORED_BYTES} are read."
+                f"The stored payload {reference.sha256} is said to have {reference.size_bytes} "
+                f"bytes; at most {MAX_STORED_BYTES} are read."
             )
 
         def read() -> JsonValue:
@@ -147,7 +151,9 @@ class Payloads:
             try:
                 return from_json(data, allow_inf_nan=False)
             except ValueError as error:
-                raise AlteredPayload(f"{reference.uri} is no JSON: {error}.") from error
+                raise AlteredPayload(
+                    f"The stored payload {reference.sha256} is no JSON: {error}."
+                ) from error
 
         return await self._in_thread(read)
 

@@ -129,7 +129,7 @@ async def test_a_missing_value_is_said_to_be_missing(api: httpx.AsyncClient, kep
     answer = await api.get(f"/api/executions/e-1/payloads/{SHA256}")
 
     assert answer.status_code == 410
-    assert "s3://elsewhere/x.json is not there" in answer.json()["detail"]
+    assert f"{SHA256} is not there" in answer.json()["detail"]
 
 
 async def test_a_store_that_does_not_answer_is_a_503(api: httpx.AsyncClient, kept: Kept) -> None:

@@ -37,6 +37,8 @@ IDENTITY_PREFIX: Final = "oidc:"
 class IssuerAway(TrackerError):
     """The issuer's keys can't be fetched at the moment."""
 
+    for_callers = "The issuer of your token can't be asked at the moment; try again."
+
 
 @dataclass(frozen=True, slots=True)
 class IssuerSettings:

@@ -89,7 +89,6 @@ def make_app(
     parts = Parts(model, topic, log, reader or NoReader(), commands, protection)
     app = FastAPI(title="steplog", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
-    payloads.install(app)
     app.state.parts = parts
     _surround(app, protection)
     for module in _ROUTES:

@@ -18,7 +18,7 @@ from tracker_service.event_pages import (
     Place,
     page_of_events,
 )
-from tracker_service.events_log import EventsLog, LogUnreachable
+from tracker_service.events_log import EventsLog, LogNotRead
 from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import marked_payload, record
 from tracker_service.http_api.asking import Asked
@@ -86,7 +86,7 @@ async def get_events(
     """Return an execution's events as recorded, in the order of the log, secrets masked."""
     log = asked.parts.log
     if log is None:
-        raise LogUnreachable("This API does not read the log; ask one that does.")
+        raise LogNotRead
     row = await asked.parts.model.execution(execution_id)
     place = None if cursor is None else _read_cursor(cursor)
     wanted = EventQuestion(execution_id, after_seq, limit, place, stale)

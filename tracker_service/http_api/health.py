@@ -13,14 +13,10 @@ from tracker_service.freshness import Freshness
 from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import answer, record
 from tracker_service.http_api.asking import Asked, PartsOfApp
-from tracker_service.projections.errors import TrackerError
+from tracker_service.http_api.problems import NotReady
 from tracker_service.store.drift import Drift
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
-
-
-class NotReady(TrackerError):
-    """The API answers, but not as it is set up to."""
 
 
 class ReadyAnswer(shapes.Answer):

@@ -3,15 +3,13 @@
 import json
 from typing import Annotated, Final
 
-from fastapi import APIRouter, FastAPI, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 
 from steplog_contracts.data_ref import keys_of
-from steplog_contracts.errors import AlteredPayload
 from tracker_service.http_api import shapes
 from tracker_service.http_api.asking import AskedOfExecution
-from tracker_service.http_api.problems import NotFound, problem
+from tracker_service.http_api.problems import NotFound
 from tracker_service.masking import Mask
-from tracker_service.payload_reader import NoPayloadStore, PayloadGone, PayloadTooLong
 from tracker_service.store.questions import StoredValue
 
 Sha256InPath = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
@@ -45,22 +43,3 @@ def _masked(data: bytes, found: StoredValue, mask: Mask) -> bytes:
         _field, *keys = keys_of(place)
         value = mask.value({keys[0]: value})[keys[0]] if keys else mask.value(value)
     return json.dumps(value).encode()
-
-
-def install(app: FastAPI) -> None:
-    """Make what a store fails at a problem document."""
-
-    @app.exception_handler(NoPayloadStore)
-    async def _away(_request: Request, error: NoPayloadStore) -> Response:
-        response = problem(503, str(error))
-        response.headers["Retry-After"] = "5"
-        return response
-
-    @app.exception_handler(PayloadGone)
-    @app.exception_handler(AlteredPayload)
-    async def _gone(_request: Request, error: Exception) -> Response:
-        return problem(410, str(error))
-
-    @app.exception_handler(PayloadTooLong)
-    async def _too_long(_request: Request, error: PayloadTooLong) -> Response:
-        return problem(413, str(error))

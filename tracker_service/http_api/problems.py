@@ -1,23 +1,37 @@
-"""Errors as problem details (RFC 9457), with `detail` the sentence for people."""
+"""Errors as problem details (RFC 9457), with `detail` the sentence for people.
 
+A caller reads what is wrong with the request. What lies behind the API is the operator's: an error
+whose class has no status here is answered by its sentence for callers, and the log gets its text.
+"""
+
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
 import msgspec
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from steplog_contracts.errors import SteplogError, UnwritablePayload
+from steplog_contracts.errors import (
+    AlteredPayload,
+    SteplogError,
+    UnwritablePayload,
+    sentence_for_callers,
+)
 from steplog_contracts.validation_message import plain_message
 from tracker_service.access.roles import NotAllowed, NotKnown
-from tracker_service.events_log import LogRemoved
+from tracker_service.command_sink import TakesNoCommands
+from tracker_service.events_log import LogNotRead, LogRemoved
 from tracker_service.http_api.answers import Unchanged
+from tracker_service.http_api.listeners import TooManyListeners
 from tracker_service.past import NotThereYet, OnlyFromLog
+from tracker_service.payload_reader import NotConfigured, PayloadGone, PayloadTooLong
 from tracker_service.projections.errors import TrackerError
-from tracker_service.store.errors import RowsRejected, StoreError
+from tracker_service.store.errors import RowsRejected
 from tracker_service.store.letters import NoSuchLetter
 
 _HEADERS_OF: Final[Mapping[int, Mapping[str, str]]] = {
@@ -51,6 +65,10 @@ class TooLarge(TrackerError):
     """A body or a command is larger than what is taken."""
 
 
+class NotReady(TrackerError):
+    """The API answers, but not as it is set up to."""
+
+
 class TooOften(TrackerError):
     """The caller asks more often than the limit lets him."""
 
@@ -82,7 +100,9 @@ def problem(status: int, detail: str, **more: str) -> Response:
     )
 
 
-# By class, the nearest ancestor counts; whatever else is wrong is a matter of now: 503.
+_AWAY: Final = "What this needs can't be used at the moment; the log lines of the API say why."
+
+# By class, the nearest ancestor counts; whatever else is wrong lies behind the API: 503.
 _STATUS_OF: Final[Mapping[type[BaseException], int]] = {
     BadQuestion: 422,
     RowsRejected: 422,
@@ -94,20 +114,53 @@ _STATUS_OF: Final[Mapping[type[BaseException], int]] = {
     NotThereYet: 404,
     Refused: 409,
     LogRemoved: 410,
+    PayloadGone: 410,
+    AlteredPayload: 410,
     OnlyFromLog: 410,
     TooLarge: 413,
+    PayloadTooLong: 413,
     TooOften: 429,
+    TooManyListeners: 503,
+    TakesNoCommands: 503,
+    LogNotRead: 503,
+    NotConfigured: 503,
+    NotReady: 503,
     NotAcknowledged: 504,
 }
+
+# Of one kind of error at most one line in this time.
+NOTE_EVERY_S: Final = 1.0
+# When each kind was noted last; there are no more entries than classes of errors.
+_noted_s: dict[type[SteplogError], float] = {}
+
+_log = structlog.get_logger(__name__)
 
 
 def of_error(error: SteplogError) -> Response:
     """Return the problem document of an error with a sentence for people."""
-    known = (_STATUS_OF[kind] for kind in type(error).__mro__ if kind in _STATUS_OF)
+    status = status_of(error)
+    sentence = sentence_for_callers(error)
+    if status is None:
+        sentence = error.for_callers or _AWAY
+        _note(error)
     more = {"code": error.code} if isinstance(error, Refused | NeverBegan) else {}
     if isinstance(error, NeverBegan):
         more["command_id"] = error.command_id
-    return problem(next(known, 503), _sentence(error), **more)
+    return problem(status or 503, sentence, **more)
+
+
+def _note(error: SteplogError) -> None:
+    """Log why requests can't be answered: in an outage there are many of them, for one reason."""
+    now_s, kind = time.monotonic(), type(error)
+    if now_s - _noted_s.get(kind, -NOTE_EVERY_S) >= NOTE_EVERY_S:
+        _noted_s[kind] = now_s
+        _log.warning("not_answered", kind=kind.__name__, reason=str(error))
+
+
+def status_of(error: SteplogError) -> int | None:
+    """Return the status of an error about the request, None for one about what lies behind."""
+    known = (_STATUS_OF[kind] for kind in type(error).__mro__ if kind in _STATUS_OF)
+    return next(known, None)
 
 
 def install(app: FastAPI) -> None:
@@ -156,11 +209,3 @@ def _methods(request: Request) -> list[str]:
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
     )
     return sorted({method for route in matching for method in route.methods or ()})
-
-
-def _sentence(error: SteplogError) -> str:
-    if isinstance(error, RowsRejected):
-        return f"A parameter holds what the database can't take: {error}"
-    if isinstance(error, StoreError):
-        return f"The read model can't answer at the moment: {error}"
-    return str(error)

@@ -12,7 +12,13 @@ from steplog_contracts.commands import Command
 from steplog_contracts.payload import encode_payload, json_problem
 from steplog_contracts.validation_message import plain_message
 from tracker_service.access.roles import Caller
-from tracker_service.command_sink import CommandNotSent, CommandSink, command_id_for
+from tracker_service.command_sink import (
+    UNACKNOWLEDGED,
+    CommandNotSent,
+    CommandSink,
+    TakesNoCommands,
+    command_id_for,
+)
 from tracker_service.freshness import Freshness
 from tracker_service.http_api import shapes
 from tracker_service.http_api.answers import accepted
@@ -75,7 +81,7 @@ class Submission:
     def sink(self) -> CommandSink:
         """The log; raises `CommandNotSent` where this API has none."""
         if self.parts.commands is None:
-            raise CommandNotSent("This API takes no commands; ask one that does.")
+            raise TakesNoCommands
         return self.parts.commands
 
     def command_id(self, operation: str) -> str:
@@ -115,7 +121,7 @@ class Submission:
             if self.key is not None or not error.maybe_sent:
                 raise
             raise NotAcknowledged(
-                f"{error.cause} The command may be in the log all the same: look at "
+                f"{UNACKNOWLEDGED} It may be in it all the same: look at "
                 f"/api/commands/{command_id} before you send it again, or send commands with an "
                 "Idempotency-Key, which can be repeated."
             ) from error

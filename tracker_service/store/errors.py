@@ -13,6 +13,8 @@ from tracker_service.projections.errors import TrackerError
 class StoreError(TrackerError):
     """The read model's database could not do what was asked."""
 
+    for_callers = "The read model can't answer at the moment; the log lines of the API say why."
+
 
 class StoreUnavailable(StoreError):
     """The database can't be reached or can't commit at the moment; the same call may work later."""
@@ -20,6 +22,8 @@ class StoreUnavailable(StoreError):
 
 class RowsRejected(StoreError):
     """The database refuses a value of this batch, and would again."""
+
+    for_callers = "A parameter holds what the database can't take; correct it."
 
 
 class StoreRefused(StoreError):

@@ -15,7 +15,7 @@ from executor_service.payload_errors import PayloadMissing, PayloadNotStored, St
 from executor_service.payloads.client import MAX_STORED_BYTES, Payloads, PayloadTooLarge
 from executor_service.service_errors import BadSetting
 from steplog_contracts.data_ref import object_name
-from steplog_contracts.errors import AlteredPayload
+from steplog_contracts.errors import AlteredPayload, sentence_for_callers
 
 DATA = b'{"rows":[1,2,3]}'
 FILE_LIMIT_BYTES = 4 * 1024 * 1024
@@ -109,6 +109,19 @@ def test_a_folder_that_can_not_be_written_is_unavailable(tmp_path: Path) -> None
 
     with pytest.raises(StoreUnavailable, match="does not take it"):
         FsspecStore(str(tmp_path / "file")).put(SHA256, DATA)
+
+
+def test_what_is_recorded_of_a_store_that_is_away_names_no_place(tmp_path: Path) -> None:
+    """A step's error is read by people who have no business with the store."""
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(StoreUnavailable) as raised:
+        FsspecStore(str(tmp_path / "file")).put(SHA256, DATA)
+
+    assert str(tmp_path) in str(raised.value)
+    assert sentence_for_callers(raised.value) == (
+        "The payload store does not take it (Not a directory)."
+    )
 
 
 def test_a_write_that_stops_half_way_leaves_nothing_behind(folder: Path) -> None:
