@@ -5,7 +5,7 @@ executor's business. Types that begin with `x-` are people's own names for tasks
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, GetJsonSchemaHandler, ValidationError, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
@@ -31,12 +31,14 @@ TASK: Final = "task"
 class StepDefinition(Part):
     """What steps of every type have."""
 
-    SINCE_2: ClassVar[frozenset[str]] = frozenset({"description"})
+    SINCE_2: ClassVar[frozenset[str]] = frozenset({"description", "effects"})
 
     id: Name
     name: str | None = None  # For display; the id where absent.
     type: str = TASK
     inputs: list[InputDeclaration] | JsonObject | None = None
+    # Says that running it again, or before its beginning is on record, harms nobody.
+    effects: Literal["none"] | None = None
 
 
 class TaskStep(StepDefinition):

@@ -181,6 +181,7 @@ class _DefinitionReader:
             continue_on_error=handling.continue_on_error,
             enable_fallback=handling.enable_fallback,
             timeout_seconds=handling.timeout_seconds,
+            is_pure=step.effects == "none",
             check_input=self._schema(task.input_schema, f"{where}.input_schema"),
             check_output=self._schema(task.output_schema, f"{where}.output_schema"),
             outgoing=flow.outgoing(step.id),

@@ -55,6 +55,7 @@ class StepPlan:
     continue_on_error: bool = False
     enable_fallback: bool = False
     timeout_seconds: float | None = None
+    is_pure: bool = False  # Running it again, or before its beginning is on record, harms nobody.
     check_input: SchemaCheck | None = None
     check_output: SchemaCheck | None = None
     outgoing: tuple[PathPlan, ...] = ()
@@ -93,6 +94,11 @@ class Plan:
             for step in self.ordered
         ]
         return Graph(successors, self.steps[self.start_at].index)
+
+    @cached_property
+    def pure_steps(self) -> frozenset[str]:
+        """The steps that may run ahead of the log."""
+        return frozenset(step.id for step in self.ordered if step.is_pure)
 
     @cached_property
     def steps_on_cycles(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ events over. Neither ever ends the run.
 import inspect
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from executor_service.ports.runtime import Recorder
@@ -34,6 +35,7 @@ class TrackerRecorder:
         events: Sequence[ev.Event],
         *,
         cause: str | None = None,  # noqa: ARG002 - the port's; these trackers can't be told it
+        times: Sequence[datetime] | None = None,  # noqa: ARG002 - nor this
     ) -> None:
         """Call the tracker for each event it can be told of."""
         for event in events:
@@ -112,15 +114,33 @@ class ForgivingRecorder:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
+        self._takes_times = _takes_times(recorder)
         self.failures = 0
 
-    async def record(self, events: Sequence[ev.Event], *, cause: str | None = None) -> None:
+    async def record(
+        self,
+        events: Sequence[ev.Event],
+        *,
+        cause: str | None = None,
+        times: Sequence[datetime] | None = None,
+    ) -> None:
         """Record the events if that can be done."""
         try:
-            await self._recorder.record(events, cause=cause)
+            if times is not None and self._takes_times:
+                await self._recorder.record(events, cause=cause, times=times)
+            else:
+                await self._recorder.record(events, cause=cause)
         except Exception:
             self.failures += 1
             _log.exception("The execution tracker failed; the run goes on untracked.")
+
+
+def _takes_times(recorder: Recorder) -> bool:
+    """Say whether a recorder, which may be anybody's, takes the times of events."""
+    try:
+        return "times" in inspect.signature(recorder.record).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def recorder_of(tracker: Any, execution_id: str) -> ForgivingRecorder | TrackerRecorder | None:

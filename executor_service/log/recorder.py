@@ -55,7 +55,7 @@ class ExecutionRecorder:
         )
         self._seq = len(facts)
         self._before = facts
-        self._groups: list[tuple[Sequence[Event], datetime]] | None = []
+        self._groups: list[tuple[Sequence[Event], Sequence[datetime]]] | None = []
         self._newest = facts[-1].time if facts else None
         self._draining = False
         self.under_way = False  # Events are given and not acknowledged; for good after a failure.
@@ -75,14 +75,25 @@ class ExecutionRecorder:
         """Return everything recorded so far, or None when that is too much to keep."""
         if self._groups is None:
             return None
-        return [*self._before, *(Fact(e, time) for events, time in self._groups for e in events)]
+        return [
+            *self._before,
+            *(Fact(*kept) for group in self._groups for kept in zip(*group, strict=True)),
+        ]
 
     def drain(self) -> None:
         """From now on record what has happened and nothing that starts more work."""
         self._draining = True
 
-    async def record(self, events: Sequence[Event], *, cause: str | None = None) -> None:
+    async def record(
+        self,
+        events: Sequence[Event],
+        *,
+        cause: str | None = None,
+        times: Sequence[datetime] | None = None,
+    ) -> None:
         """Return when the events are in the log that readers take.
+
+        Each has the present as its time, or its own where `times` are given.
 
         Raises:
             HandedOver: the process is stopping; the facts are recorded, the next start is not.
@@ -90,61 +101,78 @@ class ExecutionRecorder:
         """
         self.under_way = True
         if self._writer.starts.held:
-            events = await self._held_back(events, cause)
-        kept = _facts_first(events) if self._draining else events
+            done = await self._held_back(events, times, cause)
+            events, times = events[done:], None if times is None else times[done:]
+        kept = _facts_first(events, times) if self._draining else events
         if kept:
-            await self._append(kept, cause)
+            await self._append(kept, times, cause)
         if len(kept) < len(events):
             raise HandedOver("This executor is stopping; another one goes on with the execution.")
         self.under_way = False
 
-    async def _held_back(self, events: Sequence[Event], cause: str | None) -> Sequence[Event]:
-        """Record what has happened; return the rest once it may be recorded.
+    @property
+    def records_at_once(self) -> bool:
+        """Whether nothing may run ahead of the log, since somebody else may soon own it."""
+        return self._draining or self._writer.starts.held
+
+    async def _held_back(
+        self, events: Sequence[Event], times: Sequence[datetime] | None, cause: str | None
+    ) -> int:
+        """Record what has happened; return how many that is once the rest may be recorded.
 
         A beginning waits whole: nothing of it has happened, and its command comes again.
         """
         begins = isinstance(events[0], ExecutionStarted)
-        facts = () if begins else _facts_first(events)
+        facts = () if begins else _facts_first(events, times)
         if facts:
-            await self._append(facts, cause)
+            await self._append(facts, times, cause)
         if len(facts) < len(events):
             await self._writer.starts.wait()
-        return events[len(facts) :]
+        return len(facts)
 
-    async def _append(self, events: Sequence[Event], cause: str | None) -> None:
+    async def _append(
+        self, events: Sequence[Event], given: Sequence[datetime] | None, cause: str | None
+    ) -> None:
         claims = self._claim_check
         if claims.known:
             events = [claims.hollow_known(event) for event in events]
-        now = self._not_before_the_last()
-        records = self._encode(events, now, cause)
+        times = self._times(len(events), given)
+        records = self._encode(events, times, cause)
         for record in records:
             if len(record.value or b"") > claims.max_inline_bytes:
-                await self._append_large(events, now, cause)
+                await self._append_large(events, times, cause)
                 return
         self._seq += len(records)
-        self._keep(events, now)
+        self._keep(events, times)
         await self._writer.append(records)
 
     async def _append_large(
-        self, events: Sequence[Event], now: datetime, cause: str | None
+        self, events: Sequence[Event], times: Sequence[datetime], cause: str | None
     ) -> None:
         events, problem = await self._checked_in(events)
-        records = self._encode(events, now, cause)
+        records = self._encode(events, times, cause)
         self._seq += len(records)
-        self._keep(events, now)
+        self._keep(events, times)
         if records:
             await self._writer.append(records)
         if problem is not None:
             raise problem
 
-    def _not_before_the_last(self) -> datetime:
-        """Return the time, or that of the last event if the clock was set back or is another's.
+    def _times(self, count: int, given: Sequence[datetime] | None) -> Sequence[datetime]:
+        """Return the time of each event: the present or its own.
 
-        Times of one history never go back, so "as of a moment" means a beginning of it.
+        Times of one history never go back, even if the clock was set back or is another's, so "as
+        of a moment" means a beginning of it.
         """
-        now = self._clock.now()
-        self._newest = now if self._newest is None else max(now, self._newest)
-        return self._newest
+        if given is None:
+            now = self._clock.now()
+            self._newest = now if self._newest is None else max(now, self._newest)
+            return (self._newest,) * count
+        times = []
+        for time in given[:count]:
+            self._newest = time if self._newest is None else max(time, self._newest)
+            times.append(self._newest)
+        return times
 
     async def _checked_in(
         self, events: Sequence[Event]
@@ -175,25 +203,41 @@ class ExecutionRecorder:
                 f"bytes); {remedy}."
             )
 
-    def _encode(self, events: Sequence[Event], now: datetime, cause: str | None) -> list[Record]:
-        time = format_time(now).encode()
+    def _encode(
+        self, events: Sequence[Event], times: Sequence[datetime], cause: str | None
+    ) -> list[Record]:
         offset = self._command_offsets.get(cause) if cause is not None else None
-        return [
-            self._encoder.encode(
-                event, seq=seq, time=time, causation_id=cause, command_offset=offset
+        records: list[Record] = []
+        newest: datetime | None = None
+        time = b""
+        for seq, (event, at) in enumerate(zip(events, times, strict=False), self._seq + 1):
+            if at is not newest:
+                newest, time = at, format_time(at).encode()
+            records.append(
+                self._encoder.encode(
+                    event, seq=seq, time=time, causation_id=cause, command_offset=offset
+                )
             )
-            for seq, event in enumerate(events, self._seq + 1)
-        ]
+        return records
 
-    def _keep(self, events: Sequence[Event], now: datetime) -> None:
+    def _keep(self, events: Sequence[Event], times: Sequence[datetime]) -> None:
         if self._groups is not None:
-            self._groups.append((events, now))
+            self._groups.append((events, times))
             if self._seq > MAX_FACTS_KEPT:
                 self._groups, self._before = None, ()
 
 
-def _facts_first(events: Sequence[Event]) -> Sequence[Event]:
-    """Return the events before the first that starts more work; any prefix can be gone on from."""
+def _facts_first(
+    events: Sequence[Event], times: Sequence[datetime] | None = None
+) -> Sequence[Event]:
+    """Return the events before the first that starts more work; any prefix can be gone on from.
+
+    Where events waited for others (`times`), steps ran ahead of the log: what was started before
+    the last fact has run.
+    """
+    if times is not None:
+        facts = [index for index, event in enumerate(events) if not isinstance(event, _INTENTS)]
+        return events[: facts[-1] + 1] if facts else ()
     for index, event in enumerate(events):
         if isinstance(event, _INTENTS):
             return events[:index]

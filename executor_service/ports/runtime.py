@@ -28,8 +28,15 @@ class Recorder(Protocol):
     execution: then the execution stops at once and records nothing more.
     """
 
-    async def record(self, events: Sequence[Event], *, cause: str | None = None) -> None:
-        """Append the events, in order, as one. `cause` is the command that led to them."""
+    async def record(
+        self,
+        events: Sequence[Event],
+        *,
+        cause: str | None = None,
+        times: Sequence[datetime] | None = None,
+    ) -> None:
+        """Append the events, in order, as one. `cause` is the command that led to them; `times`,
+        given only where events had to wait for others, says when each came about."""
 
 
 class Randomness(Protocol):

@@ -66,13 +66,14 @@ class Execution:
         self.execution_id = execution_id
         self._clock = clock
         self._park_over = park_over
-        self._outbox = Outbox(recorder, on_event)
+        self._wakeup = Wakeup(clock)
+        pure_steps = blueprint.plan.pure_steps
+        self._outbox = Outbox(recorder, on_event, clock, pure_steps, self._wakeup.wake)
         self._progress = Progress(initial(blueprint, execution_id), self._outbox, clock)
         self._attempts = Attempts(
             blueprint, execution_id, clock=clock, services=services, randomness=randomness,
             on_heartbeat=on_heartbeat, claim_check=claim_check,
         )  # fmt: skip
-        self._wakeup = Wakeup(clock)
         self._tasks = StepTasks(self._attempts, self._wakeup.wake)
         self._answers = Answers()
         self._cancel: CancelRequest | None = None
@@ -101,7 +102,9 @@ class Execution:
         """Run on from a state folded from recorded events, or from where this one paused."""
         if state is not None and state is not self.state:
             self.state = state
-        self._progress.take_up(self._clock.now())
+        if self._progress.take_up(self._clock.now()):
+            # It may be what its process died of; then its attempts must be on record to be counted.
+            self._outbox.never_wait()
         return await self._drive(None)
 
     def cancel(
@@ -162,7 +165,7 @@ class Execution:
     def settled(self) -> bool:
         """Whether all that was asked of it and all that came of its steps is given to the log."""
         pending = self._answers.accepted or self._progress.launches or self._tasks.has_results
-        return not (pending or self._outbox.waiting or self._cancel is not None)
+        return not (pending or self._outbox.unsettled or self._cancel is not None)
 
     @property
     def waiting_only(self) -> bool:
@@ -170,9 +173,8 @@ class Execution:
         return self.settled and only_waits(self.state)
 
     def _waits_longer(self, than: timedelta) -> bool:
-        if not self.waiting_only:
-            return False
-        return waits_longer(self.state, self.next_due, self._clock.now(), than)
+        due = self.next_due
+        return self.waiting_only and waits_longer(self.state, due, self._clock.now(), than)
 
     @property
     def next_due(self) -> datetime | None:
@@ -198,11 +200,11 @@ class Execution:
                 if not self._advance(cause):
                     await self._come_to_an_end(cause)
                 cause = None
-                if self._outbox.waiting:
+                if self._outbox.unsettled and not self._may_run_ahead():
                     await self._outbox.flush()
                 if state.end is not None or self._cancel is not None:
                     continue
-                alone = self._only_launch()
+                alone = None if self._tasks else self._progress.only_launch
                 if alone is not None:
                     await self._run_inline(alone, calling)
                     turns += 1
@@ -216,7 +218,16 @@ class Execution:
                 self._take_results()
             return outcome_of(state, self._progress.raised)
         finally:
+            self._outbox.close()
             await self._tasks.stop()
+
+    def _may_run_ahead(self) -> bool:
+        """Say whether what is next may begin before the log has what is before it."""
+        if not self._outbox.may_wait or self.state.end is not None or self._cancel is not None:
+            return False
+        launches, pure = self._progress.launches, self.state.plan.pure_steps
+        is_pure = all(step_id in pure for step_id, _ in launches)
+        return bool(launches or self._tasks) and is_pure and self._outbox.flush_later()
 
     def _advance(self, cause: str | None) -> bool:
         """Decide what follows from the state as it is; False if that is the execution's end."""
@@ -249,15 +260,6 @@ class Execution:
         cancel = self._cancel or CancelRequest(self.state.cancelling or "", None, None)
         events = completion.cancelling(self.state, cancel.reason, cancel.requested_by, now)
         self._progress.fold(events, now, cancel.cause)
-
-    def _only_launch(self) -> Visit | None:
-        """Return the visit to run in this task: the only thing alive in the execution."""
-        progress = self._progress
-        launches, visits = progress.launches, progress.state.visits
-        if len(launches) != 1 or self._tasks or len(visits) != 1:
-            return None
-        step_id, expired = launches[0]
-        return None if expired else visits[step_id]
 
     async def _run_inline(self, visit: Visit, calling: StepCall) -> None:
         self._progress.launches.clear()

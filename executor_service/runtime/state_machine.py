@@ -5,7 +5,7 @@ from datetime import datetime
 
 from executor_service.engine import completion, decide
 from executor_service.engine.delays import cap_delay
-from executor_service.engine.state import State, evolve
+from executor_service.engine.state import State, Visit, evolve
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.attempt import AttemptResult, Returned, TryAgain
 from executor_service.runtime.event_buffer import Outbox
@@ -41,7 +41,16 @@ class Progress:
                 self.launches.append((event.step_id, False))  # type: ignore[attr-defined]
             elif kind in _TIMED:
                 self.timers.set(state.visits[event.step_id])  # type: ignore[attr-defined]
-        self._outbox.put(events, cause)
+        self._outbox.put(events, cause, now)
+
+    @property
+    def only_launch(self) -> Visit | None:
+        """The visit to run in the execution's own task: all that lives in the execution."""
+        launches, visits = self.launches, self.state.visits
+        if len(launches) != 1 or len(visits) != 1:
+            return None
+        step_id, expired = launches[0]
+        return None if expired else visits[step_id]
 
     def take(self, step_id: str, result: AttemptResult) -> None:
         """Take what came out of an attempt."""
@@ -100,16 +109,22 @@ class Progress:
             self.fold(given, now, answer.cause)
             self._end_wait(visit.step.id, now, answer.cause)
 
-    def take_up(self, now: datetime) -> None:
-        """Go on with visits that were open when the state was folded, or when it paused."""
+    def take_up(self, now: datetime) -> bool:
+        """Go on with visits that were open when the state was folded, or when it paused.
+
+        Returns whether one of them was lost with its process.
+        """
+        lost = False
         for step_id, visit in list(self.state.visits.items()):
             if visit.status == "running":
+                lost = True
                 self.fold(decide.lost(self.state, step_id), now)
             elif visit.status == "answered":
                 self._end_wait(step_id, now)
             else:
                 cap_delay(self.state, visit, now)
                 self.timers.set(visit)
+        return lost
 
     def _end_wait(self, step_id: str, now: datetime, cause: str | None = None) -> None:
         events = decide.answered(self.state, step_id)

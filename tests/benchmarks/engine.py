@@ -9,7 +9,10 @@ import time
 import tracemalloc
 from typing import Any
 
-from executor_service import Pipeline, Step
+from executor_service import Allowlist, Pipeline, Step
+from executor_service.adapters.system_clock import SystemClock
+from executor_service.definitions.blueprint import compile_steps
+from executor_service.runtime.execution import Execution
 from tests.benchmarks.figures import publish_figures
 
 ROUNDS = 15
@@ -61,6 +64,30 @@ async def cpu_seconds(pipeline: Pipeline, runs: int) -> float:
     return best
 
 
+class AtOnce:
+    """A recorder that has everything on record within a turn of the loop."""
+
+    async def record(self, events: Any, *, cause: Any = None, times: Any = None) -> None:
+        """Take the events."""
+        await asyncio.sleep(0)
+
+
+async def pure_cpu_seconds(runs: int) -> float:
+    """Return the CPU time of so many recorded runs of ten steps without effects."""
+    made = chain(10)
+    steps = [{"id": f"s{i}", "effects": "none"} for i in range(10)]
+    definition = {**made.blueprint.definition, "steps": steps}
+    blueprint = compile_steps([NoOp(f"s{i}") for i in range(10)], definition, Allowlist([]))
+    best = float("inf")
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        for _ in range(runs):
+            started = blueprint.started({"x": 1})
+            await Execution(blueprint, "e", AtOnce(), clock=SystemClock()).start(started)
+        best = min(best, time.process_time() - began)
+    return best
+
+
 async def kept_kib(steps: int) -> float:
     """Return the memory a run leaves, in KiB, when each step passes on all it was given."""
     pipeline = chain(steps, PassOn)
@@ -77,9 +104,11 @@ async def measure() -> dict[str, float]:
     """Return every figure."""
     ten = await cpu_seconds(chain(10), RUNS_OF_TEN_STEPS) / (10 * RUNS_OF_TEN_STEPS)
     long = await cpu_seconds(chain(LONG_CHAIN_STEPS), 1) / LONG_CHAIN_STEPS
+    pure = await pure_cpu_seconds(RUNS_OF_TEN_STEPS)
     fork = await cpu_seconds(fan_out(BRANCHES), 1)
     return {
         "steps_per_s_linear_10": round(1 / ten),
+        "pure_steps_per_s": round(10 * RUNS_OF_TEN_STEPS / pure),
         "us_per_step_linear_10": ten * 1e6,
         "us_per_step_linear_10000": long * 1e6,
         "fanout_1000_ms": fork * 1e3,

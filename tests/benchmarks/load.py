@@ -24,12 +24,12 @@ READABLE_POLL_S = 0.001
 _IS_COMPLETED = "SELECT 1 FROM pipeline_executions WHERE execution_id = $1 AND status = 'completed'"
 
 
-def a_command() -> tuple[str, Record]:
+def a_command(*, pure: bool = False) -> tuple[str, Record]:
     """Return an execution id and the record of the command that starts it."""
     execution_id = str(uuid.uuid4())
     command = RunPipeline(
         execution_id=execution_id,
-        definition=linear_definition(),
+        definition=linear_definition(pure=pure),
         input={"payload": "x" * PAYLOAD_BYTES},
     )
     sent = SentCommand(str(uuid.uuid4()), "/benchmark", datetime.now(UTC), command)

@@ -18,12 +18,13 @@ class Noop(Step):
         return {"ok": True}
 
 
-def linear_definition(steps: int = STEPS) -> JsonObject:
-    """Return a definition of so many no-op steps in a row."""
+def linear_definition(steps: int = STEPS, *, pure: bool = False) -> JsonObject:
+    """Return a definition of so many no-op steps in a row; `pure` says that none has effects."""
+    more = {"effects": "none"} if pure else {}
     ids = [f"s{number}" for number in range(1, steps + 1)]
     return {
         "name": "noop",
-        "steps": [{"id": i, "module": __name__, "step_class": "Noop"} for i in ids],
+        "steps": [{"id": i, "module": __name__, "step_class": "Noop", **more} for i in ids],
         "flow": {
             "start_at": ids[0],
             "paths": [{"from_step": a, "to_step": b} for a, b in pairwise(ids)],

@@ -73,8 +73,15 @@ class PairBenchmark:
                 took.append(await watcher.wait_for(execution_id) - sent)
                 event_time = watcher.ended[execution_id][0]
                 visible.append(await readable_after(database, execution_id, event_time))
+            pure = []
+            for _ in range(count):
+                execution_id, record = a_command(pure=True)
+                sent = time.time()
+                await send_all(producer, topics, [record])
+                pure.append(await watcher.wait_for(execution_id) - sent)
         return {
             "p50_alone_ms": percentile(took, 0.5) * 1000,
+            "p50_alone_pure_ms": percentile(pure, 0.5) * 1000,
             "p99_alone_ms": percentile(took, 0.99) * 1000,
             "visible_alone_p50_ms": percentile(visible, 0.5) * 1000,
             "visible_alone_p99_ms": percentile(visible, 0.99) * 1000,

@@ -142,9 +142,17 @@ class KeptEvents:
         self.events: list[ev.Event] = []
         self.appends: list[list[ev.Event]] = []
         self.causes: list[str | None] = []
+        self.times: list[Sequence[datetime] | None] = []
 
-    async def record(self, events: Sequence[ev.Event], *, cause: str | None = None) -> None:
+    async def record(
+        self,
+        events: Sequence[ev.Event],
+        *,
+        cause: str | None = None,
+        times: Sequence[datetime] | None = None,
+    ) -> None:
         await asyncio.sleep(0)
+        self.times.append(times)
         self.events += events
         self.appends.append(list(events))
         self.causes.append(cause)
@@ -163,11 +171,16 @@ class Recorded:
     """An execution of a blueprint whose events are kept."""
 
     def __init__(
-        self, blueprint: Blueprint, clock: ManualClock | None = None, *, park: bool = True
+        self,
+        blueprint: Blueprint,
+        clock: ManualClock | None = None,
+        *,
+        park: bool = True,
+        log: KeptEvents | None = None,
     ) -> None:
         self.blueprint = blueprint
         self.clock = clock or ManualClock()
-        self.log = KeptEvents()
+        self.log = log or KeptEvents()
         self.execution = Execution(
             blueprint, "e-1", self.log, clock=self.clock, park_over=timedelta.max if park else None,
             randomness=lambda: 0.0,
