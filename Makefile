@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 LOCKED_EXTRAS := --extra local --extra parquet --extra examples --extra test --extra lint
 DEMO_DATA := .steplog/demo
 COMPILED := tracker_service/compiled
+# Tests wait more than they compute, so more of them than cores run at a time; each worker starts
+# servers of its own.
+TEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test lint format bench bench-embedded bench-engine bench-page bench-rebuild bench-recovery bench-tracker bench-tracker-soak chaos chaos-cluster screenshots mutation lock clean bench-api compiled
@@ -33,7 +36,7 @@ demo: $(STAMP)  ## Start everything here, run the weather example, show it, stop
 	@KEEP="$(KEEP)" sh examples/seattle_weather/demo.sh $(BIN)/steplog $(DEMO_DATA)
 
 test: lint  ## Every check and every test, on a real Kafka and a real PostgreSQL.
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist worksteal --durations 20
 
 lint: $(STAMP)  ## Style, types, layers.
 	$(BIN)/ruff check .
