@@ -16,14 +16,12 @@ import structlog
 from executor_service.commands.origin_history import Histories
 from executor_service.commands.refusals import Refusals, told
 from executor_service.commands.starter import Beginning
-from executor_service.context import Workplace
 from executor_service.dedupe.deduplicator import CommandMemory, repeated
 from executor_service.dedupe.log_search import Lookups, Question
 from executor_service.errors import CommandNotApplicable, RecordingLost
 from executor_service.live.live_execution import LiveExecution
+from executor_service.live.partition_context import PartitionContext
 from executor_service.live.supervisor import LiveExecutions
-from executor_service.log.low_water_mark import LowWaterMark
-from executor_service.log.writer import PartitionWriter
 from executor_service.payloads.claim_check import with_values
 from executor_service.ports.command_source import ReceivedRecord
 from executor_service.runtime.cancellation import is_own_end
@@ -50,35 +48,23 @@ class CommandDesk:
 
     def __init__(
         self,
-        partition: int,
-        *,
-        workplace: Workplace,
-        writer: PartitionWriter,
-        mark: LowWaterMark,
+        context: PartitionContext,
         executions: LiveExecutions,
         memory: CommandMemory,
         lookups: Lookups,
         histories: Histories,
     ) -> None:
-        self._partition = partition
-        self._workplace = workplace
-        self._writer = writer
-        self._mark = mark
+        self._partition = context.partition
+        self._workplace = context.executor
+        self._writer = context.writer
+        self._mark = context.mark
         self._executions = executions
-        self._refusals = Refusals(writer, workplace)
+        self._refusals = Refusals(context.writer, context.executor)
         self._memory = memory
         self._lookups = lookups
         self.errands: set[asyncio.Task[None]] = set()
         self._late: dict[str, asyncio.Task[None]] = {}
-        self._beginning = Beginning(
-            partition,
-            workplace=workplace,
-            writer=writer,
-            executions=executions,
-            memory=memory,
-            histories=histories,
-            refuse=self._refuse,
-        )
+        self._beginning = Beginning(context, executions, memory, histories, self._refuse)
         self._room = self._beginning.room
 
     @property

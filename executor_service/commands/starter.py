@@ -12,15 +12,14 @@ from executor_service.commands.origin_history import Histories
 from executor_service.commands.retry import retried
 from executor_service.commands.start_queue import WaitingRoom
 from executor_service.commands.starting import started_event
-from executor_service.context import Workplace
 from executor_service.dedupe.deduplicator import CommandMemory
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.errors import CommandNotApplicable
 from executor_service.live.live_execution import LiveExecution
+from executor_service.live.partition_context import PartitionContext
 from executor_service.live.payload_loader import restored
 from executor_service.live.supervisor import LiveExecutions
 from executor_service.log.recovery import RecoveredExecution
-from executor_service.log.writer import PartitionWriter
 from executor_service.payloads.claim_check import ClaimCheck
 from steplog_contracts.commands import ForkExecution, RetryExecution, RunPipeline
 from steplog_contracts.envelope import SentCommand
@@ -36,18 +35,16 @@ class Beginning:
 
     def __init__(
         self,
-        partition: int,
-        *,
-        workplace: Workplace,
-        writer: PartitionWriter,
+        context: PartitionContext,
         executions: LiveExecutions,
         memory: CommandMemory,
         histories: Histories,
         refuse: Refuse,
     ) -> None:
-        self._partition = partition
+        workplace = context.executor
+        self._partition = context.partition
         self._workplace = workplace
-        self._writer = writer
+        self._writer = context.writer
         self._executions = executions
         self._memory = memory
         self._histories = histories

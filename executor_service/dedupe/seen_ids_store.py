@@ -31,7 +31,7 @@ class SeenSaving:
     def __init__(self, log: EventLog, partition: int, seen: SeenIds, workplace: Workplace) -> None:
         self._log = log
         self._partition = partition
-        self._seen = seen
+        self.seen = seen
         self._workplace = workplace
         self._saved_at_s = workplace.clock.monotonic_s()
         self._saving: asyncio.Task[None] | None = None
@@ -42,7 +42,7 @@ class SeenSaving:
         self, start: int, other: Callable[[LoggedRecord], bool] = lambda _: False
     ) -> None:
         """Take in what was saved from a record on; `other` says which records are its own."""
-        seen = self._seen
+        seen = self.seen
         end = await self._log.end_offset(self._partition)
         seen.start_reading(min(start, end))
         async for logged in self._log.read(self._partition, start, end):
@@ -62,7 +62,7 @@ class SeenSaving:
 
     def save_if_due(self) -> None:
         """Begin to save where enough is waiting or has waited for long enough."""
-        seen, now_s = self._seen, self._workplace.clock.monotonic_s()
+        seen, now_s = self.seen, self._workplace.clock.monotonic_s()
         seen.age(self._workplace.clock.now())
         waiting = len(seen.unsaved)
         due = waiting >= SAVE_AT_IDS or now_s - self._saved_at_s >= SAVE_EVERY_S
@@ -76,7 +76,7 @@ class SeenSaving:
 
     async def save(self) -> None:
         """Save everything that waits now; a fault of the log leaves it waiting."""
-        seen = self._seen
+        seen = self.seen
         self._saved_at_s = self._workplace.clock.monotonic_s()
         count = len(seen.unsaved)
         try:
@@ -96,7 +96,7 @@ class SeenSaving:
             await asyncio.wait([self._saving])
 
     async def _append(self, count: int) -> None:
-        seen = self._seen
+        seen = self.seen
         claims = len(seen.unsaved_claims)
         record = encode_seen(
             seen.unsaved[:count],

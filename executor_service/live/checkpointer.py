@@ -11,10 +11,7 @@ import asyncio
 from collections.abc import Collection
 
 from executor_service.live.live_execution import LiveExecution, set_down
-from executor_service.log.low_water_mark import LowWaterMark
-from executor_service.log.snapshots import Parking
-from executor_service.log.writer import PartitionWriter
-from executor_service.ports.runtime import Clock
+from executor_service.live.partition_context import PartitionContext
 
 # How far behind an execution may keep the mark: read in 50 ms.
 MAX_BEHIND_EVENTS = 5_000
@@ -25,13 +22,11 @@ MAX_AT_ONCE = 200
 class LongRunning:
     """Sets down what runs for long, for one partition under one claim."""
 
-    def __init__(
-        self, writer: PartitionWriter, mark: LowWaterMark, parking: Parking, clock: Clock
-    ) -> None:
-        self._writer = writer
-        self._mark = mark
-        self._parking = parking
-        self._clock = clock
+    def __init__(self, context: PartitionContext) -> None:
+        self._writer = context.writer
+        self._mark = context.mark
+        self._parking = context.parking
+        self._clock = context.executor.clock
 
     async def set_down(self, executions: Collection[LiveExecution]) -> None:
         """Return once what lies too far behind is set down; what is just recording waits.

@@ -9,17 +9,16 @@ from typing import Any
 import structlog
 
 from executor_service.commands.refusals import told
-from executor_service.context import Workplace
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.engine.error_text import text_of
 from executor_service.engine.state import State, evolve, initial
 from executor_service.errors import ExecutorError, RecordingLost
+from executor_service.live.partition_context import PartitionContext
 from executor_service.live.payload_loader import WhenSettled
 from executor_service.live.wake_timers import Alarms
 from executor_service.log.recorder import ExecutionRecorder
 from executor_service.log.recovery import Fact, RecoveredExecution
 from executor_service.log.snapshots import Parking
-from executor_service.log.writer import PartitionWriter
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.cancellation import is_own_end
@@ -77,9 +76,9 @@ class LiveExecution:
 class LiveMaker:
     """Makes the live executions of one partition under one claim."""
 
-    def __init__(self, workplace: Workplace, writer: PartitionWriter) -> None:
-        self._workplace = workplace
-        self._writer = writer
+    def __init__(self, context: PartitionContext) -> None:
+        self._workplace = context.executor
+        self._writer = context.writer
 
     def new(
         self,

@@ -1,13 +1,12 @@
 """The executions of one partition: those that run in this process, and those set down."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 
 from executor_service.admission.concurrency_limits import LimitsHeld
 from executor_service.admission.controller import BEGUN_BEFORE, Waiting
-from executor_service.context import Workplace
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.errors import RecordingLost
 from executor_service.live.drain import drop
@@ -21,13 +20,11 @@ from executor_service.live.live_execution import (
     park,
     raising,
 )
+from executor_service.live.partition_context import PartitionContext
 from executor_service.live.payload_loader import Arrivals, WhenSettled, refers
 from executor_service.live.wake_timers import Alarms
-from executor_service.log.low_water_mark import LowWaterMark
 from executor_service.log.recorder import HandedOver
 from executor_service.log.recovery import Fact, RecoveredExecution, RecoveredPartition
-from executor_service.log.snapshots import Parking
-from executor_service.log.writer import PartitionWriter
 from executor_service.payload_errors import PayloadNotStored
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.runtime.guarded_loop import GuardedTask
@@ -39,29 +36,22 @@ from steplog_contracts.events import Event, ExecutionStarted
 class LiveExecutions:
     """Begins, adopts, parks and drops the executions of a partition under one claim."""
 
-    def __init__(
-        self,
-        partition: int,
-        workplace: Workplace,
-        writer: PartitionWriter,
-        mark: LowWaterMark,
-        parking: Parking,
-        on_lost: Callable[[str], None],
-    ) -> None:
+    def __init__(self, context: PartitionContext) -> None:
+        workplace = context.executor
+        self._context = context
         self._workplace = workplace
-        self._writer = writer
-        self._mark = mark
-        self._parking = parking
-        self._on_lost = on_lost
+        self._writer = context.writer
+        self._mark = context.mark
+        self._parking = context.parking
         self._live: dict[str, LiveExecution] = {}
         self._unreadable: set[str] = set()
         # What can't go on here, with what knows where its values are; a parked one stays parked.
         self._held: dict[str, tuple[RecoveredExecution, ClaimCheck | None]] = {}
         self._alarms = Alarms(workplace.clock, self._woken)
-        self._maker = LiveMaker(workplace, writer)
+        self._maker = LiveMaker(context)
         self._arrivals = Arrivals(workplace.payloads, self._revive, self._fail)
         self._clearing: set[asyncio.Task[None]] = set()
-        self._limits = LimitsHeld(workplace.admission, partition)
+        self._limits = LimitsHeld(workplace.admission, context.partition)
 
     def __contains__(self, execution_id: str) -> bool:
         """Return whether it has not ended: it runs, waits or is parked."""
@@ -257,7 +247,7 @@ class LiveExecutions:
             self._refuse(live, error.reason)
             return
         except RecordingLost as error:
-            self._on_lost(str(error))
+            self._context.lose(str(error))
             return
         finally:
             live.task = None

@@ -17,6 +17,7 @@ from executor_service.engine.error_text import text_of
 from executor_service.log.low_water_mark import ResumePoint
 from executor_service.partition.log_check import CommandsLost, LogCheck, LogWatch
 from executor_service.partition.owner import PartitionOwner
+from executor_service.partition.takeover import PartitionLogs, Takeover
 from executor_service.ports.command_source import CommandSource
 from executor_service.ports.event_log import EventLog
 from executor_service.runtime.cancellation import is_own_end
@@ -54,9 +55,7 @@ class CommandConsumer:
         ready_file: Path | None = None,
     ) -> None:
         self._source = source
-        self._events = events
-        self._parked = parked
-        self._seen = seen
+        self._logs = PartitionLogs(events, parked, seen)
         self._workplace = workplace
         self._commit_interval_s = commit_interval_s
         self._handover_grace_s = handover_grace_s
@@ -64,7 +63,7 @@ class CommandConsumer:
         self._assigned: set[int] = set()
         self._member = False
         self._owners: dict[int, PartitionOwner] = {}
-        self._takings: dict[int, asyncio.Task[None]] = {}
+        self._holding: dict[int, asyncio.Task[None]] = {}  # Every partition assigned has one.
         self._committed: dict[int, ResumePoint] = {}
         self._check = LogCheck(events, parked, seen)
         self._watch = LogWatch(self._check, lambda: self._owners)
@@ -97,8 +96,8 @@ class CommandConsumer:
         """Let running steps finish, hand the rest over through the log, commit what is done."""
         self._workplace.admission.close()
         self._watch.stop()
-        for taking in list(self._takings.values()):
-            taking.cancel()
+        for holding in list(self._holding.values()):
+            holding.cancel()
         owners = list(self._owners.values())
         await asyncio.gather(*(owner.drain(grace_s) for owner in owners))
         await self._commit(self._owners)
@@ -117,13 +116,13 @@ class CommandConsumer:
         self._member = True
         self._decided.set()
         _log.info("partitions_assigned", partitions=sorted(self._assigned))
-        for partition in (self._owners.keys() | self._takings.keys()) - self._assigned:
+        for partition in (self._owners.keys() | self._holding.keys()) - self._assigned:
             await self._forget(partition)
         for partition in sorted(self._assigned):
             owner = self._owners.get(partition)
-            if owner is None:
-                self._take(partition)
-            elif owner.live:
+            if partition not in self._holding:
+                self._hold(partition)
+            elif owner is not None and owner.live:
                 owner.go_on()
                 self._feed(partition, owner)
 
@@ -132,35 +131,40 @@ class CommandConsumer:
         if not self._full:
             self._source.resume([partition])
 
-    def _take(self, partition: int) -> None:
-        if partition not in self._takings:
-            taking = asyncio.create_task(self._take_over(partition))
-            self._takings[partition] = taking
-            taking.add_done_callback(lambda _: self._takings.pop(partition, None))
+    def _hold(self, partition: int) -> None:
+        holding = asyncio.create_task(self._own(partition))
+        self._holding[partition] = holding
+        holding.add_done_callback(lambda _: self._holding.pop(partition, None))
 
-    async def _take_over(self, partition: int, *, log_lost: bool = False) -> None:
-        """Take a partition over, again and again while anything keeps it from that."""
+    async def _own(self, partition: int) -> None:
+        """Take a partition over while it is assigned, and again whenever its log takes it away."""
+        log_lost = False
+        while partition in self._assigned:
+            owner = await self._take_over(partition, log_lost=log_lost)
+            if owner is None:
+                return
+            self._owners[partition] = owner
+            self._standing_still.pop(partition, None)
+            self._feed(partition, owner)
+            await asyncio.wait([owner.lost])  # To await it would cancel it with this task.
+            _log.warning("partition_lost", partition=partition, reason=owner.lost.result())
+            self._source.pause([partition])
+            await owner.release()
+            self._owners.pop(partition, None)
+            log_lost = owner.log_lost
+
+    async def _take_over(self, partition: int, *, log_lost: bool) -> PartitionOwner | None:
+        """Take a partition over, again and again while anything keeps it from that; None once it
+        is not assigned any more."""
         delay_s = RETRY_DELAY_S
         while partition in self._assigned:
-            owner = PartitionOwner(
-                partition,
-                events=self._events,
-                parked=self._parked,
-                seen=self._seen,
-                workplace=self._workplace,
-                on_lost=self._lost,
-            )
             await self._decided.wait()
             try:
                 point = await self._source.resume_point(partition)
                 point = await self._check.sound(partition, point, known_lost=log_lost)
                 if await self._source.commit({partition: point}):
                     log_lost = False  # The point committed says it now.
-                    await owner.take_over(point)
-                    self._owners[partition] = owner
-                    self._standing_still.pop(partition, None)
-                    self._feed(partition, owner)
-                    return
+                    return await Takeover(partition, self._logs, self._workplace).run(point)
             except CommandsLost as error:
                 self._standing_still[partition] = str(error)
                 _log.error("commands_lost", partition=partition, reason=str(error))
@@ -174,24 +178,12 @@ class CommandConsumer:
                 _log.exception("takeover_failed", partition=partition)
                 delay_s = min(2 * delay_s, MAX_RETRY_DELAY_S)
             await asyncio.sleep(delay_s)
-
-    def _lost(self, partition: int) -> None:
-        """The log shows another claim: drop the state; claim again if the group still says so."""
-        owner = self._owners.pop(partition, None)
-        if owner is not None and partition not in self._takings:
-            self._source.pause([partition])
-            retaking = asyncio.create_task(self._retake(partition, owner))
-            self._takings[partition] = retaking
-            retaking.add_done_callback(lambda _: self._takings.pop(partition, None))
-
-    async def _retake(self, partition: int, owner: PartitionOwner) -> None:
-        await owner.release()
-        await self._take_over(partition, log_lost=owner.log_lost)
+        return None
 
     async def _forget(self, partition: int) -> None:
-        taking = self._takings.pop(partition, None)
-        if taking is not None:
-            taking.cancel()
+        holding = self._holding.pop(partition, None)
+        if holding is not None:
+            holding.cancel()
         self._committed.pop(partition, None)
         self._standing_still.pop(partition, None)
         owner = self._owners.pop(partition, None)

@@ -15,6 +15,7 @@ from executor_service.definitions.catalogue import DefinitionCatalogue
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.log.low_water_mark import ResumePoint
 from executor_service.partition.owner import PartitionOwner
+from executor_service.partition.takeover import PartitionLogs, Takeover
 from executor_service.ports.command_source import ReceivedRecord
 from steplog_contracts.codec import encode_command
 from steplog_contracts.commands import RunPipeline
@@ -34,10 +35,23 @@ class Executor:
     """One process: maybe it owns the partition, maybe it only believes so."""
 
     name: str
-    owner: PartitionOwner | None = None
     line: FakeEventLog | None = None
-    taking: asyncio.Task[None] | None = None
-    lost: bool = False
+    taking: asyncio.Task[PartitionOwner] | None = None
+
+    @property
+    def owner(self) -> PartitionOwner | None:
+        """Return what a takeover ended in."""
+        taking = self.taking
+        if taking is None or not taking.done() or taking.cancelled() or taking.exception():
+            return None
+        return taking.result()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the log refused a takeover, or took the partition away."""
+        if self.owner is not None:
+            return self.owner.lost.done()
+        return self.taking is not None and self.taking.done()
 
 
 @dataclass
@@ -85,7 +99,7 @@ class World:
     async def notice(self, number: int) -> None:
         """An executor learns that the partition went elsewhere."""
         member = self.members[number]
-        if number != self.group_owner and member.owner is not None:
+        if number != self.group_owner and member.taking is not None:
             await self._drop(member)
 
     async def crash(self, number: int) -> None:
@@ -172,8 +186,8 @@ class World:
     def _take_over(self, member: Executor) -> None:
         if member.owner is not None:
             member.owner.go_on()
+        if member.taking is not None:
             return  # It never noticed that the partition had been elsewhere.
-        member.lost = False
         workplace = Workplace(
             instance=member.name,
             catalogue=DefinitionCatalogue(Allowlist([gated_steps.__name__]), None),
@@ -183,29 +197,19 @@ class World:
             set_aside=_set_aside,
         )
 
-        def lose(_: int) -> None:
-            member.lost = True
-
         member.line = FakeEventLog(self.log)
-        owner = PartitionOwner(
-            PARTITION,
-            events=member.line,
-            parked=FakeEventLog(self.parked),
-            seen=FakeEventLog(self.seen),
-            workplace=workplace,
-            on_lost=lose,
-        )
-        member.owner = owner
-        member.taking = asyncio.get_event_loop().create_task(owner.take_over(self.committed))
+        logs = PartitionLogs(member.line, FakeEventLog(self.parked), FakeEventLog(self.seen))
+        takeover = Takeover(PARTITION, logs, workplace)
+        member.taking = asyncio.get_event_loop().create_task(takeover.run(self.committed))
 
     async def _drop(self, member: Executor) -> None:
-        owner, member.owner, member.lost = member.owner, None, False
-        if member.taking is not None:
-            member.taking.cancel()
-            await asyncio.wait([member.taking])
-            member.taking = None
+        owner, taking = member.owner, member.taking
+        member.taking = None
         if owner is not None:
             await owner.release()
+        elif taking is not None:
+            taking.cancel()
+            await asyncio.wait([taking])
 
     def _kill(self, member: Executor) -> None:
         """Cut a process off from its acknowledgements: nothing of it may react to them."""

@@ -55,7 +55,7 @@ async def deliver(owning: Owning, dying_of: str = "") -> None:
     try:
         await owning.owner.deliver(records(owning))
     except Died:
-        owning.owner._desk = None
+        owning.owner.lost.cancel()
     await settle()
 
 

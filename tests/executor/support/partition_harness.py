@@ -11,6 +11,7 @@ from executor_service.definitions.catalogue import DefinitionCatalogue
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.log.low_water_mark import ResumePoint
 from executor_service.partition.owner import PartitionOwner
+from executor_service.partition.takeover import PartitionLogs, Takeover
 from executor_service.payloads.client import Payloads
 from executor_service.ports.command_source import ReceivedRecord
 from steplog_contracts.codec import encode_command
@@ -67,17 +68,12 @@ class Owning:
         self.payloads = payloads or Payloads()
         self.set_aside: list[tuple[ReceivedRecord, str]] = []
         self.slots = ExecutionSlots(capacity)
-        self.lost: list[int] = []
         self.partition_of: Callable[[str], int] = lambda _: PARTITION
         self.workplace = self._workplace()
-        self.owner = PartitionOwner(
-            PARTITION,
-            events=FakeEventLog(self.events),
-            parked=FakeEventLog(self.parked),
-            seen=FakeEventLog(self.seen),
-            workplace=self.workplace,
-            on_lost=self.lost.append,
+        self.logs = PartitionLogs(
+            FakeEventLog(self.events), FakeEventLog(self.parked), FakeEventLog(self.seen)
         )
+        self.owner: PartitionOwner
 
     def _workplace(self) -> Workplace:
         return Workplace(
@@ -99,10 +95,16 @@ class Owning:
     async def _set_aside(self, record: ReceivedRecord, reason: str) -> None:
         self.set_aside.append((record, reason))
 
+    @property
+    def lost(self) -> bool:
+        """Whether the log took the partition away."""
+        lost = self.owner.lost
+        return lost.done() and not lost.cancelled()
+
     async def begin(self) -> "Owning":
         """Take the partition over and be fed every command from the committed one on."""
         OPEN.append(self)
-        await self.owner.take_over(self.committed)
+        self.owner = await Takeover(PARTITION, self.logs, self.workplace).run(self.committed)
         for offset in range(self.owner.next_command, len(self.commands)):
             self._feed(offset)
         await settle()
