@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run_worker(settings: Settings) -> None:
     """Project the log until told to stop."""
     from tracker_service.bootstrap import make_store, prepare  # noqa: PLC0415
-    from tracker_service.worker import LiveTracker  # noqa: PLC0415 - Faust is slow to import
+    from tracker_service.worker.app import LiveTracker  # noqa: PLC0415 - Faust is slow to import
 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -44,7 +44,7 @@ def run_worker(settings: Settings) -> None:
 
 def run_api(settings: Settings) -> None:
     """Answer questions over HTTP until told to stop."""
-    from tracker_service.http_api.server import serve  # noqa: PLC0415
+    from tracker_service.api_server.server import serve  # noqa: PLC0415
 
     serve(settings)
 

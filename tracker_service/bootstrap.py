@@ -7,18 +7,18 @@ from uuid import uuid4
 import structlog
 
 from steplog_contracts.topics import topics_for
-from tracker_service.drift import DriftCheck
-from tracker_service.events_log import EventsLog
-from tracker_service.kafka_commands import KafkaCommands
-from tracker_service.kafka_events_log import KafkaEventsLog
-from tracker_service.log_loss import LossCheck
-from tracker_service.log_reader import check_count, check_topic, read_bounds
+from tracker_service.log.events_log import EventsLog
+from tracker_service.log.kafka_command_sink import KafkaCommands
+from tracker_service.log.kafka_consumer import check_count, check_topic, read_bounds
+from tracker_service.log.kafka_events_log import KafkaEventsLog
+from tracker_service.log.log_loss import LossCheck
 from tracker_service.projections.errors import TrackerError
+from tracker_service.rebuild.drift_check import DriftCheck
 from tracker_service.settings import Settings
-from tracker_service.store.opening import read_model_for, store_for
-from tracker_service.store.port import Store
+from tracker_service.store.factory import read_model_for, store_for
 from tracker_service.store.postgres.database_settings import read_database_settings
-from tracker_service.store.reading import ReadModel
+from tracker_service.store.read_port import ReadModel
+from tracker_service.store.write_port import Store
 
 log = structlog.get_logger(__name__)
 

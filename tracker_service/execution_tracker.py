@@ -20,11 +20,11 @@ from steplog_contracts.events import Event
 from steplog_contracts.payload import JsonValue
 from steplog_contracts.records import ExecutionRecord, StepRecord
 from steplog_contracts.stored_value import StoredValue, placed, references_in
-from tracker_service.direct_projection import DirectProjection
 from tracker_service.payload_reader import make_reader, with_values
+from tracker_service.projector.direct_projection import DirectProjection
 from tracker_service.store.errors import StoreRefused
-from tracker_service.store.opening import read_model_for, store_for
-from tracker_service.store.reading import (
+from tracker_service.store.factory import read_model_for, store_for
+from tracker_service.store.read_port import (
     DEFAULT_PAGE_ROWS,
     MAX_PAGE_ROWS,
     ExecutionFilter,

@@ -6,7 +6,7 @@ from steplog.archive.format import ArchivedRecord
 from steplog.archive.selecting import MAX_ENDED_KNOWN
 from steplog.errors import BadInput
 from steplog_contracts.events import ENDINGS
-from tracker_service.projections.headings import Heading, read_heading
+from tracker_service.projections.record_header import Heading, read_heading
 
 _ENDS = frozenset(ending.event_type for ending in ENDINGS)
 

@@ -8,9 +8,9 @@ from typing import Final
 from steplog.archive.format import ArchivedRecord, ArchiveWriter, Closing
 from steplog.archive.selecting import Selecting, Wanted
 from steplog_contracts.epoch import EpochRule
-from tracker_service.events_log import EventsLog, LogBounds, epoch_before
-from tracker_service.projections.headings import Heading, LogRecord, read_heading
-from tracker_service.recorded import Stretch
+from tracker_service.log.events_log import EventsLog, LogBounds, epoch_before
+from tracker_service.log.execution_records import Stretch
+from tracker_service.projections.record_header import Heading, LogRecord, read_heading
 
 # Brokers stamp records by the writer's clock; the events inside may have been timed by another.
 CLOCK_MARGIN: Final = timedelta(minutes=10)

@@ -21,8 +21,8 @@ from steplog_contracts.topics import Topics
 from steplog_kafka.errors import KafkaProblem
 from steplog_kafka.producer import LastingProducer
 from steplog_kafka.settings import Kafka, kafka_settings
-from tracker_service.kafka_events_log import KafkaEventsLog
-from tracker_service.projections.headings import LogRecord
+from tracker_service.log.kafka_events_log import KafkaEventsLog
+from tracker_service.projections.record_header import LogRecord
 
 # Below the broker's default message.max.bytes of 1,048,588 with room for the batch header.
 MAX_BATCH_BYTES: Final = 1_000_000

@@ -23,7 +23,7 @@ from steplog.archive.format import (
 )
 from steplog.errors import BadInput
 from steplog_contracts.private_files import private_file
-from tracker_service.projections.headings import Heading, read_heading
+from tracker_service.projections.record_header import Heading, read_heading
 
 # A row group is in memory until it is written: so many rows or bytes at most.
 GROUP_ROWS: Final = 10_000

@@ -12,8 +12,8 @@ from typing import Final
 from steplog.archive.format import Closing
 from steplog_contracts.epoch import EpochRule, goes_on
 from steplog_contracts.events import ENDINGS
-from tracker_service.projections.headings import Heading, LogRecord, Unreadable, read_heading
-from tracker_service.projections.payloads import CLAIMED
+from tracker_service.projections.payload_decoder import CLAIMED
+from tracker_service.projections.record_header import Heading, LogRecord, Unreadable, read_heading
 
 # Steps are undone after the end, and repeats may come: ended executions are known for a while.
 MAX_ENDED_KNOWN: Final = 100_000

@@ -13,8 +13,8 @@ from steplog.cli.console import moment, out, print_json
 from steplog.cli.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
 from steplog.cli.read_model import open_letters
 from steplog.settings import SteplogSettings
-from tracker_service import quarantine
-from tracker_service.store.letters import (
+from tracker_service.projector import dead_letters
+from tracker_service.store.dead_letters import (
     APPLIED,
     MAX_LISTED,
     SKIPPED,
@@ -98,7 +98,7 @@ def retry(
     """
     settings = settings_with(data_dir, embedded=embedded, data=data)
     _tell(
-        _with_letters(settings, lambda letters: quarantine.retry(letters, number)),
+        _with_letters(settings, lambda letters: dead_letters.retry(letters, number)),
         as_json=as_json,
     )
 
@@ -120,7 +120,7 @@ def skip(
         typer.confirm(f"Go on without dead letter {number} for good?", abort=True)
     settings = settings_with(data_dir, embedded=embedded, data=data)
     _tell(
-        _with_letters(settings, lambda letters: quarantine.skip(letters, number)),
+        _with_letters(settings, lambda letters: dead_letters.skip(letters, number)),
         as_json=as_json,
     )
 

@@ -7,7 +7,7 @@ from steplog.cli.history_report import print_differences, report_json
 from steplog.cli.options import AsJson, DataDir
 from steplog.cli.rebuild_display import watched
 from steplog.cli.rewriting import MaxDisk, Processes, bytes_of, rebuild_order
-from tracker_service.rebuild.order import Report
+from tracker_service.rebuild.request import Report
 from tracker_service.store.migrations import PROJECTION_VERSION
 
 EXIT_WOULD_CHANGE = 1

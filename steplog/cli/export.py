@@ -20,8 +20,8 @@ from steplog.cli.sources import open_log, open_read
 from steplog.errors import BadInput, NotAnswered, ServiceUnreachable
 from steplog.settings import SteplogSettings
 from steplog_contracts.envelope import format_time
-from tracker_service.events_log import LogBounds
-from tracker_service.recorded import Stretch, searched, stretch_of
+from tracker_service.log.events_log import LogBounds
+from tracker_service.log.execution_records import Stretch, searched, stretch_of
 
 # Whoever exports one execution waits for it, however long its partition is.
 _UNBOUNDED = 2**62

@@ -5,8 +5,8 @@ from typing import Any
 from rich.markup import escape
 
 from steplog.cli.console import MAX_VALUE_CHARS, out, plain_table
-from tracker_service.rebuild.checking import Checked
-from tracker_service.rebuild.order import Report
+from tracker_service.rebuild.request import Report
+from tracker_service.rebuild.row_check import Checked
 from tracker_service.store.postgres.shadow.compare import (
     CHANGED,
     ONLY_LIVE,

@@ -7,9 +7,9 @@ from steplog.cli.sources import refuse_missing
 from steplog.errors import StackBusy
 from steplog.local.data_folder import DataFolder
 from steplog.settings import SteplogSettings
-from tracker_service.store.letters import DeadLetters
-from tracker_service.store.opening import dead_letters_of, store_for
-from tracker_service.store.port import Store
+from tracker_service.store.dead_letters import DeadLetters
+from tracker_service.store.factory import dead_letters_of, store_for
+from tracker_service.store.write_port import Store
 
 CONNECTIONS = 2
 

@@ -15,10 +15,10 @@ from steplog.cli.rewriting import MaxDisk, MaxPause, Processes, bytes_of, rebuil
 from steplog.cli.since import moment_before_now
 from steplog.cli.sources import refuse_missing
 from steplog.errors import BadInput
-from tracker_service.rebuild.course import drop_old
 from tracker_service.rebuild.lost_log import skip_removed
-from tracker_service.rebuild.order import DEFAULT_MAX_PAUSE_S, RebuildOrder
-from tracker_service.rebuild.verifying import verify_executions
+from tracker_service.rebuild.rebuild import drop_old
+from tracker_service.rebuild.request import DEFAULT_MAX_PAUSE_S, RebuildOrder
+from tracker_service.rebuild.sample_check import verify_executions
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Build and compare; change nothing.")]
 Execution = Annotated[

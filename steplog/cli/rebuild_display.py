@@ -18,9 +18,9 @@ from rich.progress import (
 from rich.text import Text
 
 from steplog.cli.console import err
-from tracker_service.rebuild.course import Rebuild
-from tracker_service.rebuild.order import RebuildOrder, Report
-from tracker_service.rebuild.reader import Span
+from tracker_service.rebuild.log_reader import Span
+from tracker_service.rebuild.rebuild import Rebuild
+from tracker_service.rebuild.request import RebuildOrder, Report
 
 _WORDS = {
     "copying": "copying the log into new tables",
@@ -43,7 +43,7 @@ class Rate(ProgressColumn):
 
 
 class RebuildDisplay:
-    """A `tracker_service.rebuild.order.Watcher` on stderr, so that output stays for programs."""
+    """A `tracker_service.rebuild.request.Watcher` on stderr, so that output stays for programs."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet or not err.is_terminal

@@ -10,7 +10,7 @@ from steplog.cli.options import settings_with
 from steplog.cli.read_model import find_database_url
 from steplog.errors import BadInput
 from steplog_kafka.settings import kafka_settings
-from tracker_service.rebuild.order import RebuildOrder
+from tracker_service.rebuild.request import RebuildOrder
 
 MaxPause = Annotated[
     float,

@@ -13,7 +13,7 @@ from steplog.settings import SteplogSettings
 # What talks to Kafka is loaded by the commands that need it: it takes longer than most of them.
 if TYPE_CHECKING:
     from steplog.client import Steplog
-    from tracker_service.events_log import EventsLog
+    from tracker_service.log.events_log import EventsLog
 
 
 @asynccontextmanager
@@ -45,7 +45,7 @@ async def open_log(settings: SteplogSettings) -> AsyncIterator[tuple["EventsLog"
         async with EmbeddedReader(settings.data_file) as reader:
             yield EmbeddedHistory(reader), settings.topics.events.name
         return
-    from tracker_service.kafka_events_log import KafkaEventsLog  # noqa: PLC0415
+    from tracker_service.log.kafka_events_log import KafkaEventsLog  # noqa: PLC0415
 
     addresses = find_addresses(settings)
     topic = addresses.topics.events.name

@@ -10,9 +10,9 @@ from steplog.cli.history_report import checked_json, print_checked
 from steplog.cli.options import AsJson, DataDir
 from steplog.cli.rebuild_display import watched
 from steplog.cli.rewriting import rebuild_order
-from tracker_service.rebuild.checking import Checked
-from tracker_service.rebuild.order import RebuildOrder
-from tracker_service.rebuild.verifying import verify_sample
+from tracker_service.rebuild.request import RebuildOrder
+from tracker_service.rebuild.row_check import Checked
+from tracker_service.rebuild.sample_check import verify_sample
 
 EXIT_DIFFERS = 1
 DEFAULT_SAMPLE = 100

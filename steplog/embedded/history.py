@@ -5,14 +5,14 @@ from datetime import datetime
 
 from executor_service.adapters.embedded.reader import EmbeddedReader
 from executor_service.adapters.embedded.recent_records import StoredRecord
-from tracker_service.events_log import LogBounds
+from tracker_service.log.events_log import LogBounds
 
 RUN_RECORDS = 2_000
 _PARTITION = 0
 
 
 class EmbeddedHistory:
-    """Satisfies `tracker_service.events_log.EventsLog`; nothing is ever removed from a file."""
+    """Satisfies `tracker_service.log.events_log.EventsLog`; nothing is ever removed from a file."""
 
     def __init__(self, reader: EmbeddedReader) -> None:
         self._reader = reader

@@ -20,8 +20,8 @@ from executor_service.runtime.guarded_loop import guard_loop
 from steplog.embedded.history import EmbeddedHistory
 from steplog.embedded.settings import COMMIT_INTERVAL_S, EmbeddedSettings
 from steplog.embedded.tail import EventTail
+from tracker_service.projector.embedded_tracker import TailingTracker
 from tracker_service.store.sqlite import SqliteReadModel, SqliteStore
-from tracker_service.tailing import TailingTracker
 
 
 class Node:

@@ -18,11 +18,11 @@ from steplog.embedded.holder_address import token_for
 from steplog.embedded.settings import EmbeddedSettings
 from steplog.embedded.tail import EventTail
 from steplog.read_api import ReadApi
-from tracker_service.http_api import caller as callers
-from tracker_service.http_api.app import make_app
+from tracker_service.api_server.app import make_app
+from tracker_service.http_api.middleware import caller as callers
 from tracker_service.payload_reader import make_reader
+from tracker_service.projector.embedded_tracker import TailingTracker
 from tracker_service.store.sqlite import SqliteReadModel, SqliteStore
-from tracker_service.tailing import TailingTracker
 
 # The API's answers without a network between: the very same application.
 IN_PROCESS_URL = "http://embedded"

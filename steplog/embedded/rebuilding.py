@@ -7,9 +7,9 @@ from pathlib import Path
 from executor_service.adapters.embedded.file import EmbeddedFile
 from steplog.embedded.settings import EmbeddedSettings
 from steplog.embedded.tail import EventTail
+from tracker_service.projector.embedded_tracker import TailingTracker
 from tracker_service.store.sqlite import SqliteStore
-from tracker_service.store.sqlite.emptying import drop_read_model
-from tracker_service.tailing import TailingTracker
+from tracker_service.store.sqlite.clear import drop_read_model
 
 
 async def rebuild_rows(path: Path, progress: Callable[[int, int], None]) -> int:

@@ -18,10 +18,10 @@ from steplog.embedded.settings import EmbeddedSettings
 from steplog.embedded.tuning import tune_process
 from steplog.errors import ServerNotStarted
 from steplog.local.interrupts import STOP_SIGNALS
-from tracker_service.http_api.app import make_app
-from tracker_service.http_api.connections import server_config
-from tracker_service.http_api.parts import Protection
-from tracker_service.http_api.server import ApiServer, listen, protection_of
+from tracker_service.api_server.app import make_app
+from tracker_service.api_server.connections import server_config
+from tracker_service.api_server.server import ApiServer, listen, protection_of
+from tracker_service.http_api.context import Protection
 from tracker_service.payload_reader import make_reader
 from tracker_service.settings import read_settings
 

@@ -7,7 +7,7 @@ from executor_service.adapters.embedded.recent_records import StoredRecord
 
 
 class EventTail:
-    """Satisfies `tracker_service.tailing.LogTail`."""
+    """Satisfies `tracker_service.projector.embedded_tracker.LogTail`."""
 
     def __init__(self, file: EmbeddedFile) -> None:
         self._file = file

@@ -5,10 +5,10 @@ from typing import Any
 
 import asyncpg
 
-from tracker_service.store.columns import Table
-from tracker_service.store.postgres.connecting import open_pool
+from tracker_service.store.postgres.pool import open_pool
 from tracker_service.store.postgres.shadow import schema
-from tracker_service.store.tables import EXECUTIONS, VISITS
+from tracker_service.store.sql.columns import Table
+from tracker_service.store.sql.tables import EXECUTIONS, VISITS
 
 SCHEMA = "bare_copy"
 # As many rows at a time as a rebuild sends.

@@ -30,8 +30,8 @@ from tests.benchmarks.figures import percentile, publish_figures
 from tests.benchmarks.tracker import POLL_S, TrackerBenchmark, _lags
 from tests.benchmarks.tracker_log import BATCH_BYTES, LogWriter
 from tests.services import Services, create_topics
-from tracker_service.rebuild.course import Rebuild, drop_old
-from tracker_service.rebuild.order import RebuildOrder, Report
+from tracker_service.rebuild.rebuild import Rebuild, drop_old
+from tracker_service.rebuild.request import RebuildOrder, Report
 
 PARTITIONS = 8
 EVENTS = int(os.environ.get("BENCH_REBUILD_EVENTS", "2000000"))
@@ -63,7 +63,7 @@ class Memory:
 
 def _builds(process: psutil.Process) -> bool:
     try:
-        return "tracker_service.rebuild.builder" in process.cmdline()
+        return "tracker_service.rebuild.build_worker" in process.cmdline()
     except psutil.Error:
         return False
 

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from steplog_kafka.process_logs import configure_logs
 from tracker_service.bootstrap import make_store, prepare
-from tracker_service.pacing import Pacing
-from tracker_service.projector import Projector
+from tracker_service.projector.projector import Projector
+from tracker_service.projector.store_retry import Pacing
 from tracker_service.settings import read_settings
 
 POLL_MS = 200

@@ -8,11 +8,11 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from steplog_contracts.epoch import EpochRule
-from tracker_service.projections.batch import BatchFold, States
-from tracker_service.projections.headings import Heading, read_heading
-from tracker_service.projections.payloads import read_payload
-from tracker_service.store.columns import Table
-from tracker_service.store.tables import EXECUTIONS, VISITS, execution_rows, visit_rows
+from tracker_service.projections.batch_fold import BatchFold, States
+from tracker_service.projections.payload_decoder import read_payload
+from tracker_service.projections.record_header import Heading, read_heading
+from tracker_service.store.sql.columns import Table
+from tracker_service.store.sql.tables import EXECUTIONS, VISITS, execution_rows, visit_rows
 
 BATCH = 1000
 _MICRO = 1e6

@@ -12,17 +12,17 @@ import asyncpg
 import msgspec
 
 from tests.tracker.histories import LogEntry
-from tracker_service.pacing import Pacing
-from tracker_service.projector import Projector
-from tracker_service.store.letters import DeadLetters
-from tracker_service.store.port import Store
-from tracker_service.store.postgres.letters import PostgresDeadLetters
-from tracker_service.store.postgres.reading import PostgresReadModel
+from tracker_service.projector.projector import Projector
+from tracker_service.projector.store_retry import Pacing
+from tracker_service.store.dead_letters import DeadLetters
+from tracker_service.store.postgres.dead_letters import PostgresDeadLetters
+from tracker_service.store.postgres.read_model import PostgresReadModel
 from tracker_service.store.postgres.store import PostgresStore
-from tracker_service.store.reading import ExecutionFilter, ReadModel, Row
-from tracker_service.store.sqlite.letters import SqliteDeadLetters
-from tracker_service.store.sqlite.reading import SqliteReadModel
+from tracker_service.store.read_port import ExecutionFilter, ReadModel, Row
+from tracker_service.store.sqlite.dead_letters import SqliteDeadLetters
+from tracker_service.store.sqlite.read_model import SqliteReadModel
 from tracker_service.store.sqlite.store import SqliteStore
+from tracker_service.store.write_port import Store
 
 TOPIC = "t.events"
 

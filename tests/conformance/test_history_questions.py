@@ -6,7 +6,7 @@ from steplog_contracts import events
 from steplog_contracts.payload import sha256_of
 from tests.conformance.stores import ReadModelUnderTest
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
-from tracker_service.store.questions import Window
+from tracker_service.store.queries import Window
 
 HOUR = Window(BEGINNING, BEGINNING + timedelta(hours=1), 600)
 

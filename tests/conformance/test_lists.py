@@ -9,8 +9,8 @@ from steplog_contracts import events
 from steplog_contracts.envelope import Record
 from tests.conformance.stores import ReadModelUnderTest
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
-from tracker_service.store import listing
-from tracker_service.store.questions import ExecutionFilter, Sort
+from tracker_service.store.queries import ExecutionFilter, Sort
+from tracker_service.store.sql import listing
 
 
 def ended(number: int, *, error: str | None = None, pipeline: str = "p") -> list[Record]:
@@ -114,7 +114,7 @@ async def test_a_count_beyond_its_bound_says_that_it_is_a_lower_bound(
     listed: ReadModelUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "COUNT_ROWS", 3)
-    monkeypatch.setattr("tracker_service.store.sql_reading.COUNT_ROWS", 3)
+    monkeypatch.setattr("tracker_service.store.sql.read_model.COUNT_ROWS", 3)
 
     counts = await listed.model.counts(ExecutionFilter())
 

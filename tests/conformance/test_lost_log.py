@@ -9,8 +9,8 @@ import pytest
 from steplog_contracts.events import PartitionClaimed
 from tests.conformance.stores import TOPIC, ReadModelUnderTest
 from tests.tracker.histories import History, Log, LogEntry
-from tracker_service.events_log import LogBounds
-from tracker_service.log_loss import LossCheck
+from tracker_service.log.events_log import LogBounds
+from tracker_service.log.log_loss import LossCheck
 
 PARTITIONS = 1
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.conformance.stores import ReadModelUnderTest
 from tests.tracker.histories import History, Log
-from tracker_service.store.metadata_text import metadata_text
-from tracker_service.store.questions import ExecutionFilter
+from tracker_service.store.queries import ExecutionFilter
+from tracker_service.store.sql.metadata_text import metadata_text
 
 # Metadata as JSON text; a key and the text it is found by.
 STORED = [

@@ -5,8 +5,8 @@ import pytest
 from tests.conformance.stores import ReadModelUnderTest
 from tests.contracts.old_log import old_log
 from tests.verification.past_world import EntriesLog
-from tracker_service.event_pages import EventQuestion, page_of_events
-from tracker_service.past import When, stood
+from tracker_service.history.as_of import When, stood
+from tracker_service.history.event_pages import EventQuestion, page_of_events
 
 
 @pytest.fixture

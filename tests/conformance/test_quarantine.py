@@ -6,8 +6,8 @@ from steplog_contracts import events
 from steplog_contracts.envelope import Record
 from tests.conformance.stores import ReadModelUnderTest
 from tests.tracker.histories import History, Log
-from tracker_service import quarantine
-from tracker_service.store.letters import NoSuchLetter
+from tracker_service.projector import dead_letters
+from tracker_service.store.dead_letters import NoSuchLetter
 
 
 def with_value(record: Record, value: bytes | None) -> Record:
@@ -125,7 +125,7 @@ async def test_a_retry_applies_in_order_what_arrived_late(rows: ReadModelUnderTe
     begun, first, second, end = history.started(), *history.step(), history.completed()
     await rows.receives(log.append([begun, second, first, end]))
 
-    mended = await quarantine.retry(rows.letters, await open_letter(rows))
+    mended = await dead_letters.retry(rows.letters, await open_letter(rows))
 
     execution = await rows.execution()
     assert mended.stuck is None
@@ -143,7 +143,7 @@ async def test_a_retry_of_what_is_still_broken_says_so_and_changes_nothing(
     await rows.receives(log.append([begun, with_value(ended, b"{")]))
     number = await open_letter(rows)
 
-    mended = await quarantine.retry(rows.letters, number)
+    mended = await dead_letters.retry(rows.letters, number)
 
     assert mended.stuck is not None
     assert mended.stuck[:2] == (number, "bad_json")
@@ -161,7 +161,7 @@ async def test_a_skip_goes_on_without_the_event_and_the_row_says_so(
         log.append([begun, step[0], with_value(step[1], b"{"), history.completed()])
     )
 
-    mended = await quarantine.skip(rows.letters, await open_letter(rows))
+    mended = await dead_letters.skip(rows.letters, await open_letter(rows))
 
     execution = await rows.execution()
     assert sorted(mended.resolved.values()) == ["applied", "skipped"]
@@ -175,7 +175,7 @@ async def test_a_skipped_hole_goes_on_from_the_event_after_it(rows: ReadModelUnd
     begun, _lost, ended = history.started(), *history.step()
     await rows.receives(log.append([begun, ended, history.completed()]))
 
-    await quarantine.skip(rows.letters, await open_letter(rows))
+    await dead_letters.skip(rows.letters, await open_letter(rows))
 
     execution = await rows.execution()
     assert (execution["status"], execution["completed_steps"]) == ("completed", 1)
@@ -191,7 +191,7 @@ async def test_an_execution_without_a_readable_beginning_can_only_be_skipped_who
         log.append([with_value(history.started(), b"{"), *history.step(), history.completed()])
     )
 
-    mended = await quarantine.skip(rows.letters, await open_letter(rows))
+    mended = await dead_letters.skip(rows.letters, await open_letter(rows))
 
     assert set(mended.resolved.values()) == {"skipped"}
     assert await rows.model.execution("e-1") is None
@@ -205,10 +205,10 @@ async def test_only_the_letter_at_fault_can_be_skipped(rows: ReadModelUnderTest)
     )
     letters = await rows.letters.letters(unresolved=True, limit=10)
 
-    with pytest.raises(quarantine.NotSkippable):
-        await quarantine.skip(rows.letters, letters[-1].id)
+    with pytest.raises(dead_letters.NotSkippable):
+        await dead_letters.skip(rows.letters, letters[-1].id)
     with pytest.raises(NoSuchLetter):
-        await quarantine.retry(rows.letters, 999)
+        await dead_letters.retry(rows.letters, 999)
 
 
 async def test_a_live_worker_goes_on_rightly_after_a_repair(rows: ReadModelUnderTest) -> None:
@@ -217,7 +217,7 @@ async def test_a_live_worker_goes_on_rightly_after_a_repair(rows: ReadModelUnder
     history = History()
     begun, first, second = history.started(), *history.step()
     await rows.receives(log.append([begun, second, first]))
-    await quarantine.retry(rows.letters, await open_letter(rows))
+    await dead_letters.retry(rows.letters, await open_letter(rows))
 
     await rows.receives(log.append(history.completed()))
 

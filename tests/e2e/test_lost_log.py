@@ -17,10 +17,10 @@ from steplog_contracts.envelope import SentCommand
 from tests.e2e.lost_log_world import LossyWorld, lossy_world
 from tests.e2e.weather_shape import weather_shape
 from tests.integration.tracker_load import Load, caught_up, until
-from tracker_service.rebuild.course import Rebuild
 from tracker_service.rebuild.errors import RebuildRefused
-from tracker_service.rebuild.order import RebuildOrder
-from tracker_service.store.postgres.reading import PostgresReadModel
+from tracker_service.rebuild.rebuild import Rebuild
+from tracker_service.rebuild.request import RebuildOrder
+from tracker_service.store.postgres.read_model import PostgresReadModel
 
 # More than one group of executions that are written side by side.
 LOST_EVENTS = 300

@@ -9,7 +9,7 @@ from steplog.cli import main, replay_definition
 from steplog.cli.lazy import entries
 from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.house.rules import ROOT
-from tracker_service.http_api.app import make_app
+from tracker_service.api_server.app import make_app
 
 PAGE = (ROOT / "docs" / "cli.md").read_text()
 # The paths of the library before steplog have commands under their new names.

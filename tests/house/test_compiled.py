@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.rules import ROOT
-from tracker_service.compiled.record_batches import COMPILED
+from tracker_service.compiled.header_parser import COMPILED
 
 FOLDER = ROOT / "tracker_service" / "compiled"
 REMEDY = "run `make compiled`"

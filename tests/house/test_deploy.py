@@ -38,9 +38,9 @@ from tests.house.deployment import (
 )
 from tests.house.readme import parse_steplog
 from tests.house.rules import ROOT
-from tracker_service.http_api.app import make_app
+from tracker_service.api_server.app import make_app
 from tracker_service.settings import Settings as TrackerSettings
-from tracker_service.store.postgres.reading import PostgresReadModel
+from tracker_service.store.postgres.read_model import PostgresReadModel
 
 SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "executor": (ExecutorSettings,),

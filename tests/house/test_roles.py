@@ -9,10 +9,10 @@ import pytest
 
 from tests.house.deployment import DEPLOY
 from tests.tracker.histories import History, Log
-from tracker_service.pacing import Pacing
-from tracker_service.projector import Projector
+from tracker_service.projector.projector import Projector
+from tracker_service.projector.store_retry import Pacing
 from tracker_service.store.errors import StoreRefused
-from tracker_service.store.postgres.reading import PostgresReadModel
+from tracker_service.store.postgres.read_model import PostgresReadModel
 from tracker_service.store.postgres.store import PostgresStore
 
 pytestmark = pytest.mark.database

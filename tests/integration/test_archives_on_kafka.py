@@ -21,7 +21,7 @@ from tests.contracts.old_log import old_log
 from tests.steplog.archive.test_round_trip import a_log
 from tests.steplog.archive.worlds import all_rows, archive_of, ignore_progress
 from tests.tracker.histories import History, Log, LogEntry, claim
-from tracker_service.kafka_events_log import KafkaEventsLog
+from tracker_service.log.kafka_events_log import KafkaEventsLog
 
 pytestmark = pytest.mark.broker
 COMPLETES_WITHIN_S = 60.0

@@ -7,8 +7,8 @@ from steplog_contracts.codec import decode_command
 from steplog_contracts.commands import CancelExecution
 from steplog_contracts.partitioning import partition_of
 from steplog_contracts.topics import Topics
-from tracker_service.command_sink import CommandNotSent
-from tracker_service.kafka_commands import KafkaCommands
+from tracker_service.log.command_sink import CommandNotSent
+from tracker_service.log.kafka_command_sink import KafkaCommands
 
 pytestmark = pytest.mark.broker
 CANCEL = CancelExecution(execution_id="e-1", reason="enough", requested_by="ann")

@@ -22,7 +22,7 @@ from steplog_contracts.topics import Topic, topics_for
 from steplog_kafka.clients import make_consumer
 from steplog_kafka.settings import KafkaSettings, local_kafka
 from tests.support.cluster import Cluster, running_cluster
-from tracker_service.kafka_commands import KafkaCommands
+from tracker_service.log.kafka_command_sink import KafkaCommands
 
 pytestmark = pytest.mark.broker
 PARTITIONS = 3

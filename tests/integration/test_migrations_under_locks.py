@@ -10,8 +10,8 @@ import pytest
 from tests.integration.tracker_load import until
 from tracker_service.store.errors import StoreRefused
 from tracker_service.store.migrations import migrations
-from tracker_service.store.postgres import migrating
-from tracker_service.store.postgres.connecting import Pool, open_pool
+from tracker_service.store.postgres import migrations_runner
+from tracker_service.store.postgres.pool import Pool, open_pool
 
 # The one behind it locks the tables of all readers.
 BEFORE_LOCKING = 3
@@ -37,14 +37,14 @@ class Locked:
 @pytest.fixture
 async def locked(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Locked]:
     """Return it; migrations wait a tenth of a second, and pause as long."""
-    monkeypatch.setattr(migrating, "LOCK_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(migrating, "LOCK_DELAY_S", 0.1)
+    monkeypatch.setattr(migrations_runner, "LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(migrations_runner, "LOCK_DELAY_S", 0.1)
     holder = await asyncpg.connect(postgres_url)
     others = await asyncpg.connect(postgres_url)
-    await others.execute(migrating._LEDGER)
+    await others.execute(migrations_runner._LEDGER)
     for migration in migrations("postgres")[:BEFORE_LOCKING]:
         await others.execute(migration.sql)
-        await migrating._note(others, migration)
+        await migrations_runner._note(others, migration)
     pool = await open_pool(postgres_url, max_connections=1, application="test")
     await holder.execute("BEGIN")
     await holder.fetchval(READ)
@@ -55,7 +55,7 @@ async def locked(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 async def test_a_reader_holds_a_migration_up_and_no_other_reader(locked: Locked) -> None:
-    migration = asyncio.create_task(migrating.migrate(locked.pool))
+    migration = asyncio.create_task(migrations_runner.migrate(locked.pool))
     await until(lambda: _waits(locked), "the migration waits", poll_s=0.01)
     async with asyncio.timeout(WAIT_S):
         # Behind a migration that waited for ever, this would wait too.
@@ -72,14 +72,14 @@ async def test_a_reader_holds_a_migration_up_and_no_other_reader(locked: Locked)
 async def test_a_table_that_is_held_for_long_is_named_with_the_remedy(
     locked: Locked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrating, "LOCK_ATTEMPTS", 2)
+    monkeypatch.setattr(migrations_runner, "LOCK_ATTEMPTS", 2)
 
     with pytest.raises(StoreRefused, match="other sessions held its tables at each of 2 attempts"):
-        await migrating.migrate(locked.pool)
+        await migrations_runner.migrate(locked.pool)
 
     assert await locked.version() == BEFORE_LOCKING
     await locked.holder.execute("COMMIT")
-    assert await migrating.migrate(locked.pool)
+    assert await migrations_runner.migrate(locked.pool)
 
 
 async def _waits(locked: Locked) -> bool:

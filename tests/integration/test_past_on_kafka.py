@@ -16,7 +16,7 @@ from steplog_contracts.topics import topics_for
 from tests.conftest import ServicesFactory
 from tests.integration.test_archives_on_kafka import append
 from tests.services import Services
-from tests.tracker.test_past_api import T, a_log
+from tests.tracker.http_api.test_as_of_api import T, a_log
 
 pytestmark = [pytest.mark.e2e, pytest.mark.broker, pytest.mark.database]
 READY_WITHIN_S = 60.0

@@ -16,7 +16,7 @@ from tests.e2e.test_pair import commands
 from tests.integration.pgbouncer import pooled_postgres
 from tests.services import create_topics
 from tracker_service.store.errors import StoreRefused
-from tracker_service.store.postgres.connecting import open_pool
+from tracker_service.store.postgres.pool import open_pool
 from tracker_service.store.postgres.store import PostgresStore
 
 EXECUTIONS = 60

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.tracker.histories import History, Log, LogEntry
-from tracker_service.pacing import Pacing, StoppedWaiting
-from tracker_service.projector import Projector
+from tracker_service.projector.projector import Projector
+from tracker_service.projector.store_retry import Pacing, StoppedWaiting
 from tracker_service.store.postgres.store import PostgresStore
 
 TOPIC = "t.events"

@@ -18,15 +18,15 @@ import asyncpg
 import pytest
 
 from tests.integration.rows_at_scale import LARGE_TABLES, fill
-from tracker_service.store.past import PastFilter, PastRows
 from tracker_service.store.postgres import statements
-from tracker_service.store.postgres.letters import PostgresDeadLetters
+from tracker_service.store.postgres.dead_letters import PostgresDeadLetters
 from tracker_service.store.postgres.pruning import _REFUSALS, _UNUSED, _VICTIMS
-from tracker_service.store.postgres.reading import PostgresReadModel
+from tracker_service.store.postgres.read_model import PostgresReadModel
 from tracker_service.store.postgres.store import PostgresStore
 from tracker_service.store.pruning import PRUNED_TABLES
-from tracker_service.store.questions import ExecutionFilter, Row, Sort, Window
-from tracker_service.store.reading import ReadModel
+from tracker_service.store.queries import ExecutionFilter, Row, Sort, Window
+from tracker_service.store.read_port import ReadModel
+from tracker_service.store.sql.as_of import PastFilter, PastRows
 
 Ask = Callable[[PostgresReadModel], Awaitable[Any]]
 

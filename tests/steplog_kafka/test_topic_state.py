@@ -12,7 +12,7 @@ from steplog.topics import apply_topics
 from steplog_contracts.topics import Topic, Topics, topics_for
 from steplog_kafka.settings import KafkaSettings
 from steplog_kafka.topic_state import TopicState, faults
-from tracker_service.log_reader import LogRefused, check_topic
+from tracker_service.log.kafka_consumer import LogRefused, check_topic
 
 EVENTS = topics_for("t", 4).events
 PARKED = topics_for("t", 4).parked

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from steplog_contracts.commands import Command
-from tracker_service.command_sink import CommandNotSent
+from tracker_service.log.command_sink import CommandNotSent
 
 
 @dataclass

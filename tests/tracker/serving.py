@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from tracker_service.http_api.change_feed import MAX_LISTENERS
-from tracker_service.http_api.connections import server_config
-from tracker_service.http_api.server import ApiServer, listen
+from tracker_service.api_server.connections import server_config
+from tracker_service.api_server.server import ApiServer, listen
+from tracker_service.http_api.live.change_feed import MAX_LISTENERS
 
 PATIENCE_S = 20.0
 

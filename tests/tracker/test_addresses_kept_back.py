@@ -25,19 +25,19 @@ from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.tracker.canary import canary_log
 from tests.tracker.commands_kept import CommandsKept
 from tests.tracker.histories import History
-from tests.tracker.test_masks import PATHS, STREAMS
+from tests.tracker.http_api.test_masks import PATHS, STREAMS
+from tests.tracker.http_api.test_read_model_away import Away
 from tests.tracker.test_payload_reader import REFERENCE, SHA256
-from tests.tracker.test_read_model_away import Away
 from tracker_service.access.issuer import Issuer, IssuerSettings
 from tracker_service.access.policy import Policy
-from tracker_service.http_api.app import make_app
-from tracker_service.http_api.parts import Protection
+from tracker_service.api_server.app import make_app
+from tracker_service.http_api.context import Protection
 from tracker_service.http_api.problems import of_error, status_of
-from tracker_service.kafka_commands import KafkaCommands
-from tracker_service.kafka_events_log import KafkaEventsLog
+from tracker_service.log.kafka_command_sink import KafkaCommands
+from tracker_service.log.kafka_events_log import KafkaEventsLog
 from tracker_service.payload_reader import FsspecReader
 from tracker_service.store.errors import StoreError
-from tracker_service.store.postgres.reading import PostgresReadModel
+from tracker_service.store.postgres.read_model import PostgresReadModel
 
 # Nobody listens on port 1, and a name below `.invalid` (RFC 2606) is nobody's.
 KAFKA: Final = "127.0.0.1:1,brokers.invalid:9099"

@@ -12,8 +12,8 @@ from steplog_contracts.data_ref import DataRef, object_name
 from steplog_contracts.stored_value import StoredValue
 from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.tracker.histories import History, Log
+from tracker_service.api_server.app import make_app
 from tracker_service.execution_tracker import ExecutionTracker
-from tracker_service.http_api.app import make_app
 from tracker_service.payload_reader import (
     MAX_READ_BYTES,
     FsspecReader,

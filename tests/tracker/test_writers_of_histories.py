@@ -7,9 +7,9 @@ from steplog_contracts.envelope import Record
 from steplog_contracts.epoch import EpochRule, goes_on
 from steplog_contracts.payload import sha256_of
 from tests.tracker.histories import History, Log, claim, refused
-from tracker_service.projections.batch import BatchFold
-from tracker_service.projections.headings import read_heading
-from tracker_service.projections.past import as_it_stood
+from tracker_service.projections.as_of import as_it_stood
+from tracker_service.projections.batch_fold import BatchFold
+from tracker_service.projections.record_header import read_heading
 
 DEFINITION = {"name": "P", "secrets": ["password"], "steps": []}
 HASH = sha256_of(DEFINITION)

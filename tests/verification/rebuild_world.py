@@ -11,17 +11,17 @@ from typing import Any
 from steplog_contracts.epoch import EpochRule
 from tests.tracker.compiled.copied import copied_rows
 from tests.tracker.histories import LogEntry
-from tracker_service.compiled.copy_rows import CopyRows
-from tracker_service.projections.batch import BatchFold, States
-from tracker_service.projections.changes import Changes, SetAside
-from tracker_service.projections.headings import read_heading
+from tracker_service.compiled.pg_copy_writer import CopyRows
+from tracker_service.projections.batch_fold import BatchFold, States
+from tracker_service.projections.record_header import read_heading
+from tracker_service.projections.row_changes import Changes, SetAside
 from tracker_service.projections.state import ExecutionState, Visit
-from tracker_service.rebuild.mending import DeferredRecord, mend
-from tracker_service.rebuild.partition_build import Deferred, PartitionBuild
-from tracker_service.rebuild.reader import Span
-from tracker_service.rebuild.seen import SeenExecutions
-from tracker_service.store.letters import OPEN, PARKED
-from tracker_service.store.tables import EXECUTIONS, VISITS
+from tracker_service.rebuild.bloom_filter import SeenExecutions
+from tracker_service.rebuild.deferred_outcome import DeferredRecord, mend
+from tracker_service.rebuild.log_reader import Span
+from tracker_service.rebuild.partition_fold import Deferred, PartitionBuild
+from tracker_service.store.dead_letters import OPEN, PARKED
+from tracker_service.store.sql.tables import EXECUTIONS, VISITS
 
 Row = tuple[Any, ...]
 

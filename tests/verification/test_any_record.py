@@ -37,8 +37,8 @@ from tests.verification.odd_records import (
     with_field,
     with_header,
 )
-from tracker_service.quarantine import retry, skip
-from tracker_service.store.letters import OPEN
+from tracker_service.projector.dead_letters import retry, skip
+from tracker_service.store.dead_letters import OPEN
 
 ODDITIES = settings(
     max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True

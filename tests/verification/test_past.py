@@ -29,10 +29,10 @@ from tests.verification import past_world
 from tests.verification.past_world import EntriesLog, moment, stood_by_oracle, tracker_of, up_to
 from tests.verification.test_tracker_exactness import Moves
 from tests.verification.tracker_world import LOGS, written
-from tracker_service.past import NotThereYet, When, stood
-from tracker_service.store import past_sql
-from tracker_service.store.past import PastFilter
-from tracker_service.store.reading import MAX_PAGE_ROWS, ExecutionFilter, Row
+from tracker_service.history.as_of import NotThereYet, When, stood
+from tracker_service.store.read_port import MAX_PAGE_ROWS, ExecutionFilter, Row
+from tracker_service.store.sql import as_of_executions
+from tracker_service.store.sql.as_of import PastFilter
 
 Partitions = Sequence[Sequence[LogEntry]]
 Rows = dict[str, dict[str, Any]]
@@ -134,15 +134,19 @@ LOOPED += [(0, "start", 0, 0, 1), (0, "fail", 0, 0, 1), (0, "end", 0, 0, 0)]
 
 
 def test_the_harness_finds_counts_that_see_the_future(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(past_sql, "_BEGUN", past_sql._BEGUN.replace("v.completed_at <= $1", "true"))
+    monkeypatch.setattr(
+        as_of_executions, "_BEGUN", as_of_executions._BEGUN.replace("v.completed_at <= $1", "true")
+    )
 
     with pytest.raises(AssertionError):
         judge_in_sqlite(LOOPED, [3, 5])
 
 
 def test_the_harness_finds_a_status_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    status = past_sql._STATUS
-    monkeypatch.setattr(past_sql, "_BEGUN", past_sql._BEGUN.replace(status, "e.status"))
+    status = as_of_executions._STATUS
+    monkeypatch.setattr(
+        as_of_executions, "_BEGUN", as_of_executions._BEGUN.replace(status, "e.status")
+    )
 
     with pytest.raises(AssertionError):
         judge_in_sqlite(LOOPED, [3, 5])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.verification.rebuild_world import Made, expected, rebuilt
 from tests.verification.tracker_world import LOGS, written
-from tracker_service.rebuild import partition_build
+from tracker_service.rebuild import partition_fold
 
 Moves = list[tuple[int, str, int, int, int]]
 
@@ -61,7 +61,7 @@ def test_rows_are_those_of_one_clean_pass(
 
 def test_the_harness_finds_a_build_that_forgets_who_began(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it, an execution begun again after its end would have a second row."""
-    monkeypatch.setattr(partition_build.SeenExecutions, "add", lambda _self, _name: False)
+    monkeypatch.setattr(partition_fold.SeenExecutions, "add", lambda _self, _name: False)
     moves: Moves = [(0, "start", 0, 0, 0), (0, "end", 0, 0, 0)]
     entries = written(moves)[0]
     again = [*entries, *(e for e in written(moves)[0][1:])]

@@ -13,8 +13,8 @@ from steplog_contracts.payload import JsonObject
 from tests.executor.support.odd_commands import ODD_RECORDS, headers
 from tests.executor.support.partition_harness import PARTITION, Owning, linear
 from tests.tracker.histories import LogEntry
-from tracker_service.projections.batch import BatchFold
-from tracker_service.projections.headings import read_heading
+from tracker_service.projections.batch_fold import BatchFold
+from tracker_service.projections.record_header import read_heading
 
 # Of four bytes each: few characters, and more bytes than a header of ours may have.
 WIDE: Final = "\U0001f600"

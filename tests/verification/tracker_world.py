@@ -11,8 +11,8 @@ from steplog_contracts import events
 from steplog_contracts.envelope import Record
 from tests.conformance.stores import TOPIC, ReadModelUnderTest, parsed
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log, LogEntry, claim
-from tracker_service.pacing import Pacing, StoppedWaiting
-from tracker_service.projector import HoleInLog, Projector
+from tracker_service.projector.projector import HoleInLog, Projector
+from tracker_service.projector.store_retry import Pacing, StoppedWaiting
 
 PARTITIONS = 2
 EXECUTIONS = 3

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tracker_service.http_api.moments import place_in_utc
 from tracker_service.http_api.problems import BadQuestion
-from tracker_service.store.questions import Sort
+from tracker_service.store.queries import Sort
 
 Place = tuple[datetime | float, str]
 

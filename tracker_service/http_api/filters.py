@@ -9,13 +9,13 @@ from fastapi import Depends, Query, Request
 
 from steplog_contracts.records import ExecutionStatus
 from tracker_service.access.roles import Caller, NotAllowed, Role
-from tracker_service.http_api.caller import CallerOfRequest
 from tracker_service.http_api.cursors import read_cursor
 from tracker_service.http_api.known_parameters import METADATA, Taking
+from tracker_service.http_api.masking import Mask, Masks
+from tracker_service.http_api.middleware.caller import CallerOfRequest
 from tracker_service.http_api.moments import Moment
 from tracker_service.http_api.problems import BadQuestion
-from tracker_service.masking import Mask, Masks
-from tracker_service.store.questions import (
+from tracker_service.store.queries import (
     DEFAULT_PAGE_ROWS,
     MAX_PAGE_ROWS,
     ExecutionFilter,

@@ -20,8 +20,8 @@ from steplog_contracts.form_cost import check_form_cost
 from steplog_contracts.payload import JsonObject, JsonValue
 from tracker_service.access.roles import Caller, NotAllowed, Role
 from tracker_service.http_api.problems import Refused
-from tracker_service.store.questions import Row
-from tracker_service.store.reading import ReadModel
+from tracker_service.store.queries import Row
+from tracker_service.store.read_port import ReadModel
 
 # Of one execution, to find the one an answer is for.
 MAX_OPEN_QUESTIONS: Final = 500

@@ -24,15 +24,15 @@ from steplog_contracts.errors import (
 )
 from steplog_contracts.validation_message import plain_message
 from tracker_service.access.roles import NotAllowed, NotKnown
-from tracker_service.command_sink import TakesNoCommands
-from tracker_service.events_log import LogNotRead, LogRemoved
-from tracker_service.http_api.answers import Unchanged
-from tracker_service.http_api.listeners import TooManyListeners
-from tracker_service.past import NotThereYet, OnlyFromLog
+from tracker_service.history.as_of import NotThereYet, OnlyFromLog
+from tracker_service.http_api.live.subscribers import TooManyListeners
+from tracker_service.http_api.responses import Unchanged
+from tracker_service.log.command_sink import TakesNoCommands
+from tracker_service.log.events_log import LogNotRead, LogRemoved
 from tracker_service.payload_reader import NotConfigured, PayloadGone, PayloadTooLong
 from tracker_service.projections.errors import TrackerError
+from tracker_service.store.dead_letters import NoSuchLetter
 from tracker_service.store.errors import RowsRejected
-from tracker_service.store.letters import NoSuchLetter
 
 _HEADERS_OF: Final[Mapping[int, Mapping[str, str]]] = {
     401: {"WWW-Authenticate": "Bearer"},

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from steplog_contracts.headers import MAX_ID_BYTES
-from tracker_service.projections import lens
+from tracker_service.projections import event_structs
 from tracker_service.projections.errors import Unfoldable
-from tracker_service.projections.lens import Lens, column_text
+from tracker_service.projections.event_structs import Lens, column_text
 
 # An execution's id and a name beside it: a step's, or the pipeline's.
 MAX_NAMED_BYTES: Final = 2_600
@@ -20,16 +20,16 @@ SHORT_CHARS: Final = 250
 
 # Fields that are keys by themselves, and fields that stand in a key beside the execution's id.
 _IDS: Final[dict[type, tuple[str, ...]]] = {
-    lens.ExecutionStartedLens: ("definition_hash", "command_id", "parent_execution_id"),
-    lens.OriginLens: ("execution_id",),
-    lens.StepWaitingLens: ("interaction_id",),
-    lens.StepResumedLens: ("interaction_id",),
-    lens.CommandRefusedLens: ("command_id",),
+    event_structs.ExecutionStartedLens: ("definition_hash", "command_id", "parent_execution_id"),
+    event_structs.OriginLens: ("execution_id",),
+    event_structs.StepWaitingLens: ("interaction_id",),
+    event_structs.StepResumedLens: ("interaction_id",),
+    event_structs.CommandRefusedLens: ("command_id",),
 }
 _TIMES: Final[dict[type, str]] = {
-    lens.StepScheduledLens: "due_at",
-    lens.StepAttemptFailedLens: "retry_at",
-    lens.StepWaitingLens: "expires_at",
+    event_structs.StepScheduledLens: "due_at",
+    event_structs.StepAttemptFailedLens: "retry_at",
+    event_structs.StepWaitingLens: "expires_at",
 }
 
 

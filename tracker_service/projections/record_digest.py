@@ -6,7 +6,7 @@ An offset tells little: a log that lost its newest records grows past it again, 
 import hashlib
 
 from steplog_contracts.envelope import format_time
-from tracker_service.projections.headings import Heading, LogRecord, Unreadable
+from tracker_service.projections.record_header import Heading, LogRecord, Unreadable
 
 _DIGEST_BYTES = 12
 # How the digest was made: from what was read of the record, or from its bytes.

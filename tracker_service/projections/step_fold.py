@@ -5,16 +5,16 @@ from typing import Final
 
 from msgspec import Raw
 
-from tracker_service.projections import lens
-from tracker_service.projections.changes import (
+from tracker_service.projections import event_structs
+from tracker_service.projections.event_structs import column_text, error_of, json_text
+from tracker_service.projections.fact import Fact, duration
+from tracker_service.projections.row_changes import (
     Answer,
     Changes,
     Compensation,
     FailedAttempt,
     Question,
 )
-from tracker_service.projections.facts import Fact, duration
-from tracker_service.projections.lens import column_text, error_of, json_text
 from tracker_service.projections.state import (
     NO_OUTCOME,
     STEP_CANCELLED,
@@ -27,13 +27,13 @@ from tracker_service.projections.state import (
     ExecutionState,
     Visit,
 )
-from tracker_service.projections.stored import ASKED, RECORD_FIELDS, note_stored
+from tracker_service.projections.stored_payloads import ASKED, RECORD_FIELDS, note_stored
 
 
 def fold_step(state: ExecutionState, fact: Fact, changes: Changes) -> None:
     """Apply a step event; one for a visit that has ended changes nothing."""
-    payload: lens.StepLens = fact.payload  # type: ignore[assignment]
-    if type(payload) is lens.StepCompensatedLens:
+    payload: event_structs.StepLens = fact.payload  # type: ignore[assignment]
+    if type(payload) is event_structs.StepCompensatedLens:
         compensate(state, fact, changes)
         return
     step_id = column_text(payload.step_id)
@@ -85,7 +85,7 @@ def withdraw(state: ExecutionState, fact: Fact, changes: Changes) -> None:
 
 def compensate(state: ExecutionState, fact: Fact, changes: Changes) -> None:
     """Note that a step was undone; its ended row stays as it ended."""
-    payload: lens.StepCompensatedLens = fact.payload  # type: ignore[assignment]
+    payload: event_structs.StepCompensatedLens = fact.payload  # type: ignore[assignment]
     changes.compensations.append(
         Compensation(
             state.execution_id,
@@ -101,18 +101,18 @@ def compensate(state: ExecutionState, fact: Fact, changes: Changes) -> None:
 
 
 def _text_or_none(raw: Raw) -> str | None:
-    return None if raw == lens.NULL else json_text(raw)
+    return None if raw == event_structs.NULL else json_text(raw)
 
 
 def _keep_output(visit: Visit, raw: Raw) -> None:
     # As the tables do it: what brings no output leaves what is there, in one batch or in two.
-    if raw != lens.NULL:
+    if raw != event_structs.NULL:
         visit.output_data = json_text(raw)
 
 
 def _note_stored(
     visit: Visit,
-    references: lens.References | None,
+    references: event_structs.References | None,
     changes: Changes,
     fields: Mapping[str, str] = RECORD_FIELDS,
 ) -> None:
@@ -141,7 +141,7 @@ def _scheduled(state: ExecutionState, visit: Visit, _fact: Fact, _changes: Chang
 
 
 def _started(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload: lens.StepStartedLens = fact.payload  # type: ignore[assignment]
+    payload: event_structs.StepStartedLens = fact.payload  # type: ignore[assignment]
     _set_status(state, visit, STEP_RUNNING)
     visit.step_type = column_text(payload.step_type)
     if payload.step_name:
@@ -149,13 +149,13 @@ def _started(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
     if visit.started_at is None:
         visit.started_at = fact.time
     # Null from the second attempt on: the input is unchanged.
-    if payload.attempt == 1 or payload.input != lens.NULL:
+    if payload.attempt == 1 or payload.input != event_structs.NULL:
         visit.input_data = json_text(payload.input)
         _note_stored(visit, payload.references, changes)
 
 
 def _attempt_failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload: lens.StepAttemptFailedLens = fact.payload  # type: ignore[assignment]
+    payload: event_structs.StepAttemptFailedLens = fact.payload  # type: ignore[assignment]
     changes.failed_attempts.append(
         FailedAttempt(
             state.execution_id,
@@ -173,16 +173,16 @@ def _attempt_failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Ch
 
 
 def _completed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload: lens.StepCompletedLens = fact.payload  # type: ignore[assignment]
+    payload: event_structs.StepCompletedLens = fact.payload  # type: ignore[assignment]
     visit.output_data = json_text(payload.output)
     _note_stored(visit, payload.references, changes)
-    if payload.error != lens.NULL:  # What the fallback answered.
+    if payload.error != event_structs.NULL:  # What the fallback answered.
         _note_error(visit, payload.error)
     close_visit(state, visit, STEP_COMPLETED, fact, changes)
 
 
 def _failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload: lens.StepFailedLens = fact.payload  # type: ignore[assignment]
+    payload: event_structs.StepFailedLens = fact.payload  # type: ignore[assignment]
     _keep_output(visit, payload.output)
     _note_stored(visit, payload.references, changes)
     _note_error(visit, payload.error)
@@ -190,7 +190,7 @@ def _failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -
 
 
 def _skipped(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload: lens.StepSkippedLens = fact.payload  # type: ignore[assignment]
+    payload: event_structs.StepSkippedLens = fact.payload  # type: ignore[assignment]
     visit.step_type = column_text(payload.step_type)
     visit.step_name = column_text(payload.step_name) or visit.step_name
     visit.error_message = column_text(payload.reason) or None
@@ -198,14 +198,14 @@ def _skipped(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
 
 
 def _cancelled(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload: lens.StepCancelledLens = fact.payload  # type: ignore[assignment]
+    payload: event_structs.StepCancelledLens = fact.payload  # type: ignore[assignment]
     _cancel_question(visit, fact, changes)
     visit.error_message = column_text(payload.reason) or None
     close_visit(state, visit, STEP_CANCELLED, fact, changes)
 
 
 def _waiting(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload: lens.StepWaitingLens = fact.payload  # type: ignore[assignment]
+    payload: event_structs.StepWaitingLens = fact.payload  # type: ignore[assignment]
     _set_status(state, visit, STEP_WAITING)
     visit.interaction_id = column_text(payload.interaction_id)
     _note_stored(visit, payload.references, changes, ASKED)
@@ -230,7 +230,7 @@ def _waiting(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
 
 
 def _resumed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
-    payload: lens.StepResumedLens = fact.payload  # type: ignore[assignment]
+    payload: event_structs.StepResumedLens = fact.payload  # type: ignore[assignment]
     _set_status(state, visit, STEP_RUNNING)
     _note_stored(visit, payload.references, changes)
     changes.answers.append(
@@ -250,14 +250,14 @@ def _compensated(state: ExecutionState, _visit: Visit, fact: Fact, changes: Chan
 
 _Fold = Callable[[ExecutionState, Visit, Fact, Changes], None]
 STEP_FOLDS: Final[dict[type, _Fold]] = {
-    lens.StepScheduledLens: _scheduled,
-    lens.StepStartedLens: _started,
-    lens.StepAttemptFailedLens: _attempt_failed,
-    lens.StepCompletedLens: _completed,
-    lens.StepFailedLens: _failed,
-    lens.StepSkippedLens: _skipped,
-    lens.StepCancelledLens: _cancelled,
-    lens.StepWaitingLens: _waiting,
-    lens.StepResumedLens: _resumed,
-    lens.StepCompensatedLens: _compensated,
+    event_structs.StepScheduledLens: _scheduled,
+    event_structs.StepStartedLens: _started,
+    event_structs.StepAttemptFailedLens: _attempt_failed,
+    event_structs.StepCompletedLens: _completed,
+    event_structs.StepFailedLens: _failed,
+    event_structs.StepSkippedLens: _skipped,
+    event_structs.StepCancelledLens: _cancelled,
+    event_structs.StepWaitingLens: _waiting,
+    event_structs.StepResumedLens: _resumed,
+    event_structs.StepCompensatedLens: _compensated,
 }

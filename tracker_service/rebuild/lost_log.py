@@ -7,15 +7,15 @@ by an order that names the number.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from tracker_service.kafka_events_log import KafkaEventsLog
-from tracker_service.log_loss import LossCheck
+from tracker_service.log.kafka_events_log import KafkaEventsLog
+from tracker_service.log.log_loss import LossCheck
 from tracker_service.rebuild.errors import RebuildRefused
-from tracker_service.rebuild.order import RebuildOrder
-from tracker_service.store.port import Position
+from tracker_service.rebuild.request import RebuildOrder
 from tracker_service.store.postgres import statements
-from tracker_service.store.postgres.connecting import Connection, open_pool
-from tracker_service.store.postgres.faults import store_errors
+from tracker_service.store.postgres.errors import store_errors
+from tracker_service.store.postgres.pool import Connection, open_pool
 from tracker_service.store.postgres.store import live_positions
+from tracker_service.store.write_port import Position
 
 MAX_NAMED: Final = 20
 _VANISHING = """

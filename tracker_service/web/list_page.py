@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 
 from steplog_contracts.records import ExecutionStatus
-from tracker_service.web.asking import Api
+from tracker_service.web.api_client import Api
 
 PAGE_ROWS: Final = 50
 # What the API takes by these very names.

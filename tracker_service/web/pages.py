@@ -11,13 +11,13 @@ from starlette.exceptions import HTTPException
 
 from tracker_service.http_api import problems
 from tracker_service.http_api.known_parameters import Taking
-from tracker_service.http_api.statistics import MAX_WINDOW_S
-from tracker_service.web.asking import Api, ApiProblem
+from tracker_service.http_api.routes.statistics import MAX_WINDOW_S
+from tracker_service.web.api_client import Api, ApiProblem
 from tracker_service.web.charts import pipeline_charts
-from tracker_service.web.history_page import address_of, history_page, moment_in, step_values
+from tracker_service.web.execution_page import address_of, history_page, moment_in, step_values
 from tracker_service.web.list_page import ASKED, list_page
-from tracker_service.web.rendering import page
 from tracker_service.web.stored_values import with_values
+from tracker_service.web.templating import page
 
 WINDOWS_S: Final = {"1h": 3600, "24h": 24 * 3600, "7d": 7 * 24 * 3600, "30d": 30 * 24 * 3600}
 DEFAULT_WINDOW: Final = "24h"

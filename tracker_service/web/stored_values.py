@@ -6,7 +6,7 @@ from typing import Any, Final
 from steplog_contracts.data_ref import DataRef
 from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.stored_value import StoredValue, placed, references_in
-from tracker_service.web.asking import Api, ApiProblem
+from tracker_service.web.api_client import Api, ApiProblem
 
 # Of one value; the viewer shows the beginning of what is long, and a link opens the whole.
 MAX_SHOWN_BYTES: Final = 1024 * 1024

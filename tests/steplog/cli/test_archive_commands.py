@@ -16,8 +16,8 @@ from tests.steplog.archive.test_round_trip import a_log
 from tests.steplog.cli.command_line import Ended, is_one_sentence, steplog
 from tests.steplog.cli.plain_steps import definition
 from tests.tracker.histories import History, Log
-from tracker_service.kafka_events_log import KafkaEventsLog
-from tracker_service.recorded import searched
+from tracker_service.log.execution_records import searched
+from tracker_service.log.kafka_events_log import KafkaEventsLog
 
 pytestmark = pytest.mark.broker
 Run = Callable[..., Ended]

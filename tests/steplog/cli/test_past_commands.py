@@ -13,9 +13,9 @@ from steplog.local.ports import free_ports
 from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.steplog.cli.command_line import Ended, is_one_sentence, steplog
 from tests.steplog.local.waiting import wait_until
-from tests.tracker.test_past_api import a_log
+from tests.tracker.http_api.test_as_of_api import a_log
 from tests.verification.past_world import EntriesLog
-from tracker_service.http_api.app import make_app
+from tracker_service.api_server.app import make_app
 
 Run = Callable[..., Ended]
 THEN = "2026-01-01T00:00:00.003Z"

@@ -20,7 +20,7 @@ from tests.conformance.stores import (
 from tests.steplog.cli.command_line import steplog
 from tests.tracker.histories import History, Log
 from tests.tracker.serving import serving
-from tracker_service.http_api.app import make_app
+from tracker_service.api_server.app import make_app
 
 URL = "DATABASE_URL"
 USAGE_ERROR = 2

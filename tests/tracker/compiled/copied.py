@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tracker_service.compiled.copy_rows import CopyRows
-from tracker_service.store.tables import VISITS
+from tracker_service.compiled.pg_copy_writer import CopyRows
+from tracker_service.store.sql.tables import VISITS
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _READ: dict[str, Callable[[bytes], Any]] = {

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from tracker_service.store.postgres.connecting import Pool
-from tracker_service.store.postgres.faults import store_errors
+from tracker_service.store.postgres.errors import store_errors
+from tracker_service.store.postgres.pool import Pool
 from tracker_service.store.pruning import (
     PRUNED_TABLES,
     Place,

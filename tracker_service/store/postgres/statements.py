@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tracker_service.store.columns import Column, Rule, Table, upsert_sql
-from tracker_service.store.tables import EXECUTIONS, VISITS
+from tracker_service.store.sql.columns import Column, Rule, Table, upsert_sql
+from tracker_service.store.sql.tables import EXECUTIONS, VISITS
 
 CLAIM: Final = """
 UPDATE projection_positions SET next_offset = $5, epoch = $6, last_record = $9, applied_at = now(),

@@ -10,27 +10,27 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tracker_service.projections.changes import Changes
+from tracker_service.projections.row_changes import Changes
 from tracker_service.projections.state import ExecutionState, Visit, restored
-from tracker_service.store.columns import Table
-from tracker_service.store.letters import letter_row
-from tracker_service.store.port import Advance, Loaded, Position
+from tracker_service.store.dead_letters import letter_row
 from tracker_service.store.postgres import pruning
 from tracker_service.store.postgres import statements as sql
-from tracker_service.store.postgres.connecting import Connection, Pool, open_pool
+from tracker_service.store.postgres.batch_write import Flushes, arrays, claim
 from tracker_service.store.postgres.database_settings import read_database_settings
-from tracker_service.store.postgres.faults import store_errors
-from tracker_service.store.postgres.flushing import Flushes, arrays, claim
-from tracker_service.store.postgres.gathering import Gathering
-from tracker_service.store.postgres.migrating import check, check_versions, migrate
+from tracker_service.store.postgres.errors import store_errors
+from tracker_service.store.postgres.migrations_runner import check, check_versions, migrate
+from tracker_service.store.postgres.pool import Connection, Pool, open_pool
+from tracker_service.store.postgres.write_batching import Gathering
 from tracker_service.store.pruning import Place, Pruned
-from tracker_service.store.tables import (
+from tracker_service.store.sql.columns import Table
+from tracker_service.store.sql.tables import (
     EXECUTIONS,
     VISITS,
     execution_rows,
     side_rows,
     visit_rows,
 )
+from tracker_service.store.write_port import Advance, Loaded, Position
 
 # Rows from which COPY into a temporary table is used. At 640 rows arrays won here (47,000 events/s
 # against 42,000): one round trip instead of seven outweighs the cheaper transfer.
@@ -45,7 +45,7 @@ _POSITIONS = (
 
 
 class PostgresStore:
-    """`tracker_service.store.port.Store` over a pool of connections."""
+    """`tracker_service.store.write_port.Store` over a pool of connections."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from steplog_contracts.envelope import format_time
 from steplog_contracts.private_files import private_file
 from tracker_service.store.errors import RowsRejected, StoreRefused, StoreUnavailable
-from tracker_service.store.metadata_text import metadata_text
+from tracker_service.store.sql.metadata_text import metadata_text
 
 BUSY_TIMEOUT_S = 10.0
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, Final
 
-from tracker_service.store.columns import Table, upsert_sql
+from tracker_service.store.sql.columns import Table, upsert_sql
 from tracker_service.store.sqlite.database import stored
 
 # Rows in one statement; few sizes, so that SQLite's prepared statements are found again. The widest

@@ -7,22 +7,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tracker_service.projections.changes import Changes
+from tracker_service.projections.row_changes import Changes
 from tracker_service.projections.state import ExecutionState, Visit, restored
-from tracker_service.store.letters import letter_row
+from tracker_service.store.dead_letters import letter_row
 from tracker_service.store.migrations import check_projection_version, pending
-from tracker_service.store.port import Advance, Loaded, Position
 from tracker_service.store.pruning import Place, Pruned
-from tracker_service.store.sqlite import pruning
-from tracker_service.store.sqlite.database import Database, now, read_time, stored
-from tracker_service.store.sqlite.statements import write
-from tracker_service.store.tables import (
+from tracker_service.store.sql.tables import (
     EXECUTIONS,
     VISITS,
     execution_rows,
     side_rows,
     visit_rows,
 )
+from tracker_service.store.sqlite import pruning
+from tracker_service.store.sqlite.database import Database, now, read_time, stored
+from tracker_service.store.sqlite.statements import write
+from tracker_service.store.write_port import Advance, Loaded, Position
 
 # Named in one statement; SQLite allows 32,766 (its limits page).
 MAX_NAMED = 500
@@ -79,7 +79,7 @@ WHERE execution_id IN ({names}) AND status IN ('open', 'parked')
 
 
 class SqliteStore:
-    """`tracker_service.store.port.Store` over one file."""
+    """`tracker_service.store.write_port.Store` over one file."""
 
     def __init__(self, path: Path, *, turn: AbstractContextManager[object] | None = None) -> None:
         self.database = Database(path, turn=turn)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from tracker_service.store.columns import Table
-from tracker_service.store.postgres.connecting import Connection
-from tracker_service.store.tables import ALL_TABLES, DEFINITIONS, EXECUTIONS, VISITS
+from tracker_service.store.postgres.pool import Connection
+from tracker_service.store.sql.columns import Table
+from tracker_service.store.sql.tables import ALL_TABLES, DEFINITIONS, EXECUTIONS, VISITS
 
 CHANGED: Final = "changed"
 ONLY_LOG: Final = "only_in_log"

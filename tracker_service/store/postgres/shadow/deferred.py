@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tracker_service.projections.changes import Changes, SetAside
-from tracker_service.store.letters import OPEN, PARKED, headers_text, read_headers
-from tracker_service.store.port import Loaded, RawRecord
+from tracker_service.projections.row_changes import Changes, SetAside
+from tracker_service.store.dead_letters import OPEN, PARKED, headers_text, read_headers
 from tracker_service.store.postgres import statements as sql
-from tracker_service.store.postgres.connecting import Connection
+from tracker_service.store.postgres.pool import Connection
 from tracker_service.store.postgres.store import load, write_rows
+from tracker_service.store.write_port import Loaded, RawRecord
 
 # Executions judged in one transaction.
 PAGE: Final = 200

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tracker_service.store.postgres.connecting import Connection
+from tracker_service.store.postgres.pool import Connection
 
 # Executions that differ are looked at again each time, but not more than these at once.
 MAX_AGAIN = 20

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tracker_service.store.postgres.connecting import Connection
+from tracker_service.store.postgres.pool import Connection
 from tracker_service.store.postgres.shadow import schema as shadow
 
 # Held by the one rebuild at work, on its own connection: gone with it, however it ends.

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tracker_service.store.errors import StoreRefused
-from tracker_service.store.postgres.connecting import Connection
+from tracker_service.store.postgres.pool import Connection
 from tracker_service.store.postgres.shadow.schema import TABLE_NAMES
 
 # Where there are no live rows to go by: bytes of tables and indexes per event, as measured.

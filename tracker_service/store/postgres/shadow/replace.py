@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tracker_service.store.columns import Table
-from tracker_service.store.postgres.connecting import Connection
-from tracker_service.store.tables import ALL_TABLES, DEFINITIONS, REFUSED_COMMANDS
+from tracker_service.store.postgres.pool import Connection
+from tracker_service.store.sql.columns import Table
+from tracker_service.store.sql.tables import ALL_TABLES, DEFINITIONS, REFUSED_COMMANDS
 
 # Tables whose rows an execution's own events make. A refusal may stand anywhere in the partition.
 OWN_TABLES: Final = tuple(t for t in ALL_TABLES if t not in (DEFINITIONS, REFUSED_COMMANDS))

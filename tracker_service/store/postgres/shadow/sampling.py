@@ -1,6 +1,6 @@
 """Executions chosen by chance."""
 
-from tracker_service.store.postgres.connecting import Connection
+from tracker_service.store.postgres.pool import Connection
 
 _ANY = 'SELECT execution_id FROM "{live}".pipeline_executions ORDER BY random() LIMIT $1'
 # Of the newest that ended, some; and some wherever a random id falls among the others.

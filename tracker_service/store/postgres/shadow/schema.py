@@ -4,9 +4,9 @@ import asyncio
 import json
 from typing import Final
 
-from tracker_service.store.postgres.connecting import Connection, Pool
-from tracker_service.store.postgres.migrating import migrate_in
-from tracker_service.store.tables import ALL_TABLES, EXECUTIONS, VISITS
+from tracker_service.store.postgres.migrations_runner import migrate_in
+from tracker_service.store.postgres.pool import Connection, Pool
+from tracker_service.store.sql.tables import ALL_TABLES, EXECUTIONS, VISITS
 
 SHADOW_SCHEMA: Final = "steplog_rebuild"
 OLD_PREFIX: Final = "steplog_old_"

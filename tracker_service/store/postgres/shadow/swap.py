@@ -14,8 +14,8 @@ from typing import Final, TypeVar
 
 from tracker_service.store.errors import StoreUnavailable
 from tracker_service.store.migrations import PROJECTION_VERSION
-from tracker_service.store.postgres.connecting import Connection
-from tracker_service.store.postgres.faults import store_errors
+from tracker_service.store.postgres.errors import store_errors
+from tracker_service.store.postgres.pool import Connection
 from tracker_service.store.postgres.shadow.schema import TABLE_NAMES, vacuum_again
 
 # Well below PostgreSQL's own deadlock_timeout (1 s), after which it would end somebody's query.
@@ -153,3 +153,20 @@ async def reconcile(connection: Connection, topic: str, live: str, shadow: str) 
         f'UPDATE "{live}".read_model SET projection_version = $1, pruned_before = NULL',
         PROJECTION_VERSION,
     )
+
+
+@asynccontextmanager
+async def undone_unless_true(guard: Connection, live: str) -> AsyncIterator[list[bool]]:
+    """Pause writers in a transaction, and roll it back unless its outcome was noted."""
+    outcome: list[bool] = []
+    try:
+        async with writers_paused(guard, live):
+            yield outcome
+            if not outcome:
+                raise _GiveBack
+    except _GiveBack:
+        pass
+
+
+class _GiveBack(Exception):
+    """Roll back and release all locks."""

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from tracker_service.store.postgres.connecting import Connection, open_pool
-from tracker_service.store.postgres.faults import store_errors
+from tracker_service.store.postgres.errors import store_errors
+from tracker_service.store.postgres.pool import Connection, open_pool
 from tracker_service.store.postgres.shadow.preflight import live_schema
 from tracker_service.store.postgres.shadow.schema import FINDINGS, TABLE_NAMES
 

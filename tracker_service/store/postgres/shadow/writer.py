@@ -6,15 +6,15 @@ from typing import Any
 
 import msgspec
 
-from tracker_service.compiled.copy_rows import HEADER, TRAILER, CopyRows
-from tracker_service.projections.changes import Changes
+from tracker_service.compiled.pg_copy_writer import HEADER, TRAILER, CopyRows
+from tracker_service.projections.row_changes import Changes
 from tracker_service.projections.state import ExecutionState, Visit
-from tracker_service.store.letters import headers_text
-from tracker_service.store.port import RawRecord
-from tracker_service.store.postgres.connecting import Connection, Pool
-from tracker_service.store.postgres.faults import store_errors
+from tracker_service.store.dead_letters import headers_text
+from tracker_service.store.postgres.errors import store_errors
+from tracker_service.store.postgres.pool import Connection, Pool
 from tracker_service.store.postgres.store import write_rows
-from tracker_service.store.tables import EXECUTIONS, VISITS
+from tracker_service.store.sql.tables import EXECUTIONS, VISITS
+from tracker_service.store.write_port import RawRecord
 
 # Rows gathered before they go out together; what waits in memory is never more than twice this.
 COPY_ROWS = 20_000

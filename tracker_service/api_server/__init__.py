@@ -1,0 +1,1 @@
+"""The API's process: the FastAPI application, the server, its connections."""

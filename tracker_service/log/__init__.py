@@ -1,0 +1,1 @@
+"""The topics as the tracker uses them: events read, commands appended."""

@@ -1,0 +1,1 @@
+"""The projector: applies records to the read model, and sets dead letters aside."""

@@ -1,0 +1,1 @@
+"""SQL that both databases speak: tables, select lists, lists, counts, statistics."""

@@ -1,0 +1,1 @@
+"""The tracker's worker process: a Faust app that feeds the projector."""
