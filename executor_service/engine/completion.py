@@ -1,5 +1,6 @@
 """How an execution ends: everything done, a failure, a bound passed, a cancel."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from executor_service.engine.state import State
@@ -9,17 +10,21 @@ from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonValue
 
 
-def must_end(state: State, now: datetime) -> bool:
+def must_end(state: State, clock: Callable[[], datetime]) -> bool:
     """Say whether the execution must fail, or was being cancelled when its process died."""
-    return state.cancelling is not None or reason_to_fail(state, now) is not None
+    return state.cancelling is not None or reason_to_fail(state, clock) is not None
 
 
-def reason_to_fail(state: State, now: datetime) -> ev.ErrorInfo | None:
-    """Return why the execution must end as failed, or None: a failed step, or a bound passed."""
+def reason_to_fail(state: State, clock: Callable[[], datetime]) -> ev.ErrorInfo | None:
+    """Return why the execution must end as failed, or None: a failed step, or a bound passed.
+
+    `clock` is asked only where the flow has loops.
+    """
     if state.failure is not None:
         return state.failure
     if not state.plan.steps_on_cycles:
         return None  # No step comes round.
+    now = clock()
     ready = state.frontier.ready()
     if state.plan.loop.iteration_delay_seconds:
         ready += _scheduled_now(state, now)

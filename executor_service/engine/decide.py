@@ -24,8 +24,11 @@ HUMAN_INPUT_REQUIRED = "human_input_required"
 _INTERACTIONS = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/interactions")
 
 
-def starts(state: State, now: datetime) -> list[ev.Event]:
-    """Return the beginnings of every step that may begin now, or its schedule in a delayed loop."""
+def starts(state: State, clock: Callable[[], datetime]) -> list[ev.Event]:
+    """Return the beginnings of every step that may begin now, or its schedule in a delayed loop.
+
+    `clock` is asked only where a loop is delayed.
+    """
     events: list[ev.Event] = []
     delay_seconds = state.plan.loop.iteration_delay_seconds
     for step_id in state.frontier.ready():
@@ -33,7 +36,7 @@ def starts(state: State, now: datetime) -> list[ev.Event]:
         step = state.plan.steps[step_id]
         iteration = state.iterations.get(step_id, 0) + 1
         if delay_seconds and arrival.closes_cycle:
-            due_at = now + timedelta(seconds=delay_seconds)
+            due_at = clock() + timedelta(seconds=delay_seconds)
             events.append(ev.StepScheduled(step_id=step_id, iteration=iteration, due_at=due_at))
         else:
             events.append(_first_start(state, step, iteration, arrival.scope))

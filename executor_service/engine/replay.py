@@ -24,6 +24,10 @@ Ended = ev.StepCompleted | ev.StepFailed
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def _no_time() -> datetime:
+    return _NO_TIME
+
+
 @dataclass(frozen=True, slots=True)
 class Divergence:
     """Where an execution would have gone another way.
@@ -73,7 +77,7 @@ class _Rehearsal:
     def play(self) -> Divergence | None:
         state = self._state
         while True:
-            failure = completion.reason_to_fail(state, _NO_TIME)
+            failure = completion.reason_to_fail(state, _no_time)
             if failure is not None:
                 return self._stopped(failure)
             unknown = self._begin()
@@ -88,7 +92,7 @@ class _Rehearsal:
 
     def _begin(self) -> Divergence | None:
         """Begin what may begin; a visit without a record is a difference."""
-        for event in decide.starts(self._state, _NO_TIME):
+        for event in decide.starts(self._state, _no_time):
             assert isinstance(event, ev.StepStarted | ev.StepScheduled)
             key = _key(event)
             if key not in self._begun and (self._ends or self._completed):

@@ -151,8 +151,9 @@ def _step_started(state: State, event: ev.StepStarted) -> None:
         visit.input = event.input
         if visit.scope.contested and not visit.step.inputs:
             visit.scope.correct(event.input)
-        if state.recorded_at is not None and event.iteration == 1:
-            state.first_started_at[event.step_id] = state.recorded_at
+        at, first = state.recorded_at, event.iteration == 1
+        if at is not None and first and event.step_id in state.plan.steps_on_cycles:
+            state.first_started_at[event.step_id] = at
     visit.status = "running"
     visit.attempt = event.attempt
     visit.due_at = None

@@ -21,6 +21,7 @@ from steplog_contracts.payload import MAX_JSON_DEPTH_LEVELS, JsonValue
 
 # CPython refuses to write longer integers as text, so no reader could take them.
 MAX_INTEGER_BITS: Final = 14_000
+_SHORT_INTEGERS: Final = 1 << 64
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
 
@@ -106,15 +107,31 @@ def _plain(value: Any, where: str, depth: int) -> JsonValue:
             f"The value under {_shortened(where)} nests deeper than {MAX_JSON_DEPTH_LEVELS} levels."
         )
     if isinstance(value, dict):
+        # A class of users' own may never stop giving; it has no more than it holds.
+        items = value.items() if kind is dict else islice(value.items(), dict.__len__(value))
         return {
-            _key(key, where): _plain(item, f"{where}.{key}", depth + 1)
-            # A class of users' own may never stop giving; it has no more than it holds.
-            for key, item in islice(value.items(), dict.__len__(value))
+            key if type(key) is str and key.isascii() else _key(key, where): item
+            if _is_plain(item)
+            else _plain(item, f"{where}.{key}", depth + 1)
+            for key, item in items
         }
     if isinstance(value, (list, tuple)):
         held = list.__iter__(value) if isinstance(value, list) else tuple.__iter__(value)
-        return [_plain(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(held)]
+        return [
+            item if _is_plain(item) else _plain(item, f"{where}[{index}]", depth + 1)
+            for index, item in enumerate(held)
+        ]
     return _plain(_converted(value, where), where, depth + 1)
+
+
+def _is_plain(value: Any) -> bool:
+    """Say whether a value is plain as it is, of those that most are; asked for every one."""
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int:
+        return bool(-_SHORT_INTEGERS < value < _SHORT_INTEGERS)
+    return value is None or kind is bool or (kind is float and math.isfinite(value))
 
 
 def _converted(value: Any, where: str) -> Any:

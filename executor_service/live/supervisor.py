@@ -27,7 +27,7 @@ from executor_service.log.recorder import HandedOver
 from executor_service.log.recovery import Fact, RecoveredExecution, RecoveredPartition
 from executor_service.payload_errors import PayloadNotStored
 from executor_service.payloads.claim_check import ClaimCheck
-from executor_service.runtime.guarded_loop import GuardedTask
+from executor_service.runtime.guarded_loop import begin_guarded
 from executor_service.runtime.held_execution import UNREADABLE, ExecutionHeld
 from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import Event, ExecutionStarted
@@ -228,7 +228,7 @@ class LiveExecutions:
 
     def _run(self, live: LiveExecution, work: Work) -> None:
         self._workplace.slots.take()
-        live.task = GuardedTask(self._see_through(live, work), loop=asyncio.get_running_loop())
+        live.task = begin_guarded(self._see_through(live, work), asyncio.get_running_loop())
         # Not at the end of the task: one cancelled before its first step never gets there.
         live.task.add_done_callback(lambda _: self._workplace.slots.release())
 

@@ -231,26 +231,25 @@ class Execution:
 
     def _advance(self, cause: str | None) -> bool:
         """Decide what follows from the state as it is; False if that is the execution's end."""
-        now = self._clock.now()
-        progress = self._progress
+        progress, clock = self._progress, self._clock.now
         if self._answers.accepted:
-            progress.take_answers(self._answers, now)
+            progress.take_answers(self._answers, clock())
         if self._cancel is not None:
             return False
         if progress.timers.heap:
-            progress.end_waits(now)
+            progress.end_waits(clock())
         # Asked where every way to a step's begin has come together.
-        if completion.must_end(progress.state, now):
+        if completion.must_end(progress.state, clock):
             return False
-        progress.begin_steps(now, cause)
+        progress.begin_steps(cause)
         return True
 
     async def _come_to_an_end(self, cause: str | None) -> None:
         """Stop what runs and decide the end of a failed or cancelled execution."""
         await self._tasks.stop()
         self._take_results()  # What had ended before has ended.
+        error = completion.reason_to_fail(self.state, self._clock.now)
         now = self._clock.now()
-        error = completion.reason_to_fail(self.state, now)
         if error is not None:
             self._progress.fold(completion.failing(self.state, error, now), now, cause)
         else:

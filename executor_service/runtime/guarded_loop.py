@@ -57,7 +57,7 @@ def itself(error: BaseException) -> BaseException:
 class Guarded:
     """What is known of a task in which steps run: who cancels it, its owner or a step inside."""
 
-    made_under: object | None
+    made_under: object | None = None  # The call of the step that began it, if one did.
     running: object | None = None  # The call of a step that runs in it now.
     cancelled_from_outside = False
     cancelled_from_inside = False
@@ -76,14 +76,21 @@ class Guarded:
 class GuardedTask(Guarded, asyncio.Task[Any]):
     """A task of ours, guarded from its beginning."""
 
-    def __init__(self, coro: Coroutine[Any, Any, Any], **given: Any) -> None:
-        self.made_under = RUNNING.get()
-        super().__init__(coro, **given)
-
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel it, if that may be done from here."""
         self.heed()
         return super().cancel(msg)
+
+
+def begin_guarded(
+    coro: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop, **given: Any
+) -> GuardedTask:
+    """Run a coroutine of ours in a task that is guarded from its beginning."""
+    task = GuardedTask(coro, loop=loop, **given)
+    begun_by = RUNNING.get()
+    if begun_by is not None:
+        task.made_under = begun_by
+    return task
 
 
 class GuardedCancel(Guarded):
@@ -132,7 +139,7 @@ def run_guarded(
     async def begun() -> ResultT:
         return await work(own, *args)
 
-    own = GuardedTask(begun(), loop=asyncio.get_running_loop())
+    own = begin_guarded(begun(), asyncio.get_running_loop())
     return own
 
 
@@ -209,7 +216,7 @@ def _guard_tasks(loop: asyncio.AbstractEventLoop) -> None:
         if in_step:
             coro = _contained(coro)
         elif _is_own(coro):
-            return GuardedTask(coro, loop=loop, **given)
+            return begin_guarded(coro, loop, **given)
         return before(loop, coro, **given) if before else asyncio.Task(coro, loop=loop, **given)
 
     loop.set_task_factory(made)

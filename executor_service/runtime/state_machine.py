@@ -31,7 +31,8 @@ class Progress:
     ) -> None:
         """Fold events into the state and put them where they are recorded from.
 
-        `now` matters to beginnings alone: durations and loops are measured from them.
+        `now` matters to beginnings alone, of executions and of steps in loops: durations and loops
+        are measured from them.
         """
         state = self.state
         for event in events:
@@ -89,17 +90,21 @@ class Progress:
             self.fold(decide.due(state, step_id, now), now)
             self._end_wait(step_id, now)
 
-    def begin_steps(self, now: datetime, cause: str | None) -> None:
+    def begin_steps(self, cause: str | None) -> None:
         """Begin what may begin; where no branch is left, complete the execution."""
         state = self.state
         if self._due:
             due, self._due = self._due, {}
+            now = self._clock.now()
             for step_id in due:
                 self.fold(decide.due(state, step_id, now), now)
-        begun = decide.starts(state, now)
+        begun = decide.starts(state, self._clock.now)
         if begun:
-            self.fold(begun, now, cause)
+            # Nobody asks when steps began that don't come round.
+            at = self._clock.now() if state.plan.steps_on_cycles else None
+            self.fold(begun, at, cause)
         elif completion.everything_ended(state):
+            now = self._clock.now()
             self.fold(completion.completion(state, now), now, cause)
 
     def take_answers(self, answers: Answers, now: datetime) -> None:

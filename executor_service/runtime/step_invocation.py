@@ -41,20 +41,19 @@ class Suspended(NamedTuple):
 class StepCall:
     """The calls of steps in one task, one after another; stopped from elsewhere by `stop`."""
 
-    __slots__ = ("_expired", "_gate", "_hurried", "_interrupted", "_left", "_limit", "_step",
-                 "_timers", "_waits_for", "stopped", "task")  # fmt: skip
+    # Set in the class: most calls end without ever waiting, and there is one for each branch.
+    stopped = False
+    _expired = False
+    _hurried = _left = False
+    _interrupted = False  # CancelledError is still to be thrown into the code.
+    _gate: asyncio.Future[None] | None = None  # What the task waits for.
+    _waits_for: asyncio.Future[Any] | None = None  # What the code waits for.
+    _limit: float | None = None
+    _step: StepPlan | None = None
+    _timers: list[asyncio.TimerHandle] | None = None
 
     def __init__(self, task: Guarded) -> None:
         self.task = task
-        self.stopped = False
-        self._expired = False
-        self._hurried = self._left = False
-        self._interrupted = False  # CancelledError is still to be thrown into the code.
-        self._gate: asyncio.Future[None] | None = None  # What the task waits for.
-        self._waits_for: asyncio.Future[Any] | None = None  # What the code waits for.
-        self._limit: float | None = None
-        self._step: StepPlan | None = None
-        self._timers: list[asyncio.TimerHandle] | None = None
 
     def stop(self) -> None:
         """Cancel the code; it has a few seconds to clean up."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from executor_service.engine.state import State, Visit
 from executor_service.runtime.attempt import AttemptResult, Attempts
-from executor_service.runtime.guarded_loop import GuardedTask
+from executor_service.runtime.guarded_loop import begin_guarded
 from executor_service.runtime.step_invocation import STOP_GRACE_SECONDS, StepCall, StepStopped
 
 # Beyond the grace of the steps themselves: what it takes to leave the last of them.
@@ -34,9 +34,7 @@ class StepTasks:
 
     def launch(self, state: State, visit: Visit, *, expired: bool) -> None:
         """Run an attempt, or what answers for an expired wait, in a task."""
-        task = GuardedTask(
-            self._run(state, visit, expired=expired), loop=asyncio.get_running_loop()
-        )
+        task = begin_guarded(self._run(state, visit, expired=expired), asyncio.get_running_loop())
         self._running[task] = StepCall(task)
 
     def take(self) -> list[tuple[str, AttemptResult]]:

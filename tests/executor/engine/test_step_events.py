@@ -35,3 +35,14 @@ def test_an_end_is_the_same_as_a_validated_one() -> None:
     assert made == validated == through_the_wire(made)
     assert made.model_dump_json() == validated.model_dump_json()
     assert set(vars(made)) == set(StepCompleted.model_fields)
+
+
+def test_a_changed_copy_leaves_the_events_made_later_as_they_are() -> None:
+    before = step_started("a", 1, 1, "A", "task", None)
+    named = set(before.model_fields_set)
+    changed = before.model_copy(update={"input": {"x": 1}})
+    changed.model_fields_set.discard("input")
+
+    made = step_started("a", 1, 1, "A", "task", None)
+
+    assert made.model_fields_set == named
