@@ -1,7 +1,7 @@
 """What every partition of one executor process shares: definitions, slots, clock, payloads."""
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -27,6 +27,8 @@ class Workplace:
     clock: Clock
     partition_of: Callable[[str], int]  # Execution id -> partition, as Kafka's clients compute it.
     set_aside: Callable[[ReceivedRecord, str], Awaitable[None]]
+    # Appends commands that stand at these offsets again, where one process may leave some.
+    put_back: Callable[[Sequence[int]], Awaitable[None]] | None = None
     services: ServiceRegistry = field(default_factory=ServiceRegistry)
     payloads: Payloads = field(default_factory=Payloads)
     max_waiting_commands: int = MAX_WAITING_COMMANDS  # Of each partition.

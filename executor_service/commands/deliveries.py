@@ -6,7 +6,6 @@ that it has taken them. A note without the second part is a process that died me
 such a note are taken one by one from then on; one that was noted alone and before is refused.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -94,8 +93,7 @@ class Deliveries:
                 await self._note(None)
 
     async def _settle(self, desk: CommandDesk) -> None:
-        if desk.errands:
-            await asyncio.wait(set(desk.errands), timeout=SETTLE_S)
+        await desk.errands.wait(SETTLE_S)
 
     def _times(self, offset: int) -> int:
         return max((t.times for t in self._noted if t.start <= offset < t.end), default=0)

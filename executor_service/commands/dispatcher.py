@@ -6,18 +6,19 @@ arrives here ever stops the partition.
 """
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import structlog
 
+from executor_service.commands.errands import MAX_ERRANDS, Errands
+from executor_service.commands.left_commands import LeftCommands
 from executor_service.commands.origin_history import Histories
 from executor_service.commands.refusals import Refusals, told
 from executor_service.commands.starter import Beginning
 from executor_service.dedupe.deduplicator import CommandMemory, repeated
 from executor_service.dedupe.log_search import Lookups, Question
+from executor_service.definitions.asked_modules import is_left
 from executor_service.errors import CommandNotApplicable, RecordingLost
 from executor_service.live.live_execution import LiveExecution
 from executor_service.live.partition_context import PartitionContext
@@ -36,9 +37,6 @@ from steplog_contracts.commands import (
 from steplog_contracts.envelope import SentCommand
 from steplog_contracts.errors import SteplogError
 from steplog_contracts.refusal_codes import RefusalCode
-
-# What waits for the log or for stored values at once; beyond that a partition is not read.
-MAX_ERRANDS = 1_000
 
 _log = structlog.get_logger(__name__)
 
@@ -62,8 +60,9 @@ class CommandDesk:
         self._refusals = Refusals(context.writer, context.executor)
         self._memory = memory
         self._lookups = lookups
-        self.errands: set[asyncio.Task[None]] = set()
+        self.errands = Errands(context.partition, context.mark)
         self._late: dict[str, asyncio.Task[None]] = {}
+        self._left = LeftCommands()
         self._beginning = Beginning(context, executions, memory, histories, self._refuse)
         self._room = self._beginning.room
 
@@ -84,14 +83,14 @@ class CommandDesk:
             sent = decode_command(record.value, record.headers)
         except BaseException as error:
             self._mark.received(record.offset, floor)
-            self._errand(record.offset, self._refuse_unreadable(record, told(error)))
+            self.errands.begin(record.offset, self._refuse_unreadable(record, told(error)))
             return
         handled_at = self._memory.handled_at(sent.command_id)
         self._mark.received(record.offset, floor if handled_at is None else handled_at)
         try:
             self._take_readable(record, sent, handled_at, floor)
         except BaseException as error:
-            self._refuse(sent, record.offset, told(error))
+            self._refuse(sent, record.offset, error)
 
     def _take_readable(
         self, record: ReceivedRecord, sent: SentCommand, handled_at: int | None, floor: int
@@ -100,9 +99,14 @@ class CommandDesk:
         other = self._memory.other_execution(sent.command_id, execution_id)
         if other is not None:
             twin = self._refusals.refuse_twin(sent, record.offset, other)
-            self._errand(record.offset, twin)
+            self.errands.begin(record.offset, twin)
         elif handled_at is None:
             self._memory.handle(sent.command_id, floor, execution_id)
+            for offset, before in self._left.take_before(sent.command):
+                if isinstance(sent.command, CancelExecution):
+                    self._carry_out(offset, before, 0, to_be_ended=True)
+                else:  # What it needs may be allowed by now.
+                    self._wait_or_carry_out(offset, before, 0)
             self._wait_or_carry_out(record.offset, sent, len(record.value or b""))
         else:
             self._recognise(record.offset, sent)
@@ -110,14 +114,13 @@ class CommandDesk:
     def refuse(self, record: ReceivedRecord, error: SteplogError) -> None:
         """Refuse a record without looking into it."""
         self._mark.received(record.offset, self._writer.next_offset)
-        self._errand(record.offset, self._refuse_unreadable(record, error))
+        self.errands.begin(record.offset, self._refuse_unreadable(record, error))
 
     def close(self) -> None:
         """Drop what is still being written; the commands come again."""
         self._lookups.close()
         self._room.close()
-        for errand in self.errands:
-            errand.cancel()
+        self.errands.close()
 
     def _wait_or_carry_out(self, offset: int, sent: SentCommand, size_bytes: int) -> None:
         """Carry a command out now, or once it is known to be new and the values it needs are there;
@@ -132,7 +135,7 @@ class CommandDesk:
             return
         self._workplace.slots.take()  # So that a flood of these waits in Kafka too.
         late = self._carry_out_late(offset, sent, size_bytes, before, question)
-        errand = self._errand(offset, late, done=False)
+        errand = self.errands.begin(offset, late, done=False)
         self._late[execution_id] = errand
         errand.add_done_callback(partial(self._no_longer_late, execution_id))
 
@@ -160,8 +163,7 @@ class CommandDesk:
         except BaseException as error:
             if is_own_end(error):
                 raise
-            await self._refusals.refuse(sent, offset, told(error))
-            self._mark.done(offset)
+            await self._answer(sent, offset, error)
         else:
             self._carry_out(offset, replace(sent, command=command), size_bytes)
 
@@ -170,14 +172,19 @@ class CommandDesk:
         if self._late.get(execution_id) is errand:
             del self._late[execution_id]
 
-    def _carry_out(self, offset: int, sent: SentCommand, size_bytes: int) -> None:
+    def _carry_out(
+        self, offset: int, sent: SentCommand, size_bytes: int, *, to_be_ended: bool = False
+    ) -> None:
         command = sent.command
         try:
+            if self._left.is_before(command):
+                self._left.add(offset, sent)
+                return
             match command:
                 case RetryExecution() | ForkExecution():
-                    self._errand(offset, self._derive(offset, sent, command), done=False)
+                    self.errands.begin(offset, self._derive(offset, sent, command), done=False)
                 case RunPipeline():
-                    self._beginning.run(sent, command, offset, size_bytes)
+                    self._beginning.run(sent, command, offset, size_bytes, loads=not to_be_ended)
                     self._when_settled(offset, command.execution_id)
                 case CancelExecution() | ResumeExecution():
                     self._change(sent, command, offset)
@@ -185,7 +192,7 @@ class CommandDesk:
                     text = f"This executor does not carry out {command.command_type} yet."
                     raise CommandNotApplicable(RefusalCode.UNSUPPORTED_COMMAND, text)
         except BaseException as error:  # As in `take`: nothing here awaits.
-            self._refuse(sent, offset, told(error))
+            self._refuse(sent, offset, error)
 
     def _change(
         self, sent: SentCommand, command: CancelExecution | ResumeExecution, offset: int
@@ -215,14 +222,28 @@ class CommandDesk:
         except BaseException as error:
             if is_own_end(error):
                 raise
-            await self._refusals.refuse(sent, offset, told(error))
-            self._mark.done(offset)
+            await self._answer(sent, offset, error)
         else:
             if live is not None:
                 live.when_settled.append(partial(self._mark.done, offset))
 
-    def _refuse(self, sent: SentCommand, offset: int, error: SteplogError) -> None:
-        self._errand(offset, self._refusals.refuse(sent, offset, error))
+    def _refuse(self, sent: SentCommand, offset: int, error: BaseException) -> None:
+        if is_left(error):
+            self._left.add(offset, sent)
+        else:
+            self.errands.begin(offset, self._answer(sent, offset, error), done=False)
+
+    async def _answer(self, sent: SentCommand, offset: int, error: BaseException) -> None:
+        if is_left(error):
+            self._left.add(offset, sent)
+        else:
+            await self._refusals.refuse(sent, offset, told(error))
+            self._mark.done(offset)
+
+    async def put_back(self) -> None:
+        """Put the commands that are left to another process behind all others."""
+        for offset in await self._left.put_back(self._workplace.put_back):
+            self._mark.done(offset)
 
     def _running(self, execution_id: str, *, to_be_ended: bool = False) -> LiveExecution:
         live = self._executions.take_up(execution_id, to_be_ended=to_be_ended)
@@ -261,25 +282,3 @@ class CommandDesk:
         if not await self._refusals.refuse_unreadable(record, error):
             await self._workplace.set_aside(record, str(error))
             _log.warning("command_set_aside", partition=self._partition, offset=record.offset)
-
-    def _errand(
-        self, offset: int, work: Coroutine[Any, Any, None], *, done: bool = True
-    ) -> asyncio.Task[None]:
-        """Do something that waits; with `done` the command needs no more work afterwards."""
-        errand = asyncio.create_task(self._see_through(offset, work, done=done))
-        self.errands.add(errand)
-        errand.add_done_callback(self.errands.discard)
-        return errand
-
-    async def _see_through(
-        self, offset: int, work: Coroutine[Any, Any, None], *, done: bool
-    ) -> None:
-        try:
-            await work
-        except RecordingLost:
-            return  # The next owner is given the command again.
-        except Exception:  # It could not even be refused: the next owner is given it again.
-            _log.exception("command_unanswered", partition=self._partition, offset=offset)
-            return
-        if done:
-            self._mark.done(offset)

@@ -51,8 +51,16 @@ class Beginning:
         self._refuse = refuse
         self.room = WaitingRoom(workplace.admission, workplace.max_waiting_commands)
 
-    def run(self, sent: SentCommand, command: RunPipeline, offset: int, size_bytes: int) -> None:
-        """Begin an execution as soon as there is room.
+    def run(
+        self,
+        sent: SentCommand,
+        command: RunPipeline,
+        offset: int,
+        size_bytes: int,
+        *,
+        loads: bool = True,
+    ) -> None:
+        """Begin an execution as soon as there is room; without its code if it is to be ended.
 
         Raises:
             SteplogError: it can't be begun; nothing waits.
@@ -60,7 +68,7 @@ class Beginning:
         execution_id, key = command.execution_id, command.concurrency_key
         self._refuse_if_known(execution_id)
         refuse_key_elsewhere(key, self._partition, self._workplace.partition_of)
-        blueprint, started = started_event(self._workplace.catalogue, sent, command)
+        blueprint, started = started_event(self._workplace.catalogue, sent, command, loads=loads)
         self.room.enter(
             execution_id,
             partial(self._begin, sent, command, offset, blueprint, started),
@@ -141,6 +149,8 @@ class Beginning:
         self, command: RetryExecution | ForkExecution, command_id: str
     ) -> tuple[list[Event], ClaimCheck]:
         history = await self._histories.read(command.origin_execution_id)
+        if history.started.definition is not None:
+            self._workplace.catalogue.admit(history.started.definition)
         origin, claim_check = await restored(history, self._workplace.payloads)
         events = self._events_of(origin, command, command_id)
         # Who asked for the origin did not ask for this.

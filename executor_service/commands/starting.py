@@ -11,7 +11,7 @@ from steplog_contracts.refusal_codes import RefusalCode
 
 
 def started_event(
-    catalogue: DefinitionCatalogue, sent: SentCommand, command: RunPipeline
+    catalogue: DefinitionCatalogue, sent: SentCommand, command: RunPipeline, *, loads: bool = True
 ) -> tuple[Blueprint, ExecutionStarted]:
     """Return what to run and the event that begins it.
 
@@ -21,7 +21,8 @@ def started_event(
         DefinitionRefused: the definition breaks a rule.
         InputRefused: the input does not fit the definition.
     """
-    blueprint = catalogue.inline(_definition(catalogue, command))
+    definition = _definition(catalogue, command)
+    blueprint = catalogue.inline(definition) if loads else catalogue.unloaded(definition)
     started = blueprint.started(
         command.input,
         parameters=command.parameters,

@@ -136,6 +136,15 @@ def compile_definition(
     return _blueprint(definition, read, _class_factories(read), language)
 
 
+def compile_unloaded(definition: JsonObject, allowlist: Allowlist) -> Blueprint:
+    """Check and compile a definition without importing a module: to look at, not to run.
+
+    Raises:
+        DefinitionRefused: as of `compile_definition`, but for what only an import can show.
+    """
+    return _blueprint(definition, read_definition(definition, allowlist, imports=False), {})
+
+
 def compile_flow(
     definition: JsonObject,
     allowlist: Allowlist,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from executor_service.definitions.blueprint import Blueprint, compile_definition
+from executor_service.definitions.blueprint import Blueprint, compile_definition, compile_unloaded
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.service_errors import UnknownPipeline
 from steplog_contracts.definition_parts import LANGUAGE
@@ -35,8 +35,17 @@ class DefinitionCatalogue:
 
         Raises:
             DefinitionRefused: it breaks a rule; every problem is listed.
+            NotAskedFor: this process leaves it to another one.
         """
         return self._compiled(definition, LANGUAGE, is_recorded=False)
+
+    def unloaded(self, definition: JsonObject) -> Blueprint:
+        """Return the compiled form of a definition without its code: to be ended, not to run.
+
+        Raises:
+            DefinitionRefused: it breaks a rule; every problem is listed.
+        """
+        return compile_unloaded(definition, Allowlist.everything())
 
     def recorded(self, definition: JsonObject, language: int) -> Blueprint:
         """Return the compiled form of a definition that an execution began with: what was allowed
@@ -44,10 +53,12 @@ class DefinitionCatalogue:
 
         Raises:
             DefinitionRefused: it can't be run here.
+            NotAskedFor: this process leaves it to another one.
         """
         return self._compiled(definition, language, is_recorded=True)
 
     def _compiled(self, definition: JsonObject, language: int, *, is_recorded: bool) -> Blueprint:
+        self.admit(definition)
         digest = (sha256_of(definition), is_recorded, language)
         blueprint = self._blueprints.get(digest)
         if blueprint is None:
@@ -61,6 +72,10 @@ class DefinitionCatalogue:
                 self._blueprints.popitem(last=False)
         self._blueprints.move_to_end(digest)
         return blueprint
+
+    def admit(self, definition: JsonObject) -> None:
+        """Raise `NotAskedFor` for a definition that this process leaves to another one."""
+        self._allowlist.admit(definition)
 
     def named(self, name: str) -> JsonObject:
         """Return the definition in the file of that name, read again whenever it changed.

@@ -61,13 +61,17 @@ def read_definition(
     *,
     is_recorded: bool = False,
     language: int = LANGUAGE,
+    imports: bool = True,
 ) -> ReadDefinition:
-    """Read a definition. `made` names the steps whose objects exist already, if they do."""
+    """Read a definition. `made` names the steps whose objects exist already, if they do.
+
+    Without `imports` modules are held to the allowlist and no more.
+    """
     read = ReadDefinition()
     shape = ShapeReader(language, is_recorded=is_recorded)
     shaped = shape.pipeline(definition, read.problems)
     if shaped is not None:
-        reader = _DefinitionReader(shaped, read, allowlist, made, shape)
+        reader = _DefinitionReader(shaped, read, allowlist, made, shape, imports=imports)
         try:
             reader.read_all()
         except BaseException as error:  # Nothing here awaits: it is the definition that led to it.
@@ -86,6 +90,8 @@ class _DefinitionReader:
         allowlist: Allowlist,
         made: Collection[str] | None,
         shape: ShapeReader,
+        *,
+        imports: bool,
     ) -> None:
         self._shaped = shaped
         self._read = read
@@ -94,6 +100,7 @@ class _DefinitionReader:
         self._allowlist = allowlist
         self._made = made
         self._shape = shape
+        self._imports = imports
         self._step_ids = {step.id: None for step in shaped.steps}
         self._conditions = ConditionCompiler(
             self._step_ids, self._problem, self._function, time.monotonic
@@ -197,13 +204,20 @@ class _DefinitionReader:
             self._problem(f"{where}.{missing}", f"Step '{step.id}' names no {missing}.")
             return
         try:
-            self._read.classes[step.id] = load_step_class(task.module, class_name, self._allowlist)
+            if self._imports:
+                found = load_step_class(task.module, class_name, self._allowlist)
+                self._read.classes[step.id] = found
+            else:
+                self._allowlist.check(task.module)
         except NotLoadable as error:
             self._problem(f"{where}.module", str(error), error.hint)
 
     def _function(self, module: str, name: str, where: str) -> UserFunction | None:
         try:
-            return load_function(module, name, self._allowlist)
+            if self._imports:
+                return load_function(module, name, self._allowlist)
+            self._allowlist.check(module)
+            return _not_imported
         except NotLoadable as error:
             self._problem(where, str(error), error.hint)
             return None
@@ -230,6 +244,10 @@ class _DefinitionReader:
             )
             for item in declared
         )
+
+
+def _not_imported(_context: object, _parameters: object) -> bool:
+    raise AssertionError("nothing runs what was read without its imports")
 
 
 def _policy(retry: Retry) -> RetryPolicy:

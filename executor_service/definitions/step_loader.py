@@ -15,6 +15,7 @@ from executor_service.engine.exception_facts import bare_name, text_of
 from executor_service.engine.user_code import Raised, call
 from executor_service.errors import ExecutorError
 from executor_service.steps.step import Step
+from steplog_contracts.payload import JsonObject
 
 _WILDCARD: Final = ".*"
 # What `python -m package` runs: importing it runs the program.
@@ -68,6 +69,9 @@ class Allowlist:
                 module == package or module.startswith(f"{package}.") for package in self._packages
             )
         )
+
+    def admit(self, definition: JsonObject) -> None:
+        """Raise where a definition is none of this process's business; here each one is."""
 
     def check(self, module: str) -> None:
         """Raise NotLoadable unless the module is allowed."""

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from executor_service.commands.refusals import told
+from executor_service.definitions.asked_modules import is_left
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.engine.error_text import text_of
 from executor_service.engine.state import State, evolve, initial
@@ -120,12 +121,13 @@ class LiveMaker:
         try:
             return self._revived(unfinished, claim_check, facts_recorded)
         except BaseException as error:  # Nothing here awaits: it is the history that led to it.
-            _log.error(
-                "execution_held",
-                execution=unfinished.execution_id,
-                reason=text_of(error),
-                exc_info=None if isinstance(error, SteplogError) else error,
-            )
+            if not is_left(error):
+                _log.error(
+                    "execution_held",
+                    execution=unfinished.execution_id,
+                    reason=text_of(error),
+                    exc_info=None if isinstance(error, SteplogError) else error,
+                )
             raise ExecutionHeld(unfinished.execution_id, text_of(error)) from error
 
     def _revived(

@@ -158,6 +158,8 @@ class PartitionOwner:
         """Let running steps finish for a while and start nothing new; `release` follows."""
         self._writer.starts.open()
         await drain(self._executions.in_memory, grace_s)
+        if self.live:
+            await self._desk.put_back()
         await self.save_ids()
 
     async def pause(self, grace_s: float, at_most_s: float) -> None:

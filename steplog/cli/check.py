@@ -16,6 +16,7 @@ from executor_service import (
     Problem,
     compile_definition,
 )
+from executor_service.definitions.blueprint import compile_unloaded
 from executor_service.definitions.diagram import mermaid, terminal
 from executor_service.library.compat import Difference, differences
 from steplog.cli.console import out, print_json, print_plain
@@ -35,6 +36,10 @@ def check(
     compat: Annotated[
         bool, typer.Option("--compat", help="Say what ia_modules would do differently.")
     ] = False,
+    imports: Annotated[
+        bool,
+        typer.Option(" /--no-import", help="Import no step module, so run no code of others."),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Check a definition: every problem with its place.
@@ -42,17 +47,20 @@ def check(
     Exits with 1 if it would be refused. A key that means nothing where it stands is refused: most
     are known ones misspelt. Own keys begin with x- or stand under metadata.
 
-    It imports the step modules that the definition names, so check only what may run here. They
-    are held to STEPLOG_STEP_MODULES if it is set, as by the executor.
+    It imports the step modules that the definition names, which runs their code. Give --no-import
+    for a definition from elsewhere: then all is checked but that its modules and classes are there.
+    Modules are held to STEPLOG_STEP_MODULES if it is set, as by the executor.
 
     $ steplog check pipeline.json --graph
+    $ steplog check from-elsewhere.json --no-import
     """
     # The executor finds step modules beside it, so they are looked for here too.
     sys.path.insert(0, str(Path.cwd()))
     definition = dict(definition_in(file))
     unlike = differences(definition) if compat else []
     try:
-        blueprint = compile_definition(definition, _allowlist())
+        compiled = compile_definition if imports else compile_unloaded
+        blueprint = compiled(definition, _allowlist())
     except DefinitionRefused as refused:
         _tell([*refused.problems, *refused.warnings], unlike, file, as_json)
         raise typer.Exit(EXIT_REFUSED) from None

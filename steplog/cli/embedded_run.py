@@ -1,11 +1,17 @@
 """`steplog run --embedded`: a client whose executions run in this very process."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.adapters.embedded.lock import EmbeddedLock
+from executor_service.definitions.asked_modules import AskedModules
+from executor_service.definitions.catalogue import DefinitionCatalogue
+from executor_service.service_errors import UnknownPipeline
+from steplog.cli.console import print_hint
 from steplog.cli.embedded_process import prepare
 from steplog.client import Steplog
 from steplog.embedded.api_sender import ApiSender
@@ -17,17 +23,23 @@ from steplog.embedded.settings import settings_of_environment
 from steplog.read_api import ReadApi
 from steplog.settings import SteplogSettings
 
+MAX_MODULES_SHOWN = 5
+
 
 @asynccontextmanager
 async def embedded_client(
-    file: Path, settings: SteplogSettings, *, runs: bool
+    file: Path,
+    settings: SteplogSettings,
+    *,
+    runs: bool,
+    pipeline: str | Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Steplog]:
     """Yield a client on the file; with `runs` what is in the file runs meanwhile.
 
     Where a server has the file open, it is asked instead.
 
-    People run their own definitions here, so without STEPLOG_STEP_MODULES every installed module
-    may be named, as `steplog check` has it.
+    Without STEPLOG_STEP_MODULES those modules may be imported that `pipeline` names, or what the
+    commands sent here are about; all else in the file is left as it is, and that is said.
     """
     prepare(file)
     lock = EmbeddedLock(file)
@@ -47,13 +59,33 @@ async def embedded_client(
             )
         return
     told = settings_of_environment(file)
-    modules = told.step_modules if settings.step_modules else None
-    async with Embedded.open(
-        file,
-        step_modules=modules,
-        pipelines_dir=told.pipelines_dir,
-        services=told.services,
-        max_executions_in_flight=told.max_executions_in_flight,
-        payload_store=told.payload_store,
-    ) as embedded:
+    asked = None if settings.step_modules else AskedModules()
+    if asked is not None:
+        _ask_for(asked, pipeline, told.pipelines_dir)
+    async with Embedded.over(replace(told, asked=asked)) as embedded:
         yield embedded
+    if asked is not None and asked.left:
+        _tell_left(file, asked.left)
+
+
+def _ask_for(
+    asked: AskedModules, pipeline: str | Mapping[str, Any] | None, folder: Path | None
+) -> None:
+    """Allow the modules of a pipeline before the file is opened, for what waits there of it."""
+    if isinstance(pipeline, str):
+        with suppress(UnknownPipeline):  # The executor refuses it, with the names there are.
+            asked.ask_for(DefinitionCatalogue(asked, folder).named(pipeline))
+    elif pipeline is not None:
+        asked.ask_for(dict(pipeline))
+
+
+def _tell_left(file: Path, modules: Collection[str]) -> None:
+    names = sorted(modules)
+    shown = ", ".join(names[:MAX_MODULES_SHOWN])
+    more = len(names) - MAX_MODULES_SHOWN
+    listed = f"{shown} and {more} more" if more > 0 else shown
+    print_hint(
+        f"Other work in {file} stays there as it is: it needs modules that this command does not "
+        f"name ({listed}). To run it, set STEPLOG_STEP_MODULES to them and run "
+        "`steplog up --embedded`."
+    )

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from executor_service.definitions.asked_modules import AskedModules
 from executor_service.definitions.replay import Rehearsing
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.engine.replay import Divergence
@@ -22,6 +23,7 @@ from steplog.errors import NotAnswered
 from steplog.json_input import definition_in
 from steplog.recorded_events import recorded_events
 from steplog.settings import SteplogSettings
+from steplog_contracts.payload import JsonObject
 
 EXIT_DIFFERENT = 3
 MAX_SHOWN = 50
@@ -45,7 +47,8 @@ def replay_definition(
     # The executor finds condition functions beside it, so they are looked for here too.
     sys.path.insert(0, str(Path.cwd()))
     settings = settings_with(data_dir, embedded=embedded, data=data)
-    rehearsing = Rehearsing(dict(definition_in(file)), _allowlist(settings))
+    changed = dict(definition_in(file))
+    rehearsing = Rehearsing(changed, _allowlist(settings, changed))
     told = asyncio.run(_replay(settings, rehearsing, read_over(over)))
     if as_json:
         print_json(told.document())
@@ -55,9 +58,13 @@ def replay_definition(
         raise typer.Exit(EXIT_DIFFERENT)
 
 
-def _allowlist(settings: SteplogSettings) -> Allowlist:
-    modules = settings.step_modules
-    return Allowlist(modules.split(",")) if modules else Allowlist.everything()
+def _allowlist(settings: SteplogSettings, changed: JsonObject) -> Allowlist:
+    if settings.step_modules:
+        return Allowlist(settings.step_modules.split(","))
+    # Recorded definitions are other people's: what only they name is not imported.
+    asked = AskedModules()
+    asked.ask_for(changed)
+    return asked
 
 
 class Told:

@@ -90,7 +90,7 @@ def run(
         "concurrency_key": concurrency_key,
     }
     settings = settings_with(data_dir, embedded=embedded, data=data)
-    place = open_client(settings, runs=wait)
+    place = open_client(settings, runs=wait, pipeline=asked)
     try:
         _to_end(_run(place, asked, given, wait, as_json, settings.data_file))
     except KeyboardInterrupt:

@@ -1,9 +1,9 @@
 """Where commands go and answers come from: the pair somewhere, or a file of embedded mode."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from steplog.addresses import api_url, find_addresses
 from steplog.errors import BadInput
@@ -53,13 +53,19 @@ async def open_log(settings: SteplogSettings) -> AsyncIterator[tuple["EventsLog"
 
 
 def open_client(
-    settings: SteplogSettings, *, runs: bool = True
+    settings: SteplogSettings,
+    *,
+    runs: bool = True,
+    pipeline: str | Mapping[str, Any] | None = None,
 ) -> AbstractAsyncContextManager["Steplog"]:
-    """Return a client to enter; in embedded mode what is in the file runs meanwhile, if `runs`."""
+    """Return a client to enter; in embedded mode what is in the file runs meanwhile, if `runs`.
+
+    `pipeline` is what will be asked for, where that is known before.
+    """
     if settings.data_file is not None:
         from steplog.cli.embedded_run import embedded_client  # noqa: PLC0415
 
-        return embedded_client(settings.data_file, settings, runs=runs)
+        return embedded_client(settings.data_file, settings, runs=runs, pipeline=pipeline)
     from steplog.client import Steplog  # noqa: PLC0415
 
     return Steplog.connect(find_addresses(settings))

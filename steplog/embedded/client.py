@@ -11,6 +11,7 @@ import structlog
 from executor_service import ServiceRegistry
 from steplog.blocking import BlockingSteplog
 from steplog.client import Steplog
+from steplog.embedded.asked_sender import AskedSender
 from steplog.embedded.node import Node, running_node
 from steplog.embedded.reading import in_process
 from steplog.embedded.sender import EmbeddedSender
@@ -29,7 +30,9 @@ class Embedded(Steplog):
     """A steplog that runs inside this process; `open` is the way to one."""
 
     def __init__(self, node: Node, read: ReadApi) -> None:
-        super().__init__(EmbeddedSender(node.file, node.payloads), read)
+        sender = EmbeddedSender(node.file, node.payloads)
+        asked = node.settings.asked
+        super().__init__(sender if asked is None else AskedSender(sender, node, asked), read)
         self.node = node
 
     @classmethod
@@ -60,6 +63,13 @@ class Embedded(Steplog):
             max_executions_in_flight,
             payload_store=payload_store,
         )
+        async with cls.over(settings) as embedded:
+            yield embedded
+
+    @classmethod
+    @asynccontextmanager
+    async def over(cls, settings: EmbeddedSettings) -> AsyncIterator["Embedded"]:
+        """Open the settings' file as `open` does."""
         _keep_quiet()
         async with AsyncExitStack() as stack:
             node = await stack.enter_async_context(running_node(settings))

@@ -52,6 +52,11 @@ class Node:
         return self._workplace.payloads
 
     @property
+    def catalogue(self) -> DefinitionCatalogue:
+        """Return the definitions that may be named here."""
+        return self._workplace.catalogue
+
+    @property
     def topic(self) -> str:
         """Return the name of the events topic in answers and rows."""
         return self.settings.topics.events.name
@@ -121,7 +126,9 @@ async def running_node(settings: EmbeddedSettings) -> AsyncIterator[Node]:
 
 def _workplace(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> Workplace:
     modules = settings.step_modules
-    allowlist = Allowlist.everything() if modules is None else Allowlist(modules)
+    allowlist = settings.asked or (
+        Allowlist.everything() if modules is None else Allowlist(modules)
+    )
     return Workplace(
         instance=f"embedded-{os.getpid()}",
         catalogue=DefinitionCatalogue(allowlist, settings.pipelines_dir),
@@ -129,6 +136,7 @@ def _workplace(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> Wor
         clock=SystemClock(),
         services=settings.services or ServiceRegistry(),
         set_aside=source.set_aside,
+        put_back=source.put_back,
         partition_of=lambda _execution_id: 0,
         payloads=settings.payloads,
     )

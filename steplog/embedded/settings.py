@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from executor_service import ServiceRegistry
 from executor_service.adapters.embedded.event_log import PARTITIONS
 from executor_service.adapters.fsspec_store import FsspecStore
+from executor_service.definitions.asked_modules import AskedModules
 from executor_service.payloads.client import Payloads
 from executor_service.settings import ExecutorSettings
 from executor_service.steps.service_loader import load_services
@@ -37,6 +38,8 @@ class EmbeddedSettings:
     services: ServiceRegistry | None = None
     max_executions_in_flight: int = DEFAULT_IN_FLIGHT
     shutdown_grace_s: float = DEFAULT_GRACE_S
+    # In place of `step_modules`: the modules of what is asked for here; all else is left as it is.
+    asked: AskedModules | None = None
     payload_store: str | None = None  # Of values too large for an event; a folder beside the file.
 
     @property
@@ -75,5 +78,5 @@ def settings_of_environment(path: Path) -> EmbeddedSettings:
         load_services(told.services),
         told.max_executions_in_flight if limit_is_set else DEFAULT_IN_FLIGHT,
         told.shutdown_grace_s,
-        told.payload_store,
+        payload_store=told.payload_store,
     )

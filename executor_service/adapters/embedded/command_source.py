@@ -87,3 +87,9 @@ class EmbeddedCommandSource:
         """See `CommandSource.set_aside`."""
         headers = dead_letter_headers(self._topic_name, record, reason)
         await self._file.append("dead_commands", [Record(record.key, record.value, headers)])
+
+    async def put_back(self, offsets: Sequence[int]) -> None:
+        """Append commands that stand at these offsets once more."""
+        for offset in offsets:
+            found = await self._file.read("commands", offset, 1)
+            await self._file.append("commands", [Record(*one[1:]) for one in found])

@@ -13,6 +13,9 @@ from executor_service.adapters.embedded.schema import TOPICS, connect_to_read
 from executor_service.log.low_water_mark import ResumePoint
 from steplog_contracts.envelope import Headers
 
+# Of one key and type: an execution begins once, and is seldom asked for twice.
+MAX_RECORDS_OF_KEY = 20
+
 ResultT = TypeVar("ResultT")
 
 
@@ -53,12 +56,22 @@ class EmbeddedReader:
         """Return the records in [start, end)."""
         return await self._in_thread(lambda: self._select(topic, start, end))
 
+    async def records_of(self, key: str, topic: str, kind: str) -> list[StoredRecord]:
+        """Return the first records of a key whose type is `kind`; reads the whole topic."""
+        condition = "record_key = ? AND instr(headers, ?) ORDER BY log_offset LIMIT ?"
+        values = (key.encode(), f'"{kind}"', MAX_RECORDS_OF_KEY)
+        return await self._in_thread(lambda: self._where(topic, condition, values))
+
     def _select(self, topic: str, start: int, end: int) -> list[StoredRecord]:
+        condition = "log_offset >= ? AND log_offset < ? ORDER BY log_offset"
+        return self._where(topic, condition, (start, end))
+
+    def _where(self, topic: str, condition: str, values: tuple[object, ...]) -> list[StoredRecord]:
         query = (
             f"SELECT log_offset, record_key, record_value, headers FROM log_{topic} "  # noqa: S608
-            "WHERE log_offset >= ? AND log_offset < ? ORDER BY log_offset"
+            f"WHERE {condition}"
         )
-        rows = self._connection.execute(query, (start, end)).fetchall()
+        rows = self._connection.execute(query, values).fetchall()
         return [StoredRecord(row[0], row[1], row[2], read_headers(row[3])) for row in rows]
 
     async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
