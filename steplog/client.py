@@ -29,6 +29,7 @@ from steplog.read_api import ExecutionPage, Parameter, ReadApi
 from steplog.sending import Sender, Submitted
 from steplog.settings import load_settings
 from steplog.watching import Glimpse, glimpses
+from steplog_contracts.commands import Command
 from steplog_contracts.partitioning import new_execution_id_beside
 from steplog_contracts.payload import JsonValue
 from steplog_contracts.records import (
@@ -40,6 +41,7 @@ from steplog_contracts.records import (
 
 FIRST_POLL_S = 0.02
 LONGEST_POLL_S = 0.5
+MAX_SENT_IDS = 10_000
 COMMAND_WAIT_MS = 5_000
 DEFAULT_RESULT_TIMEOUT_S = 3600.0
 # How long an API may be away, for a restart of it or of its database, while a result is waited for.
@@ -54,6 +56,7 @@ class Steplog:
         self._commands = commands
         self.read = read
         self._answered = False
+        self._sent: dict[str, None] = {}  # The latest ids, for which rows may be on their way.
 
     @classmethod
     @asynccontextmanager
@@ -102,23 +105,23 @@ class Steplog:
             "priority": priority,
             "concurrency_key": concurrency_key,
         }
-        return await self._commands.send(asking.run_pipeline(pipeline, input, given), command_id)
+        return await self._send(asking.run_pipeline(pipeline, input, given), command_id)
 
     async def cancel(self, execution_id: str, reason: str = "") -> Submitted:
         """Ask an execution to stop before its next step."""
-        return await self._commands.send(asking.cancel_execution(execution_id, reason))
+        return await self._send(asking.cancel_execution(execution_id, reason))
 
     async def resume(
         self, execution_id: str, human_input: JsonValue, step_id: str | None = None
     ) -> Submitted:
         """Answer a step that waits for a person; its name may be left out if only one waits."""
         command = asking.resume_execution(execution_id, human_input, step_id)
-        return await self._commands.send(command)
+        return await self._send(command)
 
     async def retry(self, origin_execution_id: str) -> Submitted:
         """Ask for a new execution that goes on where a failed or cancelled one stopped."""
         partitions = await self._commands.partitions()
-        return await self._commands.send(asking.retry_execution(origin_execution_id, partitions))
+        return await self._send(asking.retry_execution(origin_execution_id, partitions))
 
     async def fork(
         self,
@@ -136,7 +139,7 @@ class Steplog:
         command = asking.fork_execution(
             origin_execution_id, from_step, partitions, iteration=iteration, input_patch=input_patch
         )
-        return await self._commands.send(command)
+        return await self._send(command)
 
     async def get(self, execution_id: str) -> ExecutionRecord | None:
         """Return an execution as the rows have it now, or None where they have none.
@@ -172,9 +175,10 @@ class Steplog:
     def watch(self, execution_id: str) -> AsyncGenerator[Glimpse]:
         """Yield the execution and its steps whenever they changed, until it has ended.
 
-        Changes come as they commit, over one connection that is taken up again if it breaks.
+        Changes come as they commit, over one connection that is taken up again if it breaks. One
+        that this client has just asked for is waited for; for any other id `NotFound` is raised.
         """
-        return glimpses(self.read, execution_id)
+        return glimpses(self.read, execution_id, just_sent=execution_id in self._sent)
 
     async def applied(self, submitted: Submitted) -> None:
         """Return once a command shows in the rows.
@@ -208,6 +212,13 @@ class Steplog:
                 f"Execution {submitted.execution_id} has not ended within {timeout_s:.0f} s; "
                 f"look at it with `steplog show {submitted.execution_id}`."
             ) from error
+
+    async def _send(self, command: Command, command_id: str | None = None) -> Submitted:
+        submitted = await self._commands.send(command, command_id)
+        if len(self._sent) >= MAX_SENT_IDS:
+            del self._sent[next(iter(self._sent))]
+        self._sent[submitted.execution_id] = None
+        return submitted
 
     async def _whole(self, execution: ExecutionRecord) -> ExecutionRecord:
         """Return an ended execution with its values, read again only if some are stored apart."""

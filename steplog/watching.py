@@ -34,22 +34,26 @@ class Glimpse:
 
 
 async def glimpses(
-    read: ReadApi, execution_id: str, look_again_s: float = LOOK_AGAIN_S
+    read: ReadApi,
+    execution_id: str,
+    look_again_s: float = LOOK_AGAIN_S,
+    *,
+    just_sent: bool = False,
 ) -> AsyncGenerator[Glimpse]:
     """Yield what is new, the last time when the execution has ended.
 
     The API tells of changes as they commit; where it has no streams, or none free, it is asked
     every `look_again_s`.
 
-    An execution that was just asked for is waited for, up to `APPEARS_WITHIN_S`.
+    With `just_sent`, an execution that is not there yet is waited for, up to `APPEARS_WITHIN_S`.
 
     Raises:
         NotFound: there is no such execution.
         NeverBegan: its command was refused.
     """
-    for may_appear in (True, False):
+    for may_appear in (True, False) if just_sent else (False,):
         try:
-            async with aclosing(_as_told(read, execution_id)) as told:
+            async with aclosing(_as_told(read, execution_id, may_appear=may_appear)) as told:
                 async for glimpse in told:
                     yield glimpse
                     if glimpse.ended:
@@ -65,10 +69,13 @@ async def glimpses(
             yield glimpse
 
 
-async def _as_told(read: ReadApi, execution_id: str) -> AsyncGenerator[Glimpse]:
+async def _as_told(
+    read: ReadApi, execution_id: str, *, may_appear: bool
+) -> AsyncGenerator[Glimpse]:
     """Yield what a stream tells, where the API has streams; the last one with its values."""
     if not read.can_stream:
-        await _appeared(read, execution_id)
+        if may_appear:
+            await _appeared(read, execution_id)
         return
     async with aclosing(_told(read, execution_id)) as told:
         async for glimpse in told:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic_core import to_json
+
 from executor_service.errors import RecordingLost
 from executor_service.log.recovery import Fact
 from executor_service.log.writer import PartitionWriter
@@ -193,15 +195,18 @@ class ExecutionRecorder:
     def _refuse_too_large(self, event: Event) -> None:
         size_bytes = len(encode_payload(event))
         if size_bytes > MAX_RECORD_BYTES:
-            remedy = (
-                "what is large in it is the definition, which has to be made smaller"
-                if self._claim_check.stores
-                else REMEDY
-            )
             raise PayloadTooLarge(
                 f"An event of {size_bytes} bytes is larger than the log takes ({MAX_RECORD_BYTES} "
-                f"bytes); {remedy}."
+                f"bytes); {self._smaller(event)}."
             )
+
+    def _smaller(self, event: Event) -> str:
+        """Return what can be done about an event that is too large."""
+        fields = {name: getattr(event, name) for name in type(event).model_fields}
+        largest = max(fields, key=lambda name: len(to_json(fields[name])))
+        if largest in event.payload_fields and not self._claim_check.stores:
+            return REMEDY
+        return f"what is large in it is its {largest}, which has to be made smaller"
 
     def _encode(
         self, events: Sequence[Event], times: Sequence[datetime], cause: str | None

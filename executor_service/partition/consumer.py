@@ -74,6 +74,15 @@ class CommandConsumer:
         self._decided = asyncio.Event()
         self._decided.set()
 
+    @property
+    def trouble(self) -> str | None:
+        """Return what keeps commands from being carried out until somebody looks; None: nothing."""
+        for partition, reason in self._standing_still.items():
+            return f"Partition {partition} can't be taken over: {reason}"
+        if step_threads().exhausted:
+            return "Plain steps that never return hold every thread; restart this process."
+        return None
+
     def check_commands(self, log: EventLog) -> None:
         """Have the commands topic, read through `log`, watched for lost records as well."""
         self._check.commands = log
@@ -251,6 +260,5 @@ class CommandConsumer:
     def _show_ready(self) -> None:
         # A member that the group gives nothing is ready too: it stands by for one that dies.
         ready = self._owners or (self._member and not self._assigned)
-        stuck = self._standing_still or step_threads().exhausted
-        if self._ready_file is not None and ready and not stuck:
+        if self._ready_file is not None and ready and self.trouble is None:
             self._ready_file.touch()

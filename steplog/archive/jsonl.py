@@ -6,6 +6,7 @@ all lines before it.
 
 import base64
 import hashlib
+import json
 import os
 import sys
 from collections import Counter
@@ -39,6 +40,8 @@ class JsonLinesWriter:
         self._digest = hashlib.sha256()
         self._part = None if path is None else path.with_name(f"{path.name}.part")
         self._file: BinaryIO = sys.stdout.buffer if self._part is None else open_private(self._part)
+        # There characters that steer a terminal are written as their escapes; it reads the same.
+        self._on_terminal = self._part is None and sys.stdout.isatty()
         self._line({"steplog_archive": opening.as_json()})
 
     def write(self, record: ArchivedRecord) -> None:
@@ -70,7 +73,7 @@ class JsonLinesWriter:
             self._part.unlink(missing_ok=True)
 
     def _line(self, told: Any) -> None:
-        line = to_json(told) + b"\n"
+        line = (_shown(told) if self._on_terminal else to_json(told)) + b"\n"
         self._digest.update(line)
         self._file.write(line)
 
@@ -139,6 +142,10 @@ class JsonLinesReader:
             f"Line {number} of the archive {self.path} can't be read: the file is damaged. Export "
             "it again, or give another copy."
         )
+
+
+def _shown(told: Any) -> bytes:
+    return json.dumps(told).replace("\x7f", "\\u007f").encode()
 
 
 def _no_archive(path: Path) -> DamagedArchive:

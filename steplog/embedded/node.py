@@ -47,6 +47,11 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
+    def trouble(self) -> str | None:
+        """Return what keeps commands from being carried out; None: nothing."""
+        return self._consumer.trouble
+
+    @property
     def payloads(self) -> Payloads:
         """Return the way to values too large for an event."""
         return self._workplace.payloads
@@ -95,7 +100,7 @@ class Node:
         """Let running steps finish for a while, put everything into the rows, and end."""
         self._stopping.set()
         executor, tracker = self._tasks
-        await asyncio.wait([executor])
+        await asyncio.gather(executor, return_exceptions=True)  # `ended` tells what it ended with.
         await self._consumer.stop(self.settings.shutdown_grace_s)
         tracker.cancel()
         await asyncio.wait([tracker])

@@ -82,6 +82,7 @@ async def _api(node: Node, listening: socket.socket, protection: Protection) -> 
             make_reader(node.settings.payload_url),
             EmbeddedSender(node.file, node.payloads),
             protection,
+            lambda: node.trouble,
         ),
         max_streams=protection.max_streams,
         # The node closes the read model, after the executor has stopped.

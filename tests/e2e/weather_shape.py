@@ -12,7 +12,7 @@ from steplog_contracts.payload import JsonObject
 STEP_IDS = ("load", "clean", "fill_gaps", "monthly", "extremes", "plot", "report")
 BRANCHES = ("monthly", "extremes", "plot")
 # Where each run of a step leaves a line, so that a test can count runs, not only records.
-RUNS_FILE_VARIABLE = "STEPLOG_TEST_RUNS_FILE"
+RUNS_FILE_VARIABLE = "TEST_RUNS_FILE"
 
 
 class Work(Step):

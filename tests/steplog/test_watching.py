@@ -108,6 +108,26 @@ async def test_what_is_not_there_is_told_by_asking() -> None:
         await watched(Streaming())
 
 
+async def test_what_is_not_there_is_waited_for_only_where_it_was_just_asked_for() -> None:
+    class Counting(httpx.AsyncBaseTransport):
+        asked = 0
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            self.asked += 1
+            return httpx.Response(404, json={"detail": "There is no execution e-1 in the rows."})
+
+    transport = Counting()
+    read = ReadApi("http://steplog", transport=transport)
+
+    with pytest.raises(NotFound):
+        await anext(glimpses(read, "e-1"))
+    at_once = transport.asked
+    with pytest.raises(NotFound):
+        await anext(glimpses(read, "e-1", just_sent=True))
+
+    assert (at_once, transport.asked > 20) == (1, True)
+
+
 async def test_an_api_that_is_away_is_named() -> None:
     class Away(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

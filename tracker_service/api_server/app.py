@@ -1,6 +1,6 @@
 """The FastAPI application over a read model."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -71,12 +71,14 @@ def make_app(
     reader: PayloadReader | None = None,
     commands: CommandSink | None = None,
     protection: Protection | None = None,
+    trouble: Callable[[], str | None] | None = None,
 ) -> FastAPI:
     """Return the application; it closes the read model when it ends.
 
     Without a log it can't show events, and tells of the past what the rows know; without a reader
     it can't hand out values that are stored apart; without a sink it takes no commands. Without
-    protection anybody may ask, as in one process.
+    protection anybody may ask, as in one process. `trouble` says what else in this process keeps it
+    from being ready.
     """
 
     @asynccontextmanager
@@ -86,7 +88,7 @@ def make_app(
         await model.close()
 
     protection = protection or Protection()
-    parts = Parts(model, topic, log, reader or NoReader(), commands, protection)
+    parts = Parts(model, topic, log, reader or NoReader(), commands, protection, trouble)
     app = FastAPI(title="steplog", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
     app.state.parts = parts

@@ -1,5 +1,6 @@
 """What the routes of one API share: the rows, what masks them, and what is kept for a moment."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -52,6 +53,7 @@ class Parts:
         reader: PayloadReader,
         commands: CommandSink | None = None,
         protection: Protection | None = None,
+        trouble: Callable[[], str | None] | None = None,
     ) -> None:
         self.model = model
         self.reader = reader
@@ -63,7 +65,13 @@ class Parts:
         self.tallies = Tallies(model)
         protection = protection or Protection()
         self.policy = protection.policy
+        self._trouble = trouble
         self.feed = ChangeFeed(model, topic, self.masks, max_listeners=protection.max_streams)
+
+    @property
+    def trouble(self) -> str | None:
+        """Return what keeps this process from being ready; None: nothing."""
+        return self.policy.trouble or (None if self._trouble is None else self._trouble())
 
     async def execution(self, execution_id: str) -> Row:
         """Return one execution's row as it is stored.

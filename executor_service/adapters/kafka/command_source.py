@@ -1,6 +1,7 @@
 """The commands topic on Kafka: group membership, paused partitions, commits with metadata."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
@@ -31,6 +32,8 @@ METADATA_MAX_AGE_MS = 5_000
 # Beyond the time that joining the group may take.
 JOIN_MARGIN_MS = 5_000
 RETRY_DELAY_S = 1.0
+# Between two log lines about commands that can't be set aside.
+SAY_POSTPONED_EVERY_S = 30.0
 _NO_OFFSET = -1
 
 _log = structlog.get_logger(__name__)
@@ -85,6 +88,8 @@ class KafkaCommandSource:
         self._admin = make_admin(self._kafka)
         self._producer = LastingProducer(self._kafka)
         self._stopping = False
+        self._postponed_tries = 0
+        self._say_postponed_at = 0.0
 
     async def start(self, listener: AssignmentListener) -> None:
         """Connect and join the group; the listener hears of partitions from then on."""
@@ -189,8 +194,19 @@ class KafkaCommandSource:
                 if self._stopping:
                     raise
                 # Its offset holds the mark back, so it is not lost; nor does it stop others.
-                _log.warning("set_aside_postponed", offset=record.offset, reason=str(error))
+                self._say_postponed(record.offset, str(error))
             await asyncio.sleep(RETRY_DELAY_S)
+
+    def _say_postponed(self, offset: int, reason: str) -> None:
+        """Log it once in a while: many records may wait, each trying again every second."""
+        self._postponed_tries += 1
+        if time.monotonic() < self._say_postponed_at:
+            return
+        self._say_postponed_at = time.monotonic() + SAY_POSTPONED_EVERY_S
+        _log.warning(
+            "set_aside_postponed", offset=offset, tries=self._postponed_tries, reason=reason
+        )
+        self._postponed_tries = 0
 
     def _mine(self, partitions: Iterable[int]) -> list[TopicPartition]:
         assigned = self._consumer.assignment()

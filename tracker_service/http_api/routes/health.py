@@ -72,7 +72,7 @@ async def healthz() -> Response:
 async def readyz(parts: PartsOfApp) -> Response:
     """Answer 200 while questions can be answered; says whether a worker keeps rows fresh."""
     freshness = await parts.model.freshness(parts.topic)
-    if (trouble := parts.policy.trouble) is not None:
+    if (trouble := parts.trouble) is not None:
         raise NotReady(trouble)
     return answer({"status": "ready", "tracker": freshness.tracker}, freshness)
 
