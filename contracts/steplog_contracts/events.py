@@ -8,12 +8,15 @@ What is true of every event (execution, seq, time, epoch, cause) is in `steplog_
 """
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
 
 from steplog_contracts.data_ref import References
 from steplog_contracts.payload import JsonObject, JsonValue
+
+# What a column of the read model holds.
+_Index = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class Event(BaseModel):
@@ -55,6 +58,17 @@ class Origin(BaseModel):
     at_seq: PositiveInt  # Last event of the origin whose result was taken over.
 
 
+class ParentVisit(BaseModel):
+    """The visit of a parent's step that began an execution and takes over how it ends."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    step_id: str
+    iteration: PositiveInt = 1
+    attempt: PositiveInt = 1
+    depth: PositiveInt = 1  # 1 for a child, 2 for a child's child.
+
+
 class ExecutionStarted(Event):
     """A pipeline began. Always seq 1 of its execution."""
 
@@ -73,6 +87,7 @@ class ExecutionStarted(Event):
     command_id: str | None = None
     origin: Origin | None = None
     parent_execution_id: str | None = None
+    parent_visit: ParentVisit | None = Field(default=None, exclude_if=lambda visit: visit is None)
     concurrency_key: str | None = None  # Executions of one key are bounded together.
     requested_by: str | None = None  # Who sent the command, as far as its sender knew.
     # The rules its definition is read and run by; absent before there was a second set of them.
@@ -80,11 +95,16 @@ class ExecutionStarted(Event):
 
 
 class StepEvent(Event):
-    """A fact about one visit to a step; `iteration` counts visits, `attempt` tries of a visit."""
+    """A fact about one visit to a step; `iteration` counts visits, `attempt` tries of a visit.
+
+    Each item of a map is a visit of its own: `step_id` is then `<map step>[<index>]`, and
+    `item_index` says which item it is, counted from 0.
+    """
 
     step_id: str
     iteration: PositiveInt = 1
     attempt: PositiveInt = 1
+    item_index: _Index | None = Field(default=None, exclude_if=lambda index: index is None)
 
 
 class StepScheduled(StepEvent):
@@ -104,6 +124,8 @@ class StepStarted(StepEvent):
     step_name: str = ""  # For display.
     step_type: str = "task"
     input: JsonValue = None  # What the step was given; null from the second attempt on: unchanged.
+    # Of a map: how many items it goes through.
+    item_count: _Index | None = Field(default=None, exclude_if=lambda count: count is None)
 
 
 class StepAttemptFailed(StepEvent):
@@ -193,6 +215,14 @@ class StepResumed(StepEvent):
     timed_out: bool = False
 
 
+class StepChildStarted(StepEvent):
+    """A step had another pipeline begun, whose end will be its own; recorded once that is asked."""
+
+    event_type: ClassVar[str] = "steplog.step.child_started.v1"
+
+    child_execution_id: str
+
+
 class StepCompensated(StepEvent):
     """A completed step was undone after its execution failed or was cancelled."""
 
@@ -264,6 +294,7 @@ EVENT_CLASSES: tuple[type[Event], ...] = (
     StepCancelled,
     StepWaiting,
     StepResumed,
+    StepChildStarted,
     StepCompensated,
     ExecutionCompleted,
     ExecutionFailed,

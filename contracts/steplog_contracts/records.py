@@ -111,6 +111,10 @@ class StepRecord(RowRecord):
     seq: int = 0  # Of the event that opened the visit: the order in which steps began.
     references: References | None = None
     error_info: JsonValue = None
+    item_index: int | None = None  # Of a visit to one item of a map.
+    item_count: int | None = None  # Of a map.
+    item_counts: dict[str, int] | None = None  # Of a map: its items that have begun, by status.
+    child_execution_id: str | None = None  # The execution that the step began.
 
     @property
     def failure(self) -> str | None:

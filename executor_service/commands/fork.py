@@ -56,7 +56,7 @@ def merge_patch(target: JsonValue, patch: JsonValue) -> JsonValue:
 def _until(fork_at: Visit, origin: RecoveredExecution, blueprint: Blueprint) -> list[Event]:
     """Return the origin's events before the visit began."""
     step_id, iteration = fork_at
-    if step_id not in blueprint.plan.steps:
+    if blueprint.plan.step_of(step_id) is None:
         raise CommandNotApplicable(
             RefusalCode.UNKNOWN_STEP,
             f"Execution {origin.execution_id} has no step '{step_id}'; it has "
@@ -90,6 +90,8 @@ def _refuse_patch_without_effect(
         if not isinstance(event, StepCompleted) or not isinstance(event.output, dict):
             continue
         hidden = sorted(patch.keys() & event.output.keys())
+        if event.item_index is not None:
+            continue  # An item's result stands in the list of its map alone.
         if hidden and (event.step_id, event.iteration) in kept:
             raise CommandNotApplicable(
                 RefusalCode.PATCH_WITHOUT_EFFECT,

@@ -128,6 +128,7 @@ def _cancelled_steps(state: State, reason: str) -> list[ev.Event]:
         ev.StepCancelled(
             step_id=step_id,
             iteration=visit.iteration,
+            item_index=visit.step.item_index,
             attempt=visit.attempt or 1,
             reason=reason,
         )

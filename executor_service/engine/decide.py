@@ -9,13 +9,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from executor_service.engine.map_input import map_input
+from executor_service.engine.map_items import ITEMS
 from executor_service.engine.plan import StepPlan
 from executor_service.engine.retry import MAX_LOST_ATTEMPTS
 from executor_service.engine.routing import answers_expiry, paths_taken
 from executor_service.engine.scope import Scope
-from executor_service.engine.state import State, Visit
+from executor_service.engine.state import State
 from executor_service.engine.step_events import step_completed, step_started
 from executor_service.engine.templates import render_inputs
+from executor_service.engine.visit import Visit
 from executor_service.errors import AttemptsLost, ConditionFailed, StepProblem, WaitExpired
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonObject, JsonValue
@@ -50,8 +53,22 @@ def scheduled_start(state: State, not_before: datetime) -> list[ev.Event]:
 
 
 def _first_start(state: State, step: StepPlan, iteration: int, scope: Scope) -> ev.StepStarted:
+    if step.mapped is not None:
+        return _map_start(state, step, iteration, scope)
     given = step_input(state, step, scope)
     return step_started(step.id, iteration, 1, step.name, step.type, given)
+
+
+def _map_start(state: State, step: StepPlan, iteration: int, scope: Scope) -> ev.StepStarted:
+    given = map_input(state, step, scope)
+    return ev.StepStarted(
+        step_id=step.id,
+        iteration=iteration,
+        step_name=step.name,
+        step_type=step.type,
+        input=given,
+        item_count=len(given[ITEMS] or ()),
+    )
 
 
 def step_input(state: State, step: StepPlan, scope: Scope) -> JsonObject:
@@ -99,6 +116,7 @@ def _again(visit: Visit) -> ev.StepStarted:
     return ev.StepStarted(
         step_id=visit.step.id,
         iteration=visit.iteration,
+        item_index=visit.step.item_index,
         attempt=visit.attempt + 1,
         step_name=visit.step.name,
         step_type=visit.step.type,
@@ -125,9 +143,11 @@ def returned(
         taken = paths_taken(state, visit, output)
     except ConditionFailed as problem:
         return [_routing_failed(visit, problem, duration_ms)]
-    attempt = visit.attempt
+    attempt, index = visit.attempt, visit.step.item_index
     return [
-        step_completed(step_id, visit.iteration, attempt, output, taken, duration_ms, fallback_for)
+        step_completed(
+            step_id, visit.iteration, attempt, output, taken, duration_ms, fallback_for, index
+        )
     ]
 
 
@@ -226,17 +246,18 @@ def answered(state: State, step_id: str) -> list[ev.Event] | None:
     """
     visit = state.visits[step_id]
     if not visit.timed_out:
-        return _completed_with_answer(state, visit, merged_answer(visit, visit.human_input))
+        return completed(state, visit, merged_answer(visit, visit.human_input))
     output = merged_answer(visit, {"timed_out": True})
     try:
         if not answers_expiry(state, visit, output):
             return None
     except ConditionFailed as problem:
         return [_routing_failed(visit, problem, 0.0)]
-    return _completed_with_answer(state, visit, output)
+    return completed(state, visit, output)
 
 
-def _completed_with_answer(state: State, visit: Visit, output: JsonObject) -> list[ev.Event]:
+def completed(state: State, visit: Visit, output: JsonValue) -> list[ev.Event]:
+    """Return the end of a step whose result no code of its own just returned."""
     try:
         taken = paths_taken(state, visit, output)
     except ConditionFailed as problem:
@@ -261,5 +282,6 @@ def problem_info(problem: StepProblem, visit: Visit) -> ev.ErrorInfo:
 
 def _of(visit: Visit) -> dict[str, Any]:
     return {
-        "step_id": visit.step.id, "iteration": visit.iteration, "attempt": visit.attempt or 1
+        "step_id": visit.step.id, "iteration": visit.iteration, "attempt": visit.attempt or 1,
+        "item_index": visit.step.item_index,
     }  # fmt: skip

@@ -7,7 +7,8 @@ expiry of a question, is no such delay: it stays what it is.
 
 from datetime import datetime, timedelta
 
-from executor_service.engine.state import START, State, Visit
+from executor_service.engine.state import START, State
+from executor_service.engine.visit import Visit
 
 
 def longest_delay(state: State, visit: Visit) -> timedelta | None:

@@ -100,6 +100,8 @@ class Frontier:
         reach, steps = self._plan.graph.reach, self._plan.steps
         once = twice = 0
         for step_id in self._visits.keys() | self.arrived.keys():
+            if step_id not in steps:
+                continue  # An item: its map stands for it.
             mask = reach[steps[step_id].index]
             twice |= once & mask
             once |= mask
@@ -115,6 +117,8 @@ class Frontier:
         if own >> index & 1 and not twice >> index & 1 and step_id not in self._visits:
             return None  # Only this very branch could come round again.
         for other_id in self._visits:
+            if other_id not in plan.steps:
+                continue  # An item: its map stands for it.
             if reach[plan.steps[other_id].index] >> index & 1:
                 return other_id
         for other_id in self.arrived:

@@ -5,14 +5,16 @@ condition functions and schema checks behind plain callables.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 from executor_service.engine.graph import Graph
+from executor_service.engine.map_items import MapPlan
 from executor_service.engine.references import Reading
 from executor_service.engine.retry import RetryPolicy
 from executor_service.engine.templates import Input, Template
+from steplog_contracts.item_ids import item_id, map_of, split_item
 from steplog_contracts.payload import JsonObject, JsonValue
 
 # Runs of one step in one execution, where `loop_config` sets no other bound.
@@ -60,6 +62,19 @@ class StepPlan:
     check_output: SchemaCheck | None = None
     outgoing: tuple[PathPlan, ...] = ()
     always: tuple[int, ...] | None = None  # The paths taken, where no condition decides.
+    mapped: MapPlan | None = None  # Of a map: it runs no code itself.
+    item: "StepPlan | None" = None  # Of a map: the step that each item visits.
+    item_index: int | None = None  # Of a visit to one item.
+
+    @property
+    def declared_id(self) -> str:
+        """The id of the declared step whose code runs: an item's is its map."""
+        return self.id if self.item_index is None else map_of(self.id)
+
+    def item_at(self, index: int) -> "StepPlan":
+        """Return the step that an item of this map visits."""
+        assert self.item is not None, "only a map has items"
+        return replace(self.item, id=item_id(self.id, index), item_index=index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +138,15 @@ class Plan:
             and sources[0] in self.steps
             and not self.on_cycle(sources[0])
         )
+
+    def step_of(self, step_id: str) -> StepPlan | None:
+        """Return the step of an id, which may name an item of a map."""
+        declared = self.steps.get(step_id)
+        found = split_item(step_id) if declared is None else None
+        if found is None:
+            return declared
+        each = self.steps.get(found[0])
+        return None if each is None or each.mapped is None else each.item_at(found[1])
 
     def can_reach(self, from_id: str, to_id: str) -> bool:
         """Say whether paths lead from one step to the other."""

@@ -13,7 +13,8 @@ from typing import Literal
 from executor_service.engine import completion, decide
 from executor_service.engine.plan import Plan
 from executor_service.engine.routing import paths_taken
-from executor_service.engine.state import Planned, State, Visit, evolve, initial
+from executor_service.engine.state import Planned, State, evolve, initial
+from executor_service.engine.visit import Visit
 from executor_service.errors import ConditionFailed, LoopBoundExceeded
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonObject, JsonValue
@@ -69,9 +70,11 @@ class _Rehearsal:
         self._state = state
         self._recorded = recorded
         self._completed = isinstance(events[-1], ev.ExecutionCompleted)
-        self._begun = {_key(event) for event in events if isinstance(event, ev.StepStarted)}
+        # What became of a map's items is in the end of the map itself.
+        steps = [e for e in events if isinstance(e, ev.StepEvent) and e.item_index is None]
+        self._begun = {_key(event) for event in steps if isinstance(event, ev.StepStarted)}
         self._ends: dict[VisitKey, Ended] = {
-            _key(event): event for event in events if isinstance(event, Ended)
+            _key(event): event for event in steps if isinstance(event, Ended)
         }
 
     def play(self) -> Divergence | None:

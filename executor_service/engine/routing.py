@@ -3,7 +3,8 @@
 from executor_service.engine.operators import one_decision
 from executor_service.engine.plan import PathPlan
 from executor_service.engine.references import Reading
-from executor_service.engine.state import State, Visit
+from executor_service.engine.state import State
+from executor_service.engine.visit import Visit
 from steplog_contracts.payload import JsonValue
 
 

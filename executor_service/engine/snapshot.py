@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from executor_service.engine.frontier import Arrival
+from executor_service.engine.map_items import Items, restore_into, saved
 from executor_service.engine.plan import Plan
 from executor_service.engine.scope import Scope, Stretch
-from executor_service.engine.state import EndedBranch, State, Visit
+from executor_service.engine.state import State
+from executor_service.engine.visit import EndedBranch, Visit
 from executor_service.errors import ExecutorError
 from steplog_contracts.definition_parts import FIRST_LANGUAGE
 from steplog_contracts.events import ErrorInfo
@@ -50,6 +52,7 @@ def snapshot(state: State) -> JsonObject:
         "ended_branches": [
             [branch.path_index, scopes.number(branch.scope)] for branch in state.ended_branches
         ],
+        "maps": saved(state.maps),
         "scopes": scopes.out,
         "stretches": state.frontier.numbers.taken,
     }
@@ -71,28 +74,31 @@ def restore(saved: JsonObject, plan: Plan, execution_id: str) -> State:
         raise SnapshotUnreadable(f"The snapshot is damaged: {error!r}.") from error
 
 
-def _restored(saved: JsonObject, state: State) -> State:
-    scopes = _scopes_in(saved["scopes"])
-    state.frontier.numbers.taken = saved.get("stretches", len(scopes))
-    state.seq = saved["seq"]
-    state.language = saved.get("language", FIRST_LANGUAGE)
-    state.started_at = _time(saved["started_at"])
-    state.input = saved["input"]
-    state.parameters = saved["parameters"]
-    state.metadata = saved["metadata"]
-    state.iterations = dict(saved["iterations"])
+def _restored(kept: JsonObject, state: State) -> State:
+    scopes = _scopes_in(kept["scopes"])
+    state.frontier.numbers.taken = kept.get("stretches", len(scopes))
+    state.seq = kept["seq"]
+    state.language = kept.get("language", FIRST_LANGUAGE)
+    state.started_at = _time(kept["started_at"])
+    state.input = kept["input"]
+    state.parameters = kept["parameters"]
+    state.metadata = kept["metadata"]
+    state.iterations = dict(kept["iterations"])
     state.first_started_at = {
-        step_id: datetime.fromisoformat(at) for step_id, at in saved["first_started_at"].items()
+        step_id: datetime.fromisoformat(at) for step_id, at in kept["first_started_at"].items()
     }
-    state.failure = None if saved["failure"] is None else ErrorInfo(**saved["failure"])
-    state.cancelling = saved["cancelling"]
-    state.root = scopes[saved["root"]]
-    for visit in saved["visits"]:
+    state.failure = None if kept["failure"] is None else ErrorInfo(**kept["failure"])
+    state.cancelling = kept["cancelling"]
+    state.root = scopes[kept["root"]]
+    for visit in kept["visits"]:
         state.visits[visit["step"]] = _visit_in(visit, state.plan, scopes)
-    for step_id, arrivals in saved["arrived"].items():
+    for map_id, became in kept.get("maps", {}).items():
+        items = state.maps[map_id] = Items.recorded(map_id, state.visits[map_id].input)
+        restore_into(items, became)
+    for step_id, arrivals in kept["arrived"].items():
         for path_index, scope, closes_cycle in arrivals:
             state.frontier.arrive(step_id, Arrival(path_index, scopes[scope], closes_cycle))
-    state.ended_branches = [EndedBranch(index, scopes[n]) for index, n in saved["ended_branches"]]
+    state.ended_branches = [EndedBranch(index, scopes[n]) for index, n in kept["ended_branches"]]
     return state
 
 
@@ -173,7 +179,7 @@ def _visit_in(saved: JsonObject, plan: Plan, scopes: list[Scope]) -> Visit:
     return Visit(
         **{
             **saved,
-            "step": plan.steps[saved["step"]],
+            "step": plan.step_of(saved["step"]),
             "scope": scopes[saved["scope"]],
             "last_error": None if error is None else ErrorInfo(**error),
             **{name: _time(saved[name]) for name in _TIMES},

@@ -6,50 +6,22 @@ changed. Nothing is decided here: which paths were followed is in the events.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from executor_service.engine.frontier import Arrival, Frontier
-from executor_service.engine.plan import PathPlan, Plan, StepPlan
+from executor_service.engine.map_items import Items
+from executor_service.engine.plan import PathPlan, Plan
 from executor_service.engine.references import Reading
 from executor_service.engine.scope import Scope, WithResult, join
+from executor_service.engine.visit import EndedBranch, Visit, ended_with_failure
 from steplog_contracts import events as ev
 from steplog_contracts.definition_parts import FIRST_LANGUAGE
+from steplog_contracts.item_ids import map_of
 from steplog_contracts.payload import JsonObject, JsonValue
 
-VisitStatus = Literal["scheduled", "running", "retrying", "waiting", "answered"]
 # The arrival that is no path's: the flow's start.
 START = -1
-
-
-@dataclass(slots=True)
-class Visit:
-    """A step that a branch stands at, from StepScheduled or StepStarted until its end."""
-
-    step: StepPlan
-    iteration: int
-    scope: Scope
-    path_index: int
-    status: VisitStatus = "running"
-    attempt: int = 0
-    failures: int = 0  # Recorded ones; an attempt lost with its process is none.
-    input: JsonValue = None
-    due_at: datetime | None = None  # Of a scheduled start or of the next attempt.
-    interaction_id: str | None = None
-    asked: JsonValue = None  # The result that asked a person.
-    expires_at: datetime | None = None
-    human_input: JsonValue = None
-    timed_out: bool = False
-    last_error: ev.ErrorInfo | None = None
-
-
-@dataclass(slots=True)
-class EndedBranch:
-    """A branch that ended, kept for the final output; `path_index` is the last path it took."""
-
-    path_index: int
-    scope: Scope
 
 
 class State:
@@ -57,8 +29,8 @@ class State:
 
     __slots__ = (
         "cancelling", "end", "ended_branches", "execution_id", "failure", "first_started_at",
-        "frontier", "input", "iterations", "language", "metadata", "parameters", "plan",
-        "recorded_at", "root", "seq", "started_at", "visits",
+        "frontier", "input", "iterations", "language", "maps", "metadata", "parameters",
+        "plan", "recorded_at", "root", "seq", "started_at", "visits",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, execution_id: str) -> None:
@@ -73,6 +45,7 @@ class State:
         self.metadata: JsonObject = {}
         self.root = Scope({})
         self.visits: dict[str, Visit] = {}
+        self.maps: dict[str, Items] = {}  # Of the visits to maps among them.
         self.frontier = Frontier(plan, self.visits)
         self.iterations: dict[str, int] = {}
         self.first_started_at: dict[str, datetime] = {}
@@ -138,7 +111,7 @@ def _execution_started(state: State, event: ev.ExecutionStarted) -> None:
 
 
 def _step_scheduled(state: State, event: ev.StepScheduled) -> None:
-    visit = _begin(state, event.step_id, event.iteration)
+    visit = _begin(state, event)
     visit.status = "scheduled"
     visit.due_at = event.due_at
 
@@ -146,24 +119,40 @@ def _step_scheduled(state: State, event: ev.StepScheduled) -> None:
 def _step_started(state: State, event: ev.StepStarted) -> None:
     visit = state.visits.get(event.step_id)
     if visit is None:
-        visit = _begin(state, event.step_id, event.iteration)
+        visit = _begin(state, event)
+    visit.status = "running"
     if visit.attempt == 0:
         visit.input = event.input
-        if visit.scope.contested and not visit.step.inputs:
+        if visit.step.mapped is not None:
+            state.maps[event.step_id] = Items.recorded(event.step_id, event.input)
+            visit.status = "mapping"
+        elif visit.scope.contested and not visit.step.inputs and event.item_index is None:
             visit.scope.correct(event.input)
         at, first = state.recorded_at, event.iteration == 1
         if at is not None and first and event.step_id in state.plan.steps_on_cycles:
             state.first_started_at[event.step_id] = at
-    visit.status = "running"
     visit.attempt = event.attempt
     visit.due_at = None
 
 
-def _begin(state: State, step_id: str, iteration: int) -> Visit:
+def _begin(state: State, event: ev.StepEvent) -> Visit:
+    step_id = event.step_id
+    if event.item_index is not None:
+        return _begin_item(state, step_id, event.item_index)
     arrival = state.frontier.take(step_id)
-    visit = Visit(state.plan.steps[step_id], iteration, arrival.scope, arrival.path_index)
+    visit = Visit(state.plan.steps[step_id], event.iteration, arrival.scope, arrival.path_index)
     state.visits[step_id] = visit
-    state.iterations[step_id] = iteration
+    state.iterations[step_id] = event.iteration
+    return visit
+
+
+def _begin_item(state: State, step_id: str, index: int) -> Visit:
+    """Open the visit to an item; it reads what its map's branch does and writes nothing there."""
+    map_id = map_of(step_id)
+    whole = state.visits[map_id]
+    visit = Visit(whole.step.item_at(index), whole.iteration, whole.scope, whole.path_index)
+    state.visits[step_id] = visit
+    state.maps[map_id].begin(index)
     return visit
 
 
@@ -176,20 +165,39 @@ def _attempt_failed(state: State, event: ev.StepAttemptFailed) -> None:
 
 
 def _step_completed(state: State, event: ev.StepCompleted) -> None:
+    if event.item_index is not None:
+        items = _leave_item(state, event.step_id)
+        if items is not None:
+            items.complete(event.item_index, event.output)
+        return
     _leave(state, event.step_id, event.output, event.taken)
 
 
 def _step_failed(state: State, event: ev.StepFailed) -> None:
+    if event.item_index is not None:
+        items = _leave_item(state, event.step_id)
+        if items is not None:
+            items.fail(event.item_index, event.error)
+        return
     if event.continued:
         _leave(state, event.step_id, event.output, event.taken)
         return
     state.visits.pop(event.step_id)
+    state.maps.pop(event.step_id, None)
     if state.failure is None:
         state.failure = event.error
 
 
+def _leave_item(state: State, step_id: str) -> Items | None:
+    """Close an item's visit; its map may have failed before it."""
+    del state.visits[step_id]
+    return state.maps.get(map_of(step_id))
+
+
 def _leave(state: State, step_id: str, output: JsonValue, taken: tuple[int, ...]) -> None:
     visit = state.visits.pop(step_id)
+    if visit.step.mapped is not None:
+        del state.maps[step_id]
     scope = visit.scope
     scope.write(step_id, output)
     if len(taken) == 1:
@@ -221,21 +229,13 @@ def _fork(state: State, visit: Visit, taken: list[PathPlan]) -> None:
         state.failure = ended_with_failure(failing)
 
 
-def ended_with_failure(path: PathPlan) -> ev.ErrorInfo:
-    """Return the error of an execution that a path led to `end_with_failure`."""
-    return ev.ErrorInfo(
-        type="EndedWithFailure",
-        message=f"The flow went from step '{path.from_id}' to '{path.to_id}'.",
-        step_id=path.from_id,
-    )
-
-
 def _step_skipped(state: State, event: ev.StepSkipped) -> None:
     """Nothing follows from it: the execution has ended."""
 
 
 def _step_cancelled(state: State, event: ev.StepCancelled) -> None:
     state.visits.pop(event.step_id, None)
+    state.maps.pop(event.step_id, None)
     if state.cancelling is None:
         state.cancelling = event.reason
 
@@ -253,6 +253,10 @@ def _step_resumed(state: State, event: ev.StepResumed) -> None:
     visit.status = "answered"
     visit.human_input = event.human_input
     visit.timed_out = event.timed_out
+
+
+def _child_started(state: State, event: ev.StepChildStarted) -> None:
+    """Taken note of by the visit alone."""
 
 
 def _step_compensated(state: State, event: ev.StepCompensated) -> None:
@@ -276,6 +280,7 @@ _FOLDS: dict[type[ev.Event], Callable[[State, Any], None]] = {
     ev.StepCancelled: _step_cancelled,
     ev.StepWaiting: _step_waiting,
     ev.StepResumed: _step_resumed,
+    ev.StepChildStarted: _child_started,
     ev.StepCompensated: _step_compensated,
     ev.ExecutionCompleted: _ended,
     ev.ExecutionFailed: _ended,

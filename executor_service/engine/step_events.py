@@ -31,6 +31,7 @@ def step_started(
     step_name: str,
     step_type: str,
     input_data: JsonValue,
+    item_index: int | None = None,
 ) -> StepStarted:
     """Return a StepStarted of values that are known to fit."""
     event: StepStarted = _new(StepStarted)
@@ -41,9 +42,11 @@ def step_started(
             "step_id": step_id,
             "iteration": iteration,
             "attempt": attempt,
+            "item_index": item_index,
             "step_name": step_name,
             "step_type": step_type,
             "input": input_data,
+            "item_count": None,
         },
         _STARTED_NAMES,
     )
@@ -58,6 +61,7 @@ def step_completed(
     taken: tuple[int, ...],
     duration_ms: float,
     error: ErrorInfo | None,
+    item_index: int | None = None,
 ) -> StepCompleted:
     """Return a StepCompleted of values that are known to fit; `error` is a fallback's."""
     event: StepCompleted = _new(StepCompleted)
@@ -68,6 +72,7 @@ def step_completed(
             "step_id": step_id,
             "iteration": iteration,
             "attempt": attempt,
+            "item_index": item_index,
             "output": output,
             "taken": taken,
             "duration_ms": duration_ms,

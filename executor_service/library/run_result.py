@@ -30,10 +30,12 @@ class RunResult:
         self.cancel_reason = ""
 
     def take(self, event: ev.Event) -> None:
-        """Take note of an event that ends a step."""
+        """Take note of an event that ends a step; a map's results are those of its items."""
         status = _ENDS.get(type(event))
         if status is not None:
             step_end: Any = event
+            if step_end.item_index is not None:
+                return
             self._steps.append((step_end.step_id, getattr(event, "output", None), status))
         elif type(event) is ev.ExecutionCancelled:
             self.cancel_reason = event.reason

@@ -11,15 +11,14 @@ from typing import Any, NamedTuple
 
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.engine import decide
+from executor_service.engine.item_reading import reading_of
 from executor_service.engine.plan import StepPlan
-from executor_service.engine.state import State, Visit
+from executor_service.engine.state import State
 from executor_service.engine.templates import render, render_inputs
 from executor_service.engine.user_code import Raised, call, call_for
 from executor_service.engine.values import ABSENT, copy_json, plain
-from executor_service.errors import (
-    InputMismatch,
-    SchemaMismatch,
-)
+from executor_service.engine.visit import Visit
+from executor_service.errors import InputMismatch, SchemaMismatch
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock, Randomness
 from executor_service.runtime.error_info import error_info
@@ -189,15 +188,12 @@ class Attempts:
         step = visit.step
         iteration, made = self._objects.get(step.id, (0, None))
         if made is None or (step.config_template is not None and iteration != visit.iteration):
-            made = self._blueprint.make_step(step.id, _resolved_config(state, visit))
+            config = _resolved_config(state, visit)
+            made = self._blueprint.make_step(step.declared_id, config)
             made.services = self._services
             self._objects[step.id] = (visit.iteration, made)
         made.context = StepContext(
-            self._execution_id,
-            step.id,
-            visit.iteration,
-            visit.attempt,
-            self._heartbeat,
+            self._execution_id, step.id, visit.iteration, visit.attempt, self._heartbeat
         )
         return made
 
@@ -267,7 +263,7 @@ def _check_input(state: State, visit: Visit) -> None:
     step = visit.step
     if step.inputs:
         # The recorded input is what these made; asked again to know whether all were there.
-        render_inputs(step.inputs, state.reading(visit.scope), f"Step '{step.id}' inputs")
+        render_inputs(step.inputs, reading_of(state, visit), f"Step '{step.id}' inputs")
     problem = step.check_input(visit.input) if step.check_input else None
     if problem is not None:
         raise InputMismatch(f"What step '{step.id}' was given breaks its input_schema: {problem}")
@@ -291,7 +287,9 @@ def _resolved_config(state: State, visit: Visit) -> JsonObject | None:
     if template is None:
         return None
     # The step's own inputs lie over the data here too.
-    reading = replace(state.reading(visit.scope), data=(visit.input,))
+    # An item is given little of the data, so there the branch's lies beneath.
+    beneath = () if visit.step.item_index is None else (visit.scope.data,)
+    reading = replace(state.reading(visit.scope), data=(visit.input, *beneath))
     resolved: JsonObject = render(template, reading, f"Step '{visit.step.id}' config")
     if "error_handling" in visit.step.config:
         resolved["error_handling"] = visit.step.config["error_handling"]

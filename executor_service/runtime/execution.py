@@ -19,7 +19,8 @@ from typing import Final
 
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.engine import completion, decide
-from executor_service.engine.state import State, Visit, initial
+from executor_service.engine.state import State, initial
+from executor_service.engine.visit import Visit
 from executor_service.errors import CommandNotApplicable
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock, Randomness, Recorder
@@ -202,7 +203,7 @@ class Execution:
                 cause = None
                 if self._outbox.unsettled and not self._may_run_ahead():
                     await self._outbox.flush()
-                if state.end is not None or self._cancel is not None:
+                if state.end is not None or self._cancel is not None or self._progress.at_an_end:
                     continue
                 alone = None if self._tasks else self._progress.only_launch
                 if alone is not None:
@@ -238,6 +239,7 @@ class Execution:
             return False
         if progress.timers.heap:
             progress.end_waits(clock())
+        progress.end_maps()
         # Asked where every way to a step's begin has come together.
         if completion.must_end(progress.state, clock):
             return False
@@ -253,12 +255,9 @@ class Execution:
         if error is not None:
             self._progress.fold(completion.failing(self.state, error, now), now, cause)
         else:
-            self._fold_cancellation(now)
-
-    def _fold_cancellation(self, now: datetime) -> None:
-        cancel = self._cancel or CancelRequest(self.state.cancelling or "", None, None)
-        events = completion.cancelling(self.state, cancel.reason, cancel.requested_by, now)
-        self._progress.fold(events, now, cancel.cause)
+            cancel = self._cancel or CancelRequest(self.state.cancelling or "", None, None)
+            events = completion.cancelling(self.state, cancel.reason, cancel.requested_by, now)
+            self._progress.fold(events, now, cancel.cause)
 
     async def _run_inline(self, visit: Visit, calling: StepCall) -> None:
         self._progress.launches.clear()

@@ -68,7 +68,11 @@ def _cancelled(events: Sequence[ev.Event], reason: str) -> list[ev.Event]:
             visits[event.step_id] = event
     return [
         ev.StepCancelled(
-            step_id=visit.step_id, iteration=visit.iteration, attempt=visit.attempt, reason=reason
+            step_id=visit.step_id,
+            iteration=visit.iteration,
+            attempt=visit.attempt,
+            item_index=visit.item_index,
+            reason=reason,
         )
         for visit in visits.values()
     ]

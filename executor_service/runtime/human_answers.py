@@ -5,8 +5,9 @@ from datetime import datetime
 
 from executor_service.definitions.json_schemas import answer_problems
 from executor_service.engine import decide
-from executor_service.engine.state import State, Visit
+from executor_service.engine.state import State
 from executor_service.engine.values import plain
+from executor_service.engine.visit import Visit
 from executor_service.errors import CommandNotApplicable, ResultNotJson
 from steplog_contracts.answer_form import answer_refusal, assigned_to, may_answer
 from steplog_contracts.payload import JsonValue

@@ -3,7 +3,7 @@
 from contextvars import ContextVar
 from typing import Any, Final
 
-from executor_service.engine.state import Visit
+from executor_service.engine.visit import Visit
 
 # The execution's id, the visit, and the attempt at it. Set for every step and read for few, in this
 # context and in the threads and tasks that the step begins.

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from executor_service.engine import completion, decide
+from executor_service.engine import completion, decide, map_decisions
 from executor_service.engine.delays import cap_delay
-from executor_service.engine.state import State, Visit, evolve
+from executor_service.engine.state import State, evolve
+from executor_service.engine.visit import Visit
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.attempt import AttemptResult, Returned, TryAgain
 from executor_service.runtime.event_buffer import Outbox
@@ -39,7 +40,8 @@ class Progress:
             evolve(state, event, now)
             kind = type(event)
             if kind is ev.StepStarted:
-                self.launches.append((event.step_id, False))  # type: ignore[attr-defined]
+                if event.step_id not in state.maps:  # type: ignore[attr-defined]
+                    self.launches.append((event.step_id, False))  # type: ignore[attr-defined]
             elif kind in _TIMED:
                 self.timers.set(state.visits[event.step_id])  # type: ignore[attr-defined]
         self._outbox.put(events, cause, now)
@@ -48,7 +50,7 @@ class Progress:
     def only_launch(self) -> Visit | None:
         """The visit to run in the execution's own task: all that lives in the execution."""
         launches, visits = self.launches, self.state.visits
-        if len(launches) != 1 or len(visits) != 1:
+        if len(launches) != 1 or len(visits) - len(self.state.maps) != 1:
             return None
         step_id, expired = launches[0]
         return None if expired else visits[step_id]
@@ -90,6 +92,19 @@ class Progress:
             self.fold(decide.due(state, step_id, now), now)
             self._end_wait(step_id, now)
 
+    def end_maps(self) -> None:
+        """Record the ends of maps whose items are done with."""
+        if not self.state.maps:
+            return
+        for map_id in [m for m in self.state.maps if map_decisions.is_over(self.state, m)]:
+            self.fold(map_decisions.map_end(self.state, map_id))
+
+    @property
+    def at_an_end(self) -> bool:
+        """Whether a map can end at once: nothing is to be waited for."""
+        maps = self.state.maps
+        return bool(maps) and any(map_decisions.is_over(self.state, map_id) for map_id in maps)
+
     def begin_steps(self, cause: str | None) -> None:
         """Begin what may begin; where no branch is left, complete the execution."""
         state = self.state
@@ -103,7 +118,10 @@ class Progress:
             # Nobody asks when steps began that don't come round.
             at = self._clock.now() if state.plan.steps_on_cycles else None
             self.fold(begun, at, cause)
-        elif completion.everything_ended(state):
+        if state.maps:
+            for map_id in state.maps:
+                self.fold(map_decisions.item_starts(state, map_id))
+        elif not begun and completion.everything_ended(state):
             now = self._clock.now()
             self.fold(completion.completion(state, now), now, cause)
 
@@ -126,7 +144,7 @@ class Progress:
                 self.fold(decide.lost(self.state, step_id), now)
             elif visit.status == "answered":
                 self._end_wait(step_id, now)
-            else:
+            elif visit.status != "mapping":
                 cap_delay(self.state, visit, now)
                 self.timers.set(visit)
         return lost

@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from executor_service.engine.state import State, Visit
+from executor_service.engine.state import State
+from executor_service.engine.visit import Visit
 from executor_service.runtime.attempt import AttemptResult, Attempts
 from executor_service.runtime.guarded_loop import begin_guarded
 from executor_service.runtime.step_invocation import STOP_GRACE_SECONDS, StepCall, StepStopped

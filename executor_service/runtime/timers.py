@@ -3,7 +3,8 @@
 import heapq
 from datetime import datetime, timedelta
 
-from executor_service.engine.state import State, Visit
+from executor_service.engine.state import State
+from executor_service.engine.visit import Visit
 
 
 class Timers:
@@ -51,9 +52,11 @@ def only_waits(state: State) -> bool:
 
 def waits_longer(state: State, due: datetime | None, now: datetime, than: timedelta) -> bool:
     """Return whether a state that only waits will do so for people, or until long after `now`."""
-    if all(visit.status == "waiting" for visit in state.visits.values()):
+    if all(visit.status in _FOR_OTHERS for visit in state.visits.values()):
         return True
     return due is not None and due - now > than
 
 
-_WAITS = frozenset({"waiting", "scheduled", "retrying"})
+# For a person, and of a map for its items, which are visits themselves.
+_FOR_OTHERS = frozenset({"waiting", "mapping"})
+_WAITS = _FOR_OTHERS | {"scheduled", "retrying"}

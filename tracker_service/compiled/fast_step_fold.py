@@ -28,7 +28,7 @@ from tracker_service.projections.state import (
 )
 
 # As many as `store.tables.VISITS` has columns, and in its order.
-FIELDS: Final = 18
+FIELDS: Final = 21
 _STARTED: Final = events.StepStarted.event_type
 _COMPLETED: Final = events.StepCompleted.event_type
 _COMPLETED_STATUS: Final = STEP_COMPLETED.encode()
@@ -138,6 +138,8 @@ class PlainSteps:
             started.attempt != 1
             or started.iteration != 1
             or started.references is not None
+            or started.item_index is not None
+            or started.item_count is not None
             or step_id in execution.steps
             or len(step_id) > SHORT_CHARS
             or _NUL in step_id
@@ -185,6 +187,9 @@ class PlainSteps:
         rows.text(step.input)
         rows.text(output)
         rows.null()  # Error.
+        rows.null()  # Child.
+        rows.null()  # Count of items.
+        rows.null()  # Index of an item.
         rows.text(step.name)
         rows.text(step.type)
         rows.text(_COMPLETED_STATUS)

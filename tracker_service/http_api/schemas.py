@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.records import ExecutionRecord, InteractionRecord, StepRecord
+from tracker_service.http_api.visit_shapes import BarShape, EdgeShape, NodeShape
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -93,6 +94,13 @@ class StepPage(Answer):
     items: list[StepShape]
 
 
+class ItemPage(Answer):
+    """Visits to the items of a map in the items' order."""
+
+    items: list[StepShape]
+    next_index: int | None = Field(description="For `after_index`; null on the last page.")
+
+
 class InteractionShape(InteractionRecord):
     """One question to a person."""
 
@@ -113,33 +121,6 @@ class OneInteraction(Answer):
     interaction: InteractionShape
 
 
-class NodeShape(BaseModel):
-    """A step of the flow; `state` is its newest visit's status or `not_reached`."""
-
-    step_id: str
-    step_name: str
-    step_type: str
-    step_class: str | None
-    state: str
-    visits: int
-    attempt: int
-    started_at: datetime | None
-    completed_at: datetime | None
-    error_message: str | None
-
-
-class EdgeShape(BaseModel):
-    """A path of the flow; `index` is its number in events."""
-
-    index: int
-    from_step: str
-    to_step: str
-    ends: bool = Field(description="It leads to an end marker instead of a step.")
-    condition: JsonValue
-    branch: bool | None = Field(description="The outcome of a condition step it belongs to.")
-    taken: bool | None = Field(description="Null where the rows can't tell.")
-
-
 class GraphAnswer(Answer):
     """The flow of an execution with its states."""
 
@@ -148,24 +129,6 @@ class GraphAnswer(Answer):
     start_at: str | None
     nodes: list[NodeShape]
     edges: list[EdgeShape]
-
-
-class BarShape(BaseModel):
-    """One visit on the timeline."""
-
-    step_execution_id: str
-    step_id: str
-    step_name: str
-    step_type: str
-    status: str
-    started_at: datetime | None
-    completed_at: datetime | None
-    execution_time_ms: float | None
-    iteration: int
-    attempt: int
-    seq: int
-    interaction_id: str | None
-    error_message: str | None
 
 
 class AttemptShape(BaseModel):

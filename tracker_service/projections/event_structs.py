@@ -16,6 +16,7 @@ from msgspec import Meta, Raw, Struct
 # What the columns hold: a value beyond is refused here, with the field's name, and not by one of
 # the databases after the other values of its batch have been sent.
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Index = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Number = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Large = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
@@ -73,6 +74,7 @@ class StepScheduledLens(Struct, gc=False, frozen=True):
     due_at: Moment
     iteration: Count = 1
     attempt: Count = 1
+    item_index: Index | None = None
 
 
 class StepStartedLens(Struct, gc=False, frozen=True):
@@ -81,9 +83,11 @@ class StepStartedLens(Struct, gc=False, frozen=True):
     step_id: str
     iteration: Count = 1
     attempt: Count = 1
+    item_index: Index | None = None
     step_name: str = ""
     step_type: str = "task"
     input: Raw = NULL
+    item_count: Index | None = None
     references: References | None = None
 
 
@@ -95,6 +99,7 @@ class StepAttemptFailedLens(Struct, gc=False, frozen=True):
     retry_at: Moment
     iteration: Count = 1
     attempt: Count = 1
+    item_index: Index | None = None
     duration_ms: Milliseconds = 0.0
 
 
@@ -104,6 +109,7 @@ class StepCompletedLens(Struct, gc=False, frozen=True):
     step_id: str
     iteration: Count = 1
     attempt: Count = 1
+    item_index: Index | None = None
     output: Raw = NULL
     duration_ms: Milliseconds = 0.0
     error: Raw = NULL
@@ -117,6 +123,7 @@ class StepFailedLens(Struct, gc=False, frozen=True):
     error: Raw
     iteration: Count = 1
     attempt: Count = 1
+    item_index: Index | None = None
     output: Raw = NULL
     duration_ms: Milliseconds = 0.0
     references: References | None = None
@@ -128,6 +135,7 @@ class StepSkippedLens(Struct, gc=False, frozen=True):
     step_id: str
     iteration: Count = 1
     attempt: Count = 1
+    item_index: Index | None = None
     step_name: str = ""
     step_type: str = "task"
     reason: str = ""
@@ -139,6 +147,7 @@ class StepCancelledLens(Struct, gc=False, frozen=True):
     step_id: str
     iteration: Count = 1
     attempt: Count = 1
+    item_index: Index | None = None
     reason: str = ""
     duration_ms: Milliseconds = 0.0
 
@@ -150,6 +159,7 @@ class StepWaitingLens(Struct, gc=False, frozen=True):
     interaction_id: str
     iteration: Count = 1
     attempt: Count = 1
+    item_index: Index | None = None
     prompt: str | None = None
     ui_schema: Raw = NULL
     channels: Raw = NULL
@@ -166,10 +176,21 @@ class StepResumedLens(Struct, gc=False, frozen=True):
     interaction_id: str
     iteration: Count = 1
     attempt: Count = 1
+    item_index: Index | None = None
     human_input: Raw = NULL
     responded_by: str | None = None
     timed_out: bool = False
     references: References | None = None
+
+
+class StepChildStartedLens(Struct, gc=False, frozen=True):
+    """See `steplog_contracts.events.StepChildStarted`."""
+
+    step_id: str
+    child_execution_id: str
+    iteration: Count = 1
+    attempt: Count = 1
+    item_index: Index | None = None
 
 
 class StepCompensatedLens(Struct, gc=False, frozen=True):
@@ -178,6 +199,7 @@ class StepCompensatedLens(Struct, gc=False, frozen=True):
     step_id: str
     iteration: Count = 1
     attempt: Count = 1
+    item_index: Index | None = None
     output: Raw = NULL
     error: Raw = NULL
     duration_ms: Milliseconds = 0.0
@@ -233,6 +255,7 @@ Lens = (
     | StepCancelledLens
     | StepWaitingLens
     | StepResumedLens
+    | StepChildStartedLens
     | StepCompensatedLens
     | ExecutionCompletedLens
     | ExecutionFailedLens
@@ -249,6 +272,7 @@ StepLens = (
     | StepCancelledLens
     | StepWaitingLens
     | StepResumedLens
+    | StepChildStartedLens
     | StepCompensatedLens
 )
 

@@ -10,6 +10,7 @@ import hashlib
 from pydantic_core import from_json
 
 from steplog_contracts.errors import ContractError
+from steplog_contracts.item_ids import map_of
 from steplog_contracts.payload import sha256_of
 from tracker_service.projections import event_structs
 from tracker_service.projections.errors import Unfoldable
@@ -179,9 +180,19 @@ def _end(
     state.execution_time_ms = duration(duration_ms, state.started_at, fact.time)
 
 
+def _maps(state: ExecutionState) -> int:
+    """Return how many of the open visits are maps that only wait for their open items."""
+    maps = {
+        (map_of(visit.step_id), visit.iteration)
+        for visit in state.open_visits.values()
+        if visit.item_index is not None
+    }
+    return len(maps & state.open_visits.keys())
+
+
 def _derive_status(state: ExecutionState, fact: Fact, changes: Changes) -> None:
     waiting = state.waiting_visits
-    status = WAITING if waiting and waiting == len(state.open_visits) else RUNNING
+    status = WAITING if waiting and waiting == len(state.open_visits) - _maps(state) else RUNNING
     if status != state.status:
         state.status = status
         changes.status_changes.append(StatusChange(state.execution_id, fact.seq, status, fact.time))

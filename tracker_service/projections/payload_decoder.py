@@ -28,6 +28,7 @@ LENS_BY_EVENT: Final[dict[type[events.Event], type[Lens]]] = {
     events.StepCancelled: event_structs.StepCancelledLens,
     events.StepWaiting: event_structs.StepWaitingLens,
     events.StepResumed: event_structs.StepResumedLens,
+    events.StepChildStarted: event_structs.StepChildStartedLens,
     events.StepCompensated: event_structs.StepCompensatedLens,
     events.ExecutionCompleted: event_structs.ExecutionCompletedLens,
     events.ExecutionFailed: event_structs.ExecutionFailedLens,

@@ -34,7 +34,8 @@ VisitKey = tuple[str, int]  # step id, iteration
 class Visit(Struct, gc=False):
     """One visit to a step: a row of `step_executions`.
 
-    `input_data`, `output_data` and `error_info` are None unless this batch brought them.
+    `input_data`, `output_data`, `error_info`, `child_execution_id` and `item_count` are None unless
+    this batch brought them.
     """
 
     execution_id: str
@@ -54,6 +55,9 @@ class Visit(Struct, gc=False):
     input_data: str | None = None
     output_data: str | None = None
     error_info: str | None = None
+    child_execution_id: str | None = None
+    item_count: int | None = None
+    item_index: int | None = None  # Of a visit to one item of a map.
     stored: bool = False  # Whether it has a row.
 
 
@@ -110,7 +114,10 @@ class ExecutionState(Struct):
 
     @property
     def total_steps(self) -> int:
-        """Steps declared, or seen where a writer declared fewer, so no count is above it."""
+        """Steps declared, or seen where a writer declared fewer, so no count is above it.
+
+        A map counts as one step, whatever its items.
+        """
         return max(self.declared_steps, len(self.outcomes))
 
     @property
@@ -135,9 +142,12 @@ def restored(state: ExecutionState, visits: list[Visit]) -> ExecutionState:
         if visit.status not in FINAL_STEP_STATUSES:
             state.open_visits[key] = visit
             state.waiting_visits += visit.status == STEP_WAITING
-            state.outcomes.setdefault(visit.step_id, NO_OUTCOME)
+            if visit.item_index is None:
+                state.outcomes.setdefault(visit.step_id, NO_OUTCOME)
             continue
         state.closed_visits.add(key)
+        if visit.item_index is not None:
+            continue
         if visit.iteration >= state.outcomes.get(visit.step_id, NO_OUTCOME)[0]:
             state.outcomes[visit.step_id] = (visit.iteration, visit.status)
     return state

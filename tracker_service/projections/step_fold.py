@@ -49,8 +49,10 @@ def fold_step(state: ExecutionState, fact: Fact, changes: Changes) -> None:
             fact.seq,
             fact.time,
             step_name=step_id,
+            item_index=payload.item_index,
         )
-        state.outcomes.setdefault(step_id, NO_OUTCOME)
+        if payload.item_index is None:
+            state.outcomes.setdefault(step_id, NO_OUTCOME)
     changes.visits[(state.execution_id, step_id, payload.iteration)] = visit
     visit.attempt = payload.attempt
     STEP_FOLDS[type(payload)](state, visit, fact, changes)
@@ -59,7 +61,7 @@ def fold_step(state: ExecutionState, fact: Fact, changes: Changes) -> None:
 def close_visit(
     state: ExecutionState, visit: Visit, status: str, fact: Fact, changes: Changes
 ) -> None:
-    """End a visit and count its step by how its newest visit ended."""
+    """End a visit and count its step by how its newest visit ended; an item is no step."""
     key = (visit.step_id, visit.iteration)
     _set_status(state, visit, status)
     visit.completed_at = fact.time
@@ -67,12 +69,17 @@ def close_visit(
     visit.execution_time_ms = duration(told_ms, visit.started_at, fact.time)
     state.open_visits.pop(key, None)
     state.closed_visits.add(key)
+    if visit.item_index is None:
+        _count(state, visit, status)
+    changes.visits[(visit.execution_id, visit.step_id, visit.iteration)] = visit
+
+
+def _count(state: ExecutionState, visit: Visit, status: str) -> None:
     before = state.outcomes.get(visit.step_id, NO_OUTCOME)
     if visit.iteration >= before[0]:
         state.outcomes[visit.step_id] = (visit.iteration, status)
         state.completed_steps += (status == STEP_COMPLETED) - (before[1] == STEP_COMPLETED)
         state.failed_steps += (status == STEP_FAILED) - (before[1] == STEP_FAILED)
-    changes.visits[(visit.execution_id, visit.step_id, visit.iteration)] = visit
 
 
 def withdraw(state: ExecutionState, fact: Fact, changes: Changes) -> None:
@@ -152,6 +159,8 @@ def _started(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
     if payload.attempt == 1 or payload.input != event_structs.NULL:
         visit.input_data = json_text(payload.input)
         _note_stored(visit, payload.references, changes)
+    if payload.item_count is not None:
+        visit.item_count = payload.item_count
 
 
 def _attempt_failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
@@ -244,6 +253,12 @@ def _resumed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) 
     )
 
 
+def _child_started(state: ExecutionState, visit: Visit, fact: Fact, _changes: Changes) -> None:
+    payload: event_structs.StepChildStartedLens = fact.payload  # type: ignore[assignment]
+    _set_status(state, visit, STEP_RUNNING)
+    visit.child_execution_id = column_text(payload.child_execution_id)
+
+
 def _compensated(state: ExecutionState, _visit: Visit, fact: Fact, changes: Changes) -> None:
     compensate(state, fact, changes)
 
@@ -259,5 +274,6 @@ STEP_FOLDS: Final[dict[type, _Fold]] = {
     event_structs.StepCancelledLens: _cancelled,
     event_structs.StepWaitingLens: _waiting,
     event_structs.StepResumedLens: _resumed,
+    event_structs.StepChildStartedLens: _child_started,
     event_structs.StepCompensatedLens: _compensated,
 }

@@ -11,6 +11,7 @@ from tracker_service.projections.stored_payloads import NO_STEP
 from tracker_service.store.read_port import Row
 from tracker_service.store.sql import records
 from tracker_service.store.sql.columns import Table
+from tracker_service.store.sql.items import counts_of, with_counts
 from tracker_service.store.sql.stored_payloads import references
 from tracker_service.store.sql.tables import EXECUTIONS, QUESTIONS, VISITS
 
@@ -33,12 +34,14 @@ def execution_record(state: ExecutionState, changes: Changes) -> Row:
 
 
 def step_records(changes: Changes) -> list[Row]:
-    """Return the records of the visits, in the order they began."""
-    visits = sorted(changes.visits.values(), key=lambda visit: visit.seq)
-    return [
+    """Return the records of the visits to steps, in the order they began; items are apart."""
+    steps = [visit for visit in changes.visits.values() if visit.item_index is None]
+    visits = sorted(steps, key=lambda visit: visit.seq)
+    found = [
         _record(_visit(visit), records.STEP) | {"references": _kept(visit, changes)}
         for visit in visits
     ]
+    return [*with_counts(found, counts_of(changes.visits.values()))]
 
 
 def interaction_records(changes: Changes) -> list[Row]:

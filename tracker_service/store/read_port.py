@@ -27,6 +27,7 @@ from tracker_service.store.sql.drift import Drift
 
 if TYPE_CHECKING:
     from tracker_service.store.sql.as_of import PastRows
+    from tracker_service.store.sql.items import ItemRows
 
 __all__ = [
     "DEFAULT_PAGE_ROWS",
@@ -81,10 +82,10 @@ class ReadModel(Protocol):
     async def steps(
         self, execution_id: str, *, after_seq: int = 0, limit: int = MAX_STEP_ROWS
     ) -> Sequence[Row]:
-        """Return an execution's visits in the order they began."""
+        """Return an execution's visits to steps in the order they began; items are apart."""
 
     async def bars(self, execution_id: str) -> Sequence[Row]:
-        """Return an execution's visits in the order they began, without their payloads."""
+        """Return the same visits without their payloads."""
 
     async def attempts(self, execution_id: str) -> Sequence[Row]:
         """Return failed attempts that were followed by another, in order."""
@@ -138,6 +139,10 @@ class ReadModel(Protocol):
 
     async def executions_by_id(self, execution_ids: Sequence[str]) -> Sequence[Row]:
         """Return those of the executions that have rows, in no order."""
+
+    @property
+    def items(self) -> "ItemRows":
+        """Questions about the items of maps."""
 
     @property
     def past(self) -> "PastRows":

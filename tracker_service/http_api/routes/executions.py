@@ -1,10 +1,12 @@
 """Executions: the list, its counts, and one with its steps."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 
+from steplog_contracts.definition_parts import MAX_NAME_CHARS
 from steplog_contracts.envelope import format_time
+from steplog_contracts.records import StepStatus
 from tracker_service.http_api import schemas
 from tracker_service.http_api.as_of import AsOf, AtSeq, refuse_with
 from tracker_service.http_api.cursors import write_cursor
@@ -12,9 +14,18 @@ from tracker_service.http_api.filters import Cursor, Narrowed, Paged, beyond_the
 from tracker_service.http_api.query_context import Asked, AskedIfChanged
 from tracker_service.http_api.responses import record
 from tracker_service.store.read_port import MAX_STEP_ROWS
+from tracker_service.store.sql.items import MAX_ITEM_ROWS
 
 AfterSeq = Annotated[int, Query(ge=0, le=2**53, description="seq of the last step of a page.")]
 StepLimit = Annotated[int, Query(ge=1, le=MAX_STEP_ROWS)]
+DEFAULT_ITEM_ROWS: Final = 100
+MapStep = Annotated[str, Query(min_length=1, max_length=MAX_NAME_CHARS)]
+Iteration = Annotated[int, Query(ge=1, le=2**31 - 1, description="Which visit to the map.")]
+AfterIndex = Annotated[
+    int, Query(ge=-1, le=2**31 - 1, description="item_index of the last item of a page.")
+]
+ItemStatus = Annotated[StepStatus | None, Query()]
+ItemLimit = Annotated[int, Query(ge=1, le=MAX_ITEM_ROWS - 1)]
 
 router = APIRouter(prefix="/api", tags=["executions"])
 
@@ -89,8 +100,34 @@ async def get_steps(
     as_of: AsOf = None,
     at_seq: AtSeq = None,
 ) -> Response:
-    """Return an execution's visits to steps in the order they began."""
+    """Return an execution's visits to steps in the order they began.
+
+    A map is one visit whose `item_counts` count its items; they have pages of their own.
+    """
     if as_of is not None or at_seq is not None:
         return await one.parts.past.steps(one.row, as_of, at_seq)
     steps = await one.parts.model.steps(one.execution_id, after_seq=after_seq, limit=limit)
     return await one.answer({"items": [record(step) for step in steps]})
+
+
+@router.get("/executions/{execution_id}/items", responses=schemas.answers(schemas.ItemPage, 404))
+async def get_items(
+    one: AskedIfChanged,
+    step: MapStep,
+    iteration: Iteration = 1,
+    after_index: AfterIndex = -1,
+    status: ItemStatus = None,
+    limit: ItemLimit = DEFAULT_ITEM_ROWS,
+) -> Response:
+    """Return the visits to the items of a map in the items' order, those that have begun."""
+    rows = await one.parts.model.items.page(
+        one.execution_id,
+        step,
+        iteration,
+        after=after_index,
+        status=None if status is None else status.value,
+        limit=limit + 1,
+    )
+    shown = rows[:limit]
+    following = shown[-1]["item_index"] if len(rows) > limit else None
+    return await one.answer({"items": [record(row) for row in shown], "next_index": following})

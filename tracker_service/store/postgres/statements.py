@@ -93,7 +93,7 @@ LEFT JOIN pipeline_executions AS e ON e.execution_id = named.id
 """
 LOAD_VISITS: Final = """
 SELECT execution_id, step_id, iteration, seq, opened_at, step_name, step_type, status, started_at,
-    completed_at, attempt, error_message, execution_time_ms, interaction_id
+    completed_at, attempt, error_message, execution_time_ms, interaction_id, item_index
 FROM step_executions WHERE execution_id = ANY($1::text[]) ORDER BY seq
 """
 

@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from tracker_service.store.read_port import DEFAULT_PAGE_ROWS, MAX_STEP_ROWS, Row
 from tracker_service.store.sql import as_of_executions, as_of_steps
+from tracker_service.store.sql.items import ItemRows
 
 MAX_QUESTION_ROWS: Final = 1_000
 
@@ -90,7 +91,8 @@ class PastRows:
         """Return the visits that were open or had ended; tries that wait count as begun."""
         statement = as_of_steps.steps(self._columns("step_executions"))
         rows = await self._fetch(statement, at, execution_id, MAX_STEP_ROWS)
-        return [_of_then(row) for row in rows]
+        items = ItemRows(self._fetch, self._columns)
+        return await items.counted(execution_id, [_of_then(row) for row in rows], at)
 
     async def interactions(self, execution_id: str, at: datetime) -> Sequence[Row]:
         """Return the questions that had been asked, oldest first."""

@@ -17,15 +17,17 @@ _STATUS: Final = f"""CASE WHEN {_ENDED} THEN e.status ELSE COALESCE((SELECT c.st
     FROM execution_status_changes AS c
     WHERE c.execution_id = e.execution_id AND c.changed_at <= $1 ORDER BY c.seq DESC LIMIT 1),
     'running') END"""  # noqa: S608 - made of constants, as everything here
-# A step counts by how its newest visit that had ended did.
+# A step counts by how its newest visit that had ended did; an item of a map is no step.
 _COUNTED: Final = """(SELECT count(*) FROM step_executions AS v
     WHERE v.execution_id = e.execution_id AND v.completed_at <= $1 AND v.status = '{status}'
+        AND v.item_index IS NULL
         AND NOT EXISTS (SELECT 1 FROM step_executions AS w
             WHERE w.execution_id = v.execution_id AND w.step_id = v.step_id
                 AND w.iteration > v.iteration AND w.completed_at <= $1))"""
 _TOTAL: Final = """(SELECT max(n) FROM (SELECT e.declared_steps AS n UNION ALL
     SELECT count(DISTINCT v.step_id) FROM step_executions AS v
-    WHERE v.execution_id = e.execution_id AND v.opened_at <= $1) AS counts)"""
+    WHERE v.execution_id = e.execution_id AND v.opened_at <= $1
+        AND v.item_index IS NULL) AS counts)"""
 _CURRENT: Final = """(SELECT v.step_id FROM step_executions AS v
     WHERE v.execution_id = e.execution_id AND v.opened_at <= $1
         AND (v.completed_at IS NULL OR v.completed_at > $1) ORDER BY v.seq DESC LIMIT 1)"""

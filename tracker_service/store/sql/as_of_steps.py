@@ -17,10 +17,13 @@ _ASKED: Final = """(SELECT {column} FROM interactions AS i WHERE i.execution_id 
 _TRIES: Final = """(SELECT count(*) FROM step_attempts AS a WHERE a.execution_id = v.execution_id
     AND a.step_id = v.step_id AND a.iteration = v.iteration AND a.failed_at <= $1)"""
 _VISIT_ENDED: Final = "v.completed_at <= $1"
-_VISIT: Final = {
-    "status": f"CASE WHEN {_VISIT_ENDED} THEN v.status "
+STATUS: Final = (
+    f"CASE WHEN {_VISIT_ENDED} THEN v.status "
     "WHEN v.started_at IS NULL OR v.started_at > $1 THEN 'pending' "
-    f"WHEN EXISTS ({_WAITING}) THEN 'waiting_for_human' ELSE 'running' END",
+    f"WHEN EXISTS ({_WAITING}) THEN 'waiting_for_human' ELSE 'running' END"
+)
+_VISIT: Final = {
+    "status": STATUS,
     "started_at": "CASE WHEN v.started_at <= $1 THEN v.started_at END",
     "input_data": "CASE WHEN v.started_at <= $1 THEN v.input_data END",
     "output_data": f"CASE WHEN {_VISIT_ENDED} THEN v.output_data "
@@ -44,7 +47,8 @@ def _selected(columns: str, computed: Mapping[str, str], table: str) -> str:
 # What the rows alone can say of visits: a try that waits for its time counts as begun.
 _STEPS: Final = f"""
 SELECT {_selected(records.STEP, _VISIT, "v")}
-FROM step_executions AS v WHERE v.execution_id = $2 AND v.opened_at <= $1 ORDER BY v.seq LIMIT $3
+FROM step_executions AS v WHERE v.execution_id = $2 AND v.opened_at <= $1 AND v.item_index IS NULL
+ORDER BY v.seq LIMIT $3
 """  # noqa: S608 - made of constants
 _QUESTION: Final = {
     "status": "CASE WHEN i.completed_at <= $1 THEN i.status ELSE 'pending' END",

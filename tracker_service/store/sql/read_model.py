@@ -32,6 +32,7 @@ from tracker_service.store.sql import statistics as statistics_sql
 from tracker_service.store.sql.as_of import PastRows
 from tracker_service.store.sql.dialect import Arguments
 from tracker_service.store.sql.drift import DRIFT_SQL, Drift
+from tracker_service.store.sql.items import ItemRows
 from tracker_service.store.sql.kept_apart import KeptApart
 from tracker_service.store.sql.listing import COLUMN_OF, Listing
 
@@ -129,18 +130,22 @@ class SqlReadModel(KeptApart):
     async def steps(
         self, execution_id: str, *, after_seq: int = 0, limit: int = MAX_STEP_ROWS
     ) -> Sequence[Row]:
-        """Return an execution's visits in the order they began."""
-        return await self._fetch(
+        """Return an execution's visits to steps in the order they began; items are apart."""
+        visits = await self._fetch(
             f"SELECT {self._columns('step_executions')} FROM step_executions "  # noqa: S608
-            "WHERE execution_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+            "WHERE execution_id = $1 AND seq > $2 AND item_index IS NULL ORDER BY seq LIMIT $3",
             execution_id,
             after_seq,
             limit,
         )
+        return await self.items.counted(execution_id, visits)
 
     async def bars(self, execution_id: str) -> Sequence[Row]:
-        """Return an execution's visits in the order they began, without their payloads."""
-        return await self._of_execution("step_executions", records.BAR, execution_id)
+        """Return the same visits without their payloads."""
+        visits = await self._of_execution(
+            "step_executions", records.BAR, execution_id, "AND item_index IS NULL"
+        )
+        return await self.items.counted(execution_id, visits)
 
     async def attempts(self, execution_id: str) -> Sequence[Row]:
         """Return failed attempts that were followed by another."""
@@ -239,6 +244,11 @@ class SqlReadModel(KeptApart):
         """Questions about how the rows stood at a moment."""
         return PastRows(self._fetch, self._columns)
 
+    @property
+    def items(self) -> ItemRows:
+        """Questions about the items of maps."""
+        return ItemRows(self._fetch, self._columns)
+
     async def pruned_before(self) -> datetime | None:
         """Return the time of the newest pruning, None if there was none."""
         rows = await self._fetch("SELECT max(pruned_before) AS pruned_before FROM read_model")
@@ -268,9 +278,11 @@ class SqlReadModel(KeptApart):
     def _columns(self, table: str) -> str:
         return records.with_references(table, self.dialect.references)
 
-    async def _of_execution(self, table: str, columns: str, execution_id: str) -> Sequence[Row]:
+    async def _of_execution(
+        self, table: str, columns: str, execution_id: str, narrowed: str = ""
+    ) -> Sequence[Row]:
         return await self._fetch(
-            f"SELECT {columns} FROM {table} WHERE execution_id = $1 "  # noqa: S608 - constants
+            f"SELECT {columns} FROM {table} WHERE execution_id = $1 {narrowed} "  # noqa: S608
             f"ORDER BY seq LIMIT {MAX_STEP_ROWS}",
             execution_id,
         )

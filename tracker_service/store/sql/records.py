@@ -21,12 +21,14 @@ EXECUTION_BRIEF: Final = (
 STEP: Final = (
     "step_execution_id, execution_id, step_id, step_name, step_type, status, started_at, "
     "completed_at, input_data, output_data, error_message, execution_time_ms, retry_count, "
-    "metadata, iteration, attempt, seq, error_info, interaction_id"
+    "metadata, iteration, attempt, seq, error_info, interaction_id, item_index, item_count, "
+    "child_execution_id"
 )
 # A visit as a timeline shows it: without what may be large.
 BAR: Final = (
     "step_execution_id, step_id, step_name, step_type, status, started_at, completed_at, "
-    "execution_time_ms, iteration, attempt, seq, interaction_id, error_message"
+    "execution_time_ms, iteration, attempt, seq, interaction_id, error_message, item_count, "
+    "child_execution_id"
 )
 INTERACTION: Final = (
     "interaction_id, execution_id, pipeline_id, step_id, step_name, status, ui_schema, prompt, "

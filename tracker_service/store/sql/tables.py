@@ -24,6 +24,7 @@ from tracker_service.projections.state import (
 )
 from tracker_service.store.sql.columns import Table, columns
 from tracker_service.store.sql.stored_payloads import STORED_PAYLOADS
+from tracker_service.store.sql.visit_row import visit_row
 
 
 def _execution_row(state: ExecutionState) -> tuple[Any, ...]:
@@ -55,29 +56,6 @@ def _execution_row(state: ExecutionState) -> tuple[Any, ...]:
 
 
 _LATER: Final = (None,) * len(Beginning.__struct_fields__)
-
-
-def _visit_row(visit: Visit) -> tuple[Any, ...]:
-    return (
-        visit.execution_id,
-        visit.step_id,
-        visit.iteration,
-        visit.seq,
-        visit.opened_at,
-        visit.input_data,
-        visit.output_data,
-        visit.error_info,
-        visit.step_name,
-        visit.step_type,
-        visit.status,
-        visit.started_at,
-        visit.completed_at,
-        visit.attempt,
-        visit.attempt - 1,
-        visit.error_message,
-        visit.execution_time_ms,
-        visit.interaction_id,
-    )
 
 
 EXECUTIONS: Final = Table[ExecutionState](
@@ -133,6 +111,9 @@ VISITS: Final = Table[Visit](
         input_data json kept
         output_data json kept
         error_info json kept
+        child_execution_id text kept
+        item_count integer kept
+        item_index integer once
         step_name text always
         step_type text always
         status text always
@@ -145,7 +126,7 @@ VISITS: Final = Table[Visit](
         interaction_id text always
         """
     ),
-    _visit_row,
+    visit_row,
     tuple(sorted(FINAL_STEP_STATUSES)),
 )
 # From here on one column per field of the fold's result, in its order; rows are only added.
@@ -297,4 +278,4 @@ def execution_rows(changes: Changes) -> list[Sequence[Any]]:
 
 def visit_rows(changes: Changes) -> list[Sequence[Any]]:
     """Return the rows of visits a batch touched."""
-    return [_visit_row(visit) for _, visit in sorted(changes.visits.items())]
+    return [visit_row(visit) for _, visit in sorted(changes.visits.items())]

@@ -69,7 +69,7 @@ FROM pipeline_executions WHERE execution_id IN ({names})
 """
 _VISITS = """
 SELECT execution_id, step_id, iteration, seq, opened_at, step_name, step_type, status, started_at,
-    completed_at, attempt, error_message, execution_time_ms, interaction_id
+    completed_at, attempt, error_message, execution_time_ms, interaction_id, item_index
 FROM step_executions WHERE execution_id = ? ORDER BY seq
 """
 _QUARANTINED = """

@@ -1,0 +1,51 @@
+"""A branch where it stands: at a step that has not ended, or at its own end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from executor_service.engine.plan import PathPlan, StepPlan
+from executor_service.engine.scope import Scope
+from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonValue
+
+# `mapping`: a map, while its items are visited.
+VisitStatus = Literal["scheduled", "running", "retrying", "waiting", "answered", "mapping"]
+
+
+@dataclass(slots=True)
+class Visit:
+    """A step that a branch stands at, from StepScheduled or StepStarted until its end."""
+
+    step: StepPlan
+    iteration: int
+    scope: Scope
+    path_index: int
+    status: VisitStatus = "running"
+    attempt: int = 0
+    failures: int = 0  # Recorded ones; an attempt lost with its process is none.
+    input: JsonValue = None
+    due_at: datetime | None = None  # Of a scheduled start or of the next attempt.
+    interaction_id: str | None = None
+    asked: JsonValue = None  # The result that asked a person.
+    expires_at: datetime | None = None
+    human_input: JsonValue = None
+    timed_out: bool = False
+    last_error: ev.ErrorInfo | None = None
+
+
+@dataclass(slots=True)
+class EndedBranch:
+    """A branch that ended, kept for the final output; `path_index` is the last path it took."""
+
+    path_index: int
+    scope: Scope
+
+
+def ended_with_failure(path: PathPlan) -> ev.ErrorInfo:
+    """Return the error of an execution that a path led to `end_with_failure`."""
+    return ev.ErrorInfo(
+        type="EndedWithFailure",
+        message=f"The flow went from step '{path.from_id}' to '{path.to_id}'.",
+        step_id=path.from_id,
+    )
