@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
 
 from steplog_contracts.data_ref import References
+from steplog_contracts.parent_visit import ParentVisit
 from steplog_contracts.payload import JsonObject, JsonValue
 
 # What a column of the read model holds.
@@ -56,17 +57,6 @@ class Origin(BaseModel):
     kind: Literal["fork", "retry"]
     from_step: str
     at_seq: PositiveInt  # Last event of the origin whose result was taken over.
-
-
-class ParentVisit(BaseModel):
-    """The visit of a parent's step that began an execution and takes over how it ends."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    step_id: str
-    iteration: PositiveInt = 1
-    attempt: PositiveInt = 1
-    depth: PositiveInt = 1  # 1 for a child, 2 for a child's child.
 
 
 class ExecutionStarted(Event):

@@ -26,6 +26,9 @@ from steplog_contracts.definition_parts import (
 from steplog_contracts.payload import JsonObject, JsonValue
 
 TASK: Final = "task"
+# Bounds of a map: visits open at once, and items given to one visit.
+MAX_ITEMS_AT_ONCE: Final = 1_000
+MAX_BATCH_ITEMS: Final = 10_000
 
 
 class StepDefinition(Part):
@@ -62,10 +65,31 @@ class ConditionStep(TaskStep):
     else_: str | list[str] | None = Field(None, alias="else")
 
 
+class ItemStep(TaskStep):
+    """The step that each item of a map visits; it has no id of its own."""
+
+    id: str = ""
+
+
+class MapStep(StepDefinition):
+    """A step of type `map`: it does one thing for each item of a list."""
+
+    items: JsonValue  # A template of the list, or the list itself.
+    item_name: Name = "item"
+    step: ItemStep
+    max_concurrency: int = Field(20, ge=1, le=MAX_ITEMS_AT_ONCE)
+    # How many items may fail: a number, or a share of all such as "1%".
+    tolerated_failures: int | str = 0
+    batch_size: int | None = Field(None, ge=1, le=MAX_BATCH_ITEMS)
+    output_schema: Schema | None = None
+    error_handling: ErrorHandling | None = None
+
+
 STEP_MODELS: Final[dict[str, type[StepDefinition]]] = {
     TASK: TaskStep,
     "human": TaskStep,
     "condition": ConditionStep,
+    "map": MapStep,
 }
 STEP_TYPES: Final = tuple(STEP_MODELS)
 

@@ -68,6 +68,14 @@ def _unresolvable(plan: Plan) -> Iterator[Problem]:
 
 def _required_choices(step: StepPlan) -> Iterator[tuple[Choice, str]]:
     where = f"$.steps[{step.index}]"
+    if step.mapped is not None and step.item is not None:
+        for choice in choices_in(step.mapped.items):
+            yield choice, f"{where}.items"
+        yield from _choices_of(step.item, f"{where}.step")
+    yield from _choices_of(step, where)
+
+
+def _choices_of(step: StepPlan, where: str) -> Iterator[tuple[Choice, str]]:
     for choice in choices_in(step.config_template):
         yield choice, f"{where}.config"
     for declared in step.inputs:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from executor_service.definitions.flow_checks import check_flow
 from executor_service.definitions.flow_parser import FlowReader
 from executor_service.definitions.json_schemas import compile_schema
+from executor_service.definitions.map_parser import MapReader, misleading_ids
 from executor_service.definitions.secret_checks import check_secrets
 from executor_service.definitions.shape import MAX_PROBLEMS, ShapeReader
 from executor_service.definitions.step_loader import (
@@ -33,7 +34,7 @@ from steplog_contracts.definition import PipelineDefinition
 from steplog_contracts.definition_parts import LANGUAGE, InputDeclaration, Retry
 from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.schema_cost import PatternRoom
-from steplog_contracts.step_types import StepDefinition, TaskStep
+from steplog_contracts.step_types import MapStep, StepDefinition, TaskStep
 
 CONDITION_STEP = "condition"
 # What a step of a type that runs no code of users has in place of what a task names.
@@ -102,6 +103,7 @@ class _DefinitionReader:
         self._shape = shape
         self._imports = imports
         self._step_ids = {step.id: None for step in shaped.steps}
+        self._maps = MapReader(self._step_ids, self._problem)
         self._conditions = ConditionCompiler(
             self._step_ids, self._problem, self._function, time.monotonic
         )
@@ -111,6 +113,7 @@ class _DefinitionReader:
         if not self._shape.is_recorded:
             read.problems += islice(unknown_types(shaped), MAX_PROBLEMS)
             read.problems += islice(unknown_keys(shaped), MAX_PROBLEMS)
+        misleading_ids(shaped.steps, self._problem)
         self._read_parameters()
         read.problems.extend(check_secrets(shaped))
         if shaped.on_failure is not None:
@@ -169,9 +172,37 @@ class _DefinitionReader:
 
     def _step(self, step: StepDefinition, index: int, flow: FlowReader) -> StepPlan:
         where = f"$.steps[{index}]"
+        if isinstance(step, MapStep):
+            return self._map(step, index, flow)
         task = step if isinstance(step, TaskStep) else _NO_TASK
-        handling = self._shape.handling_of(task, where, self._read.problems)
         self._load(task, where, step)
+        return replace(
+            self._plan(task, step, index, where),
+            condition=flow.step_condition(step, where),
+            outgoing=flow.outgoing(step.id),
+            always=flow.always_taken(step.id),
+        )
+
+    def _map(self, step: MapStep, index: int, flow: FlowReader) -> StepPlan:
+        where = f"$.steps[{index}]"
+        named = step.step.model_copy(update={"id": step.id, "name": step.step.name or step.name})
+        self._load(named, f"{where}.step", named)
+        return StepPlan(
+            id=step.id,
+            index=index,
+            name=step.name or step.id,
+            type=step.type,
+            continue_on_error=step.error_handling is not None
+            and step.error_handling.continue_on_error,
+            check_output=self._schema(step.output_schema, f"{where}.output_schema"),
+            outgoing=flow.outgoing(step.id),
+            always=flow.always_taken(step.id),
+            mapped=self._maps.plan(step, where),
+            item=replace(self._plan(named, named, index, f"{where}.step"), always=()),
+        )
+
+    def _plan(self, task: TaskStep, step: StepDefinition, index: int, where: str) -> StepPlan:
+        handling = self._shape.handling_of(task, where, self._read.problems)
         config = {k: v for k, v in task.config.items() if k != "error_handling"}
         template = compile_template(config, self._step_ids)
         self._read.configs[step.id] = task.config
@@ -183,7 +214,6 @@ class _DefinitionReader:
             config=task.config,
             config_template=None if is_constant(template) else template,
             inputs=self._inputs(step.inputs, f"{where}.inputs") or (),
-            condition=flow.step_condition(step, where),
             retry=None if handling.retry is None else _policy(handling.retry),
             continue_on_error=handling.continue_on_error,
             enable_fallback=handling.enable_fallback,
@@ -191,8 +221,6 @@ class _DefinitionReader:
             is_pure=step.effects == "none",
             check_input=self._schema(task.input_schema, f"{where}.input_schema"),
             check_output=self._schema(task.output_schema, f"{where}.output_schema"),
-            outgoing=flow.outgoing(step.id),
-            always=flow.always_taken(step.id),
         )
 
     def _load(self, task: TaskStep, where: str, step: StepDefinition) -> None:

@@ -16,7 +16,6 @@ from steplog_contracts.payload import JsonObject, JsonValue
 # Items of one map; with `batch_size`, batches.
 MAX_ITEMS = 100_000
 DEFAULT_MAX_CONCURRENCY = 20
-MAX_CONCURRENCY = 1_000
 MAX_ITEMS_NAMED = 10  # In a message about failed ones.
 # The keys under which a map's recorded input holds its items, or why there are none.
 ITEMS = "items"

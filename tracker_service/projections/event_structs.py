@@ -7,21 +7,20 @@ it reaches the `json` columns byte for byte and is never parsed here. It is a fa
 contract class through its lens.
 """
 
-from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-# What the columns hold: a value beyond is refused here, with the field's name, and not by one of
-# the databases after the other values of its batch have been sent.
-Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-Index = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Number = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-Large = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Seq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
-Milliseconds = Annotated[float, Meta(ge=0)]
-Moment = Annotated[datetime, Meta(tz=True)]
+from tracker_service.projections.column_values import (
+    Count,
+    Index,
+    Large,
+    Milliseconds,
+    Moment,
+    Number,
+    Seq,
+)
 
 NULL: Final = Raw(b"null")
 ABSENT: Final = Raw(b"")
@@ -244,24 +243,6 @@ class ErrorLens(Struct, gc=False, frozen=True):
     message: str
 
 
-Lens = (
-    ExecutionStartedLens
-    | StepScheduledLens
-    | StepStartedLens
-    | StepAttemptFailedLens
-    | StepCompletedLens
-    | StepFailedLens
-    | StepSkippedLens
-    | StepCancelledLens
-    | StepWaitingLens
-    | StepResumedLens
-    | StepChildStartedLens
-    | StepCompensatedLens
-    | ExecutionCompletedLens
-    | ExecutionFailedLens
-    | ExecutionCancelledLens
-    | CommandRefusedLens
-)
 StepLens = (
     StepScheduledLens
     | StepStartedLens
@@ -274,6 +255,14 @@ StepLens = (
     | StepResumedLens
     | StepChildStartedLens
     | StepCompensatedLens
+)
+Lens = (
+    ExecutionStartedLens
+    | StepLens
+    | ExecutionCompletedLens
+    | ExecutionFailedLens
+    | ExecutionCancelledLens
+    | CommandRefusedLens
 )
 
 _error = msgspec.json.Decoder(ErrorLens)

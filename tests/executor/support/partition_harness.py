@@ -19,8 +19,7 @@ from steplog_contracts.commands import CancelExecution, Command, ResumeExecution
 from steplog_contracts.envelope import NO_SEQ, Record, SentCommand
 from steplog_contracts.events import CommandRefused, Event
 from steplog_contracts.payload import JsonObject
-from tests.executor import hostile_steps
-from tests.executor.support import large_steps, people_steps
+from tests.executor.support import people_steps
 from tests.executor.support.fakes import FakeEventLog, ManualClock, SharedLog, settle
 
 PARTITION = 0
@@ -79,7 +78,7 @@ class Owning:
         return Workplace(
             instance="test",
             catalogue=DefinitionCatalogue(
-                Allowlist([people_steps.__name__, large_steps.__name__, hostile_steps.__name__]),
+                Allowlist(["tests.executor.*"]),
                 None,
             ),
             slots=self.slots,

@@ -1,0 +1,14 @@
+"""What an execution that another one began knows of the visit it was begun by."""
+
+from pydantic import BaseModel, ConfigDict, PositiveInt
+
+
+class ParentVisit(BaseModel):
+    """The visit of a parent's step that began an execution and takes over how it ends."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    step_id: str
+    iteration: PositiveInt = 1
+    attempt: PositiveInt = 1
+    depth: PositiveInt = 1  # 1 for a child, 2 for a child's child.
