@@ -16,7 +16,7 @@ from steplog.cli.console import (
 )
 from steplog.cli.hints import command_line
 from steplog.cli.waits import print_question
-from steplog_contracts.records import ExecutionRecord, ExecutionStatus, StepRecord
+from steplog_contracts.records import ExecutionRecord, ExecutionStatus, StepRecord, StepStatus
 
 TIMELINE_CHARS = 28
 MAX_RELATIVES = 10
@@ -150,7 +150,7 @@ def _steps(steps: Sequence[StepRecord]) -> Table:
     for step in steps:
         visit = f" (visit {step.iteration})" if step.iteration > 1 else ""
         table.add_row(
-            escape(f"{step.step_id}{visit}"),
+            escape(f"{step.step_id}{visit}{_tally(step)}"),
             styled_status(step.status),
             span.began(step),
             duration(step.execution_time_ms),
@@ -158,6 +158,17 @@ def _steps(steps: Sequence[StepRecord]) -> Table:
             span.bar(step),
         )
     return table
+
+
+def _tally(step: StepRecord) -> str:
+    """Say of a map how many of its items stand how: `[9,990 of 10,000, 10 failed]`."""
+    if step.item_count is None:
+        return ""
+    counts = step.item_counts or {}
+    done = counts.get(StepStatus.COMPLETED, 0)
+    counted = [f"{count:,} {status}" for status, count in counts.items()]
+    others = [f", {text}" for text in counted if not text.endswith(StepStatus.COMPLETED)]
+    return f" [{done:,} of {step.item_count:,}{''.join(others)}]"
 
 
 class _Span:
