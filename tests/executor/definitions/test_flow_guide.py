@@ -8,6 +8,7 @@ from typing import Any
 from executor_service.engine.operators import OPERATORS
 from steplog_contracts.definition import PipelineDefinition
 from steplog_contracts.definition_parts import ErrorHandling
+from steplog_contracts.step_types import STEP_MODELS
 
 GUIDE = Path("docs/flow.md").read_text()
 
@@ -18,10 +19,13 @@ def blocks(language: str) -> list[str]:
 
 
 def test_its_definitions_have_the_right_shape() -> None:
-    definition, handling = blocks("json")
+    definition, *steps, handling = blocks("json")
 
     assert PipelineDefinition.model_validate(json.loads(definition)).name == "loan_decision"
     assert ErrorHandling.model_validate(json.loads("{" + handling + "}")["error_handling"]).retry
+    for text in steps:
+        step = json.loads(text)
+        assert not STEP_MODELS[step["type"]].model_validate(step).model_extra
 
 
 async def test_its_program_runs() -> None:
