@@ -148,11 +148,10 @@ def _begin(state: State, event: ev.StepEvent) -> Visit:
 
 def _begin_item(state: State, step_id: str, index: int) -> Visit:
     """Open the visit to an item; it reads what its map's branch does and writes nothing there."""
-    map_id = map_of(step_id)
-    whole = state.visits[map_id]
+    whole = state.visits[map_of(step_id)]
     visit = Visit(whole.step.item_at(index), whole.iteration, whole.scope, whole.path_index)
     state.visits[step_id] = visit
-    state.maps[map_id].begin(index)
+    state.maps[whole.step.id].begin(index)
     return visit
 
 
