@@ -8,7 +8,7 @@ two: they are keyed by the origin, and `execution_id` must hash to the origin's 
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import (
     AfterValidator,
@@ -76,6 +76,10 @@ def _in_utc(time: datetime) -> datetime:
 # Not as constraints of the published schema: what was sent before keeps its form there.
 _Id = Annotated[str, AfterValidator(_id)]
 _Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+# Of a command with its values, wherever it is sent: what is large in it is stored apart.
+MAX_COMMAND_WITH_VALUES_BYTES: Final = 32 * 1024 * 1024
 
 
 class Command(BaseModel):

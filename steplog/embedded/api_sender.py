@@ -5,8 +5,10 @@ from types import TracebackType
 from typing import Any
 
 import httpx
+from pydantic_core import to_json
 
 from executor_service.adapters.embedded.event_log import PARTITIONS
+from steplog.command_records import refuse_beyond_bound
 from steplog.errors import BadInput, NotAnswered, ServiceUnreachable
 from steplog.patience import patiently
 from steplog.sending import Submitted
@@ -57,14 +59,22 @@ class ApiSender:
         """Send one command; it is in the log when this returns.
 
         Raises:
+            BadInput: it is larger than any way to send one takes.
             ServiceUnreachable: nothing answers.
             NotAnswered: the API refuses; the text is its own.
         """
         path, body = request_of(command)
         # Always one: what is sent again after a while has the effect of once.
-        headers = {"Idempotency-Key": command_id or str(uuid.uuid4())}
+        headers = {
+            "Idempotency-Key": command_id or str(uuid.uuid4()),
+            "Content-Type": "application/json",
+        }
+        content = to_json(body)
+        refuse_beyond_bound(len(content))
         try:
-            response = await patiently(lambda: self._http.post(path, json=body, headers=headers))
+            response = await patiently(
+                lambda: self._http.post(path, content=content, headers=headers)
+            )
             answer = response.json()
         except (httpx.HTTPError, ValueError) as error:
             raise ServiceUnreachable(

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 
 import uvicorn
 
@@ -15,9 +16,11 @@ from executor_service.process.stop_deadline import STOP_TIMEOUT_S, BoundedStop
 from steplog.embedded.node import Node, running_node
 from steplog.embedded.sender import EmbeddedSender
 from steplog.embedded.settings import EmbeddedSettings
+from steplog.embedded.storing_sink import StoringSink
 from steplog.embedded.tuning import tune_process
 from steplog.errors import ServerNotStarted
 from steplog.local.interrupts import STOP_SIGNALS
+from steplog_contracts.commands import MAX_COMMAND_WITH_VALUES_BYTES
 from tracker_service.api_server.app import make_app
 from tracker_service.api_server.connections import server_config
 from tracker_service.api_server.server import ApiServer, listen, protection_of
@@ -56,7 +59,10 @@ async def serve(
         ServerNotStarted: the API's port is taken.
     """
     stopping = _stop_signal()
-    protection = protection_of(read_settings().model_copy(update={"api_host": host}))
+    protection = replace(
+        protection_of(read_settings().model_copy(update={"api_host": host})),
+        max_command_bytes=MAX_COMMAND_WITH_VALUES_BYTES,
+    )
     listening = _listen(host, port)
     close_in_children(listening.fileno())  # Or a step's child would keep the port.
     stop = BoundedStop(settings.shutdown_grace_s + STOP_TIMEOUT_S)
@@ -80,7 +86,7 @@ async def _api(node: Node, listening: socket.socket, protection: Protection) -> 
             node.topic,
             node.history,
             make_reader(node.settings.payload_url),
-            EmbeddedSender(node.file, node.payloads),
+            StoringSink(EmbeddedSender(node.file, node.payloads)),
             protection,
             lambda: node.trouble,
         ),

@@ -112,4 +112,4 @@ def _surround(app: FastAPI, protection: Protection) -> None:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
             expose_headers=EXPOSED_HEADERS,
         )
-    app.add_middleware(Bounds)
+    app.add_middleware(Bounds, max_command_bytes=protection.max_command_bytes)

@@ -28,8 +28,6 @@ from tracker_service.log.command_sink import (
 )
 from tracker_service.store.freshness import Freshness
 
-# What a record of the commands topic may hold, its headers left room for.
-MAX_COMMAND_BYTES: Final = 990_000
 # How long the rows may take to say what they know of a command that is in the log already.
 ROWS_TIMEOUT_S: Final = 2.0
 CommandT = TypeVar("CommandT", bound=Command)
@@ -110,10 +108,11 @@ class Submission:
             NotAcknowledged: nor was it, and sent again it might be carried out twice.
         """
         size = len(encode_payload(command))
-        if size > MAX_COMMAND_BYTES:
+        if size > self.parts.max_command_bytes:
             raise TooLarge(
-                f"The command has {size} bytes and the log takes {MAX_COMMAND_BYTES}; give a "
-                "reference instead of the data."
+                f"The command has {size} bytes, and at most {self.parts.max_command_bytes} are "
+                "taken here; send it with `steplog run` or from Python, which store what is large, "
+                "or put that where steps can read it and give its address."
             )
         try:
             await self.sink.send(command, command_id)

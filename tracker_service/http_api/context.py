@@ -22,6 +22,8 @@ from tracker_service.store.queries import Row
 from tracker_service.store.read_port import ReadModel
 
 MAX_ID_CHARS: Final = 200
+# What a record of the commands topic may hold, its headers left room for.
+MAX_COMMAND_BYTES: Final = 990_000
 # Any id a record may be keyed by, but for control characters, which no URL carries well.
 ExecutionIdInPath = Annotated[
     str, Path(min_length=1, max_length=MAX_ID_CHARS, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -40,6 +42,7 @@ class Protection:
     policy: Policy = field(default_factory=Policy)
     rate_per_s: int = DEFAULT_RATE_PER_S
     max_streams: int = MAX_LISTENERS
+    max_command_bytes: int = MAX_COMMAND_BYTES  # More where the sink stores what is large.
 
 
 class Parts:
@@ -65,6 +68,7 @@ class Parts:
         self.tallies = Tallies(model)
         protection = protection or Protection()
         self.policy = protection.policy
+        self.max_command_bytes = protection.max_command_bytes
         self._trouble = trouble
         self.feed = ChangeFeed(model, topic, self.masks, max_listeners=protection.max_streams)
 

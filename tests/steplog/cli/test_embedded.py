@@ -196,3 +196,27 @@ def test_a_port_in_use_is_named(file: Path) -> None:
 
     assert is_one_sentence(ended)
     assert "choose another port with --api-port" in ended.err
+
+
+def test_a_large_input_is_stored_apart_whether_a_server_has_the_file_open_or_not(
+    file: Path, server: "subprocess.Popen[str]"
+) -> None:
+    large = f"@{_input(file, json.dumps({'name': 'x' * 5_000_000}))}"
+    path = definition_file(file.parent, "Greet")
+    alone = file.with_name("alone.db")
+
+    through = steplog("run", path, f"--data={file}", "-i", large, "--id", "e-1", "--wait")
+    at_once = steplog("run", path, f"--data={alone}", "-i", large, "--id", "e-1", "--wait")
+
+    for ended, data in ((through, file), (at_once, alone)):
+        assert ended.exit_code == 0, ended.err
+        assert any(data.with_name(f"{data.name}-payloads").rglob("*"))
+
+
+def test_an_input_beyond_every_bound_is_refused_with_the_bound_and_the_remedy(file: Path) -> None:
+    large = f"@{_input(file, json.dumps({'name': 'x' * 34_000_000}))}"
+
+    ended = steplog("run", definition_file(file.parent, "Greet"), f"--data={file}", "-i", large)
+
+    assert is_one_sentence(ended)
+    assert "at most 33554432 are taken; put what is large where steps can read it" in ended.err

@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tracker_service.http_api.problems import TooLarge, of_error, problem
 
-# A little more than a command may hold; no route takes more.
-MAX_BODY_BYTES: Final = 1_050_000
+# What a body may have beside the command in it; no route takes more.
+BODY_ROOM_BYTES: Final = 60_000
 # The longest wait granted (30 s), and the questions to the database around it.
 REQUEST_TIMEOUT_S: Final = 60.0
 # Data is no page: nothing in it may load, run or be framed.
@@ -32,26 +32,27 @@ _HEADERS: Final = {
 class Bounds:
     """Holds a request to its size and time, and gives its answer the headers of safety."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, max_command_bytes: int) -> None:
         self._app = app
+        self._max_bytes = max_command_bytes + BODY_ROOM_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(receive, send)
+        exchange = _Exchange(receive, send, self._max_bytes)
         length = Headers(scope=scope).get("content-length", "")
-        if length.isdigit() and int(length) > MAX_BODY_BYTES:
+        if length.isdigit() and int(length) > self._max_bytes:
             # Refused before it is read; the connection ends with it.
-            await of_error(_too_large())(scope, receive, exchange.send)
+            await of_error(_too_large(self._max_bytes))(scope, receive, exchange.send)
             return
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S) as exchange.timeout:
                 await self._app(scope, exchange.receive, exchange.send_unless_too_large)
             if exchange.too_large:
                 # Whatever the route made of a body cut short, this is the answer.
-                await of_error(_too_large())(scope, receive, exchange.send)
+                await of_error(_too_large(self._max_bytes))(scope, receive, exchange.send)
         except TimeoutError:
             if exchange.begun:
                 raise
@@ -62,7 +63,8 @@ class Bounds:
 class _Exchange:
     """Counts what comes in and marks what goes out."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._receive = receive
         self._send = send
         self._received_bytes = 0
@@ -74,9 +76,9 @@ class _Exchange:
         """Receive a part of the body; raises `TooLarge` beyond the bound."""
         message = await self._receive()
         self._received_bytes += len(message.get("body", b""))
-        if self._received_bytes > MAX_BODY_BYTES:
+        if self._received_bytes > self._max_bytes:
             self.too_large = not self.begun
-            raise _too_large()
+            raise _too_large(self._max_bytes)
         return message
 
     async def send_unless_too_large(self, message: Message) -> None:
@@ -99,8 +101,8 @@ class _Exchange:
         await self._send(message)
 
 
-def _too_large() -> TooLarge:
+def _too_large(max_bytes: int) -> TooLarge:
     return TooLarge(
-        f"The body is larger than {MAX_BODY_BYTES} bytes; put what is large where steps can read "
-        "it, such as a file or a bucket, and give its address."
+        f"The body is larger than {max_bytes} bytes; put what is large where steps can read it, "
+        "such as a file or a bucket, and give its address."
     )
