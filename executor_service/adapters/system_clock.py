@@ -13,6 +13,9 @@ FOLLOWED: Final = 0.1
 # How long the steady clock is followed between two looks at the wall clock.
 LOOK_EVERY_S: Final = 0.01
 _AT_REST = timedelta()
+# How far the wall clock may have been set back between two processes for delays to last as long as
+# they are recorded.
+MAX_BEHIND: Final = timedelta(days=1)
 _BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", None)
 # Seconds that only go forward, those in which the machine was suspended included.
 steady_s: Final[Callable[[], float]] = (
@@ -55,6 +58,13 @@ class SystemClock:
         self._look(passed_s)
         self._at_s = at_s
         return self._at
+
+    def reached(self, moment: datetime) -> None:
+        """Begin at a time that is on record, where the wall clock was set back since; it is then
+        followed slowly as ever. What is further ahead was recorded by a clock that was wrong."""
+        behind = moment - self.now()
+        if _AT_REST < behind <= MAX_BEHIND:
+            self._at += behind
 
     def _look(self, passed_s: float) -> None:
         """Come nearer to the wall clock: now, for what passed unasked, and until the next look."""

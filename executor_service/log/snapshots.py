@@ -31,6 +31,7 @@ from steplog_contracts.headers import (
     optional_number_of,
     optional_text_of,
     text_of,
+    time_of,
 )
 from steplog_contracts.parked_execution import (
     CONCURRENCY_KEY_HEADER,
@@ -55,6 +56,7 @@ class Snapshot:
     wake_at: datetime | None
     value: bytes
     concurrency_key: str | None = None
+    recorded_at: datetime | None = None
 
     @property
     def may_refer(self) -> bool:
@@ -94,6 +96,7 @@ class ParkedFold:
                 datetime.fromisoformat(wake_at) if wake_at else None,
                 logged.value,
                 optional_text_of(headers, CONCURRENCY_KEY_HEADER),
+                time_of(headers),
             )
         elif record_type == UNPARKED_TYPE:
             self.parked.pop(execution_id_of(headers), None)

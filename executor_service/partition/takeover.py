@@ -1,6 +1,7 @@
 """Takes a partition over: claim, recover what runs in it, remember what was dealt with."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -19,7 +20,7 @@ from executor_service.live.supervisor import LiveExecutions
 from executor_service.log.claim import claim
 from executor_service.log.low_water_mark import LowWaterMark, ResumePoint
 from executor_service.log.recovery import PartitionFold, RecoveredPartition
-from executor_service.log.snapshots import Parking
+from executor_service.log.snapshots import Parking, Snapshot
 from executor_service.log.tail import drop_unfounded, fold_tail, read_snapshots
 from executor_service.log.truncated_log import end_headless
 from executor_service.log.writer import PartitionWriter
@@ -105,6 +106,7 @@ class Takeover:
         parked_epoch, parked_record = await claim(logs.parked, partition, executor)
         parked = await read_snapshots(logs.parked, partition, parked_epoch)
         fold = await fold_tail(logs.events, partition, point, epoch, parked)
+        self._go_on_from(fold.recovered, parked)
         parked_writer = PartitionWriter(logs.parked, partition, parked_epoch, parked_record)
         context = PartitionContext(
             partition,
@@ -116,6 +118,14 @@ class Takeover:
             asyncio.get_running_loop().create_future(),
         )
         return context, fold
+
+    def _go_on_from(self, recovered: RecoveredPartition, parked: Mapping[str, Snapshot]) -> None:
+        """Be no earlier than what is recorded, or a clock set back since would prolong delays."""
+        times = [one.recorded_at for one in parked.values() if one.recorded_at is not None]
+        unfinished = recovered.executions.values()
+        times += [one.facts[-1].time for one in unfinished if one.facts and not one.foreign]
+        if times:
+            self._executor.clock.reached(max(times))
 
     async def _remember(
         self, seen: SeenIds, saving: SeenSaving, point: ResumePoint, recovered: RecoveredPartition

@@ -16,6 +16,9 @@ class Clock(Protocol):
     def monotonic_s(self) -> float:
         """Return seconds since some fixed moment; never goes back."""
 
+    def reached(self, moment: datetime) -> None:
+        """Take note of a time that is on record: `now` is no earlier from here on."""
+
     async def sleep_until(self, due: datetime) -> None:
         """Return once `now()` has reached `due`; at once if it already has."""
 

@@ -125,6 +125,9 @@ class ManualClock:
     def monotonic_s(self) -> float:
         return self._now.timestamp()
 
+    def reached(self, moment: datetime) -> None:
+        self._now = max(self._now, moment)
+
     async def sleep_until(self, due: datetime) -> None:
         if due > self._now:
             self.slept_s.append((due - self._now).total_seconds())

@@ -80,6 +80,24 @@ def test_sleep_of_the_machine_is_time_that_passed() -> None:
     assert machine.passes(1.0) == machine.wall
 
 
+def test_a_clock_set_back_between_two_processes_goes_on_from_what_is_on_record() -> None:
+    machine = Machine()
+    machine.clock.reached(NOON + HOUR)
+    at_once = machine.clock.now()
+    machine.passes(12 * 3_600.0)
+
+    assert at_once == NOON + HOUR
+    assert machine.clock.now() == machine.wall
+
+
+@pytest.mark.parametrize("recorded", [NOON - HOUR, NOON + timedelta(days=400)])
+def test_what_is_on_record_sets_no_clock_back_and_none_far_forward(recorded: datetime) -> None:
+    machine = Machine()
+    machine.clock.reached(recorded)
+
+    assert machine.clock.now() == NOON
+
+
 async def test_a_sleep_ends_when_its_time_has_come() -> None:
     clock = SystemClock()
     due = clock.now() + timedelta(seconds=0.05)

@@ -115,6 +115,9 @@ class ManualClock:
         """Return seconds since the clock's own beginning."""
         return (self._now - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds()
 
+    def reached(self, moment: datetime) -> None:
+        """Nobody sets this clock back."""
+
     async def sleep_until(self, due: datetime) -> None:
         """Return once the test has moved the clock to `due`."""
         if due > self._now:
