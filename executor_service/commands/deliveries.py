@@ -6,6 +6,7 @@ that it has taken them. A note without the second part is a process that died me
 such a note are taken one by one from then on; one that was noted alone and before is refused.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from executor_service.commands.dispatcher import CommandDesk
+from executor_service.commands.intake import CommandIntake
 from executor_service.context import Workplace
 from executor_service.errors import CommandNotApplicable
 from executor_service.ports.command_source import ReceivedRecord
@@ -40,7 +41,7 @@ class Taking(NamedTuple):
 
 
 class Deliveries:
-    """Hands commands to the desk of one partition."""
+    """Hands commands to the intake of one partition."""
 
     def __init__(self, log: EventLog, partition: int, workplace: Workplace) -> None:
         self._log = log
@@ -62,9 +63,9 @@ class Deliveries:
             self._careful_until_s = self._workplace.clock.monotonic_s() + CAREFUL_S
 
     async def hand_over(
-        self, records: Sequence[ReceivedRecord], desk: Callable[[], CommandDesk | None]
+        self, records: Sequence[ReceivedRecord], intake: Callable[[], CommandIntake | None]
     ) -> None:
-        """Give records to the desk, as long as there is one."""
+        """Give records to the intake, as long as there is one."""
         if not self._noted and self._workplace.clock.monotonic_s() > self._careful_until_s:
             groups: Iterator[Sequence[ReceivedRecord]] = iter([records])
             careful = False
@@ -79,7 +80,7 @@ class Deliveries:
                 _log.warning(
                     "command_taken_again", partition=self._partition, offset=offset, times=times
                 )
-            taking = desk()
+            taking = intake()
             if taking is None:
                 return
             if careful and times >= MAX_TIMES:
@@ -92,8 +93,9 @@ class Deliveries:
                 self._forget_until(group[-1].offset + 1)
                 await self._note(None)
 
-    async def _settle(self, desk: CommandDesk) -> None:
-        await desk.errands.wait(SETTLE_S)
+    async def _settle(self, intake: CommandIntake) -> None:
+        if intake.tasks.pending:
+            await asyncio.wait(set(intake.tasks.pending), timeout=SETTLE_S)
 
     def _times(self, offset: int) -> int:
         return max((t.times for t in self._noted if t.start <= offset < t.end), default=0)

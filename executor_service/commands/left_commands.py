@@ -6,9 +6,9 @@ so that they don't hold the commit point of those.
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from executor_service.commands.delivery import Delivery
 from executor_service.errors import CommandNotApplicable
 from steplog_contracts.commands import Command, ForkExecution, RetryExecution, RunPipeline
-from steplog_contracts.envelope import SentCommand
 from steplog_contracts.refusal_codes import RefusalCode
 
 PutBack = Callable[[Sequence[int]], Awaitable[None]]
@@ -18,19 +18,19 @@ class LeftCommands:
     """What was left in one partition, by offset and in the order it came."""
 
     def __init__(self) -> None:
-        self._left: list[tuple[int, SentCommand]] = []
+        self._left: list[Delivery] = []
 
-    def add(self, offset: int, sent: SentCommand) -> None:
+    def add(self, delivery: Delivery) -> None:
         """Leave a command; what comes for its execution later has to wait for it."""
-        self._left.append((offset, sent))
+        self._left.append(delivery)
 
-    def take_before(self, command: Command) -> list[tuple[int, SentCommand]]:
+    def take_before(self, command: Command) -> list[Delivery]:
         """Take out what was left of the executions that a command is about."""
         if not self._left:
             return []
         about = _executions(command)
-        found = [one for one in self._left if about & _executions(one[1].command)]
-        self._left = [one for one in self._left if not about & _executions(one[1].command)]
+        found = [one for one in self._left if about & _executions(one.command)]
+        self._left = [one for one in self._left if not about & _executions(one.command)]
         return found
 
     def is_before(self, command: Command) -> bool:
@@ -42,7 +42,7 @@ class LeftCommands:
         if not self._left:
             return False
         about = _executions(command)
-        is_before = any(about & _executions(sent.command) for _, sent in self._left)
+        is_before = any(about & _executions(left.command) for left in self._left)
         if is_before and isinstance(command, RunPipeline):
             raise CommandNotApplicable(
                 RefusalCode.DUPLICATE_EXECUTION,
@@ -52,7 +52,7 @@ class LeftCommands:
 
     async def put_back(self, put_back: PutBack | None) -> Sequence[int]:
         """Put everything back and return the offsets where it stood."""
-        offsets = sorted(offset for offset, _ in self._left)
+        offsets = sorted(left.offset for left in self._left)
         self._left.clear()
         if not offsets or put_back is None:
             return ()

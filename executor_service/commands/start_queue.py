@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from executor_service.admission.controller import MAX_WAITING_COMMANDS, Admission, Limit, Waiting
 from executor_service.live.live_execution import LiveExecution
-from executor_service.live.payload_loader import WhenSettled
 
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 # How far a partition may run ahead of a command that waits. What is done beyond it can't be
@@ -22,13 +21,13 @@ Begin = Callable[[], LiveExecution]
 
 @dataclass(slots=True, eq=False)
 class Guest:
-    """A command that waits: how to begin it, and whom to tell once its execution has settled."""
+    """A command that waits, how to begin it, and the commands that are done when it has settled."""
 
     offset: int
     size_bytes: int
     begin: Begin
     waiting: Waiting
-    when_settled: WhenSettled = field(default_factory=list)
+    commands: list[int] = field(default_factory=list)  # Offsets.
 
 
 class WaitingRoom:
@@ -70,10 +69,10 @@ class WaitingRoom:
         self._bytes += size_bytes
         self._admission.ask(waiting)
 
-    def settling(self, execution_id: str) -> WhenSettled | None:
-        """Return what to add to, to be called once a waiting command's execution has settled."""
+    def commands_of(self, execution_id: str) -> list[int] | None:
+        """Return the offsets of commands that are done once a waiting execution has settled."""
         guest = self._guests.get(execution_id)
-        return None if guest is None else guest.when_settled
+        return None if guest is None else guest.commands
 
     def begin_now(self, execution_id: str) -> LiveExecution:
         """Begin one that waits without asking any further: it is to be ended at once."""
@@ -90,5 +89,5 @@ class WaitingRoom:
         guest = self._guests.pop(execution_id)
         self._bytes -= guest.size_bytes
         live = guest.begin()
-        live.when_settled += guest.when_settled
+        live.commands += guest.commands
         return live

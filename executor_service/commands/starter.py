@@ -1,12 +1,14 @@
 """How executions of one partition begin: from a definition, or taking over results of another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
 from executor_service.admission.concurrency_limits import limits_of, refuse_key_elsewhere
 from executor_service.admission.controller import Waiting
+from executor_service.commands.command_tasks import CommandTasks
+from executor_service.commands.delivery import Delivery
 from executor_service.commands.fork import forked
 from executor_service.commands.origin_history import Histories
 from executor_service.commands.retry import retried
@@ -22,12 +24,8 @@ from executor_service.live.supervisor import LiveExecutions
 from executor_service.log.recovery import RecoveredExecution
 from executor_service.payloads.claim_check import ClaimCheck
 from steplog_contracts.commands import ForkExecution, RetryExecution, RunPipeline
-from steplog_contracts.envelope import SentCommand
-from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import Event, ExecutionStarted
 from steplog_contracts.refusal_codes import RefusalCode
-
-Refuse = Callable[[SentCommand, int, SteplogError], None]
 
 
 class Beginning:
@@ -39,7 +37,7 @@ class Beginning:
         executions: LiveExecutions,
         memory: CommandMemory,
         histories: Histories,
-        refuse: Refuse,
+        tasks: CommandTasks,
     ) -> None:
         workplace = context.executor
         self._partition = context.partition
@@ -48,18 +46,10 @@ class Beginning:
         self._executions = executions
         self._memory = memory
         self._histories = histories
-        self._refuse = refuse
+        self._tasks = tasks
         self.room = WaitingRoom(workplace.admission, workplace.max_waiting_commands)
 
-    def run(
-        self,
-        sent: SentCommand,
-        command: RunPipeline,
-        offset: int,
-        size_bytes: int,
-        *,
-        loads: bool = True,
-    ) -> None:
+    def run(self, delivery: Delivery, command: RunPipeline, *, loads: bool = True) -> None:
         """Begin an execution as soon as there is room; without its code if it is to be ended.
 
         Raises:
@@ -68,19 +58,21 @@ class Beginning:
         execution_id, key = command.execution_id, command.concurrency_key
         self._refuse_if_known(execution_id)
         refuse_key_elsewhere(key, self._partition, self._workplace.partition_of)
-        blueprint, started = started_event(self._workplace.catalogue, sent, command, loads=loads)
+        blueprint, started = started_event(
+            self._workplace.catalogue, delivery.sent, command, loads=loads
+        )
         self.room.enter(
             execution_id,
-            partial(self._begin, sent, command, offset, blueprint, started),
-            offset=offset,
-            size_bytes=size_bytes,
+            partial(self._begin, delivery, command, blueprint, started),
+            offset=delivery.offset,
+            size_bytes=delivery.size_bytes,
             priority=command.priority,
             limits=limits_of(started, self._partition),
         )
 
     async def derive(
-        self, sent: SentCommand, command: RetryExecution | ForkExecution, offset: int
-    ) -> LiveExecution | None:
+        self, delivery: Delivery, command: RetryExecution | ForkExecution
+    ) -> LiveExecution:
         """Begin an execution that takes over recorded results of another.
 
         Raises:
@@ -92,16 +84,16 @@ class Beginning:
             raise CommandNotApplicable(
                 RefusalCode.NOT_ENDED, f"Execution {origin_id} has not ended; cancel it first."
             )
-        self._memory.reserve(execution_id, sent.command_id)
+        self._memory.reserve(execution_id, delivery.command_id)
         try:
-            events, claim_check = await self._taken_over(command, sent.command_id)
+            events, claim_check = await self._taken_over(command, delivery.command_id)
         except BaseException:
             self._memory.unreserve(execution_id)
             raise
         async with self._turn(execution_id, events[0]):
-            self._memory.begin(execution_id, sent.command_id, self._writer.next_offset)
+            self._memory.begin(execution_id, delivery.command_id, self._writer.next_offset)
             return await self._executions.begin_from(
-                execution_id, sent.command_id, offset, events, claim_check
+                execution_id, delivery.command_id, delivery.offset, events, claim_check
             )
 
     @asynccontextmanager
@@ -132,25 +124,22 @@ class Beginning:
 
     def _begin(
         self,
-        sent: SentCommand,
+        delivery: Delivery,
         command: RunPipeline,
-        offset: int,
         blueprint: Blueprint,
         started: ExecutionStarted,
     ) -> LiveExecution:
         execution_id = command.execution_id
-        self._memory.begin(execution_id, sent.command_id, self._writer.next_offset)
+        self._memory.begin(execution_id, delivery.command_id, self._writer.next_offset)
         live = self._executions.begin(execution_id, blueprint, started, command.not_before)
-        live.recorder.expect(sent.command_id, offset)
-        live.when_refused = partial(self._refuse, sent, offset)
+        live.recorder.expect(delivery.command_id, delivery.offset)
+        live.when_refused = partial(self._tasks.refuse, delivery)
         return live
 
     async def _taken_over(
         self, command: RetryExecution | ForkExecution, command_id: str
     ) -> tuple[list[Event], ClaimCheck]:
         history = await self._histories.read(command.origin_execution_id)
-        if history.started.definition is not None:
-            self._workplace.catalogue.admit(history.started.definition)
         origin, claim_check = await restored(history, self._workplace.payloads)
         events = self._events_of(origin, command, command_id)
         # Who asked for the origin did not ask for this.

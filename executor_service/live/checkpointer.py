@@ -40,7 +40,7 @@ class LongRunning:
 
     async def _set_down(self, live: LiveExecution) -> None:
         # Nothing of it is under way: all it will record stands here or after it.
-        here, commands = self._writer.next_offset, list(live.when_settled)
+        here, commands = self._writer.next_offset, list(live.commands)
         known = self._parking.parked.get(live.execution_id)
         if (known is None or known.seq != live.recorder.seq) and not await set_down(
             live, self._parking, self._clock.now()
@@ -51,6 +51,6 @@ class LongRunning:
             return
         live.since = here
         self._mark.move(live.execution_id, here)
-        for done in commands:
-            done()
-            live.when_settled.remove(done)
+        for offset in commands:
+            self._mark.done(offset)
+            live.commands.remove(offset)

@@ -15,7 +15,6 @@ from executor_service.engine.error_text import text_of
 from executor_service.engine.state import State, evolve, initial
 from executor_service.errors import ExecutorError, RecordingLost
 from executor_service.live.partition_context import PartitionContext
-from executor_service.live.payload_loader import WhenSettled
 from executor_service.live.wake_timers import Alarms
 from executor_service.log.recorder import ExecutionRecorder
 from executor_service.log.recovery import Fact, RecoveredExecution
@@ -49,14 +48,14 @@ class NotBegun(ExecutorError):
 
 @dataclass(slots=True, eq=False)
 class LiveExecution:
-    """One execution in this process, and what to call once it has ended or is parked."""
+    """One execution in this process, and the commands that are done once it ended or is parked."""
 
     execution_id: str
     command_id: str | None
     execution: Execution
     recorder: ExecutionRecorder
     task: asyncio.Task[None] | None = None
-    when_settled: WhenSettled = field(default_factory=list)
+    commands: list[int] = field(default_factory=list)  # Their offsets.
     # Called instead where not even its beginning could be recorded.
     when_refused: Callable[[SteplogError], None] | None = None
     since: int = 0  # Its events that no snapshot has stand at this events offset or after it.

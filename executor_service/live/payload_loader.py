@@ -14,15 +14,15 @@ from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.payloads.client import Payloads
 from steplog_contracts.errors import SteplogError
 
-WhenSettled = list[Callable[[], None]]
-Arrived = Callable[[RecoveredExecution, ClaimCheck, WhenSettled], None]
-Failed = Callable[[RecoveredExecution, SteplogError, WhenSettled], None]
+# The last are offsets of the commands that came meanwhile.
+Arrived = Callable[[RecoveredExecution, ClaimCheck, list[int]], None]
+Failed = Callable[[RecoveredExecution, SteplogError, list[int]], None]
 
 
 @dataclass(slots=True)
 class _Arrival:
     task: asyncio.Task[None]
-    when_settled: WhenSettled = field(default_factory=list)
+    commands: list[int] = field(default_factory=list)
 
 
 class Arrivals:
@@ -47,9 +47,9 @@ class Arrivals:
         task = asyncio.create_task(self._fetch(unfinished))
         self._under_way[unfinished.execution_id] = _Arrival(task)
 
-    def when_settled(self, execution_id: str) -> WhenSettled:
-        """Return what is to be called once an execution under way has ended or is parked."""
-        return self._under_way[execution_id].when_settled
+    def commands_of(self, execution_id: str) -> list[int]:
+        """Return the offsets of commands that are done once an execution under way has settled."""
+        return self._under_way[execution_id].commands
 
     async def wait(self, execution_id: str) -> None:
         """Return once the execution is here, or is known to fail."""
@@ -61,12 +61,11 @@ class Arrivals:
         try:
             whole, claim_check = await restored(unfinished, self._payloads)
         except SteplogError as error:
-            self._failed(
-                unfinished, error, self._under_way.pop(unfinished.execution_id).when_settled
-            )
+            commands = self._under_way.pop(unfinished.execution_id).commands
+            self._failed(unfinished, error, commands)
         else:
-            when_settled = self._under_way.pop(unfinished.execution_id).when_settled
-            self._arrived(whole, claim_check, when_settled)
+            commands = self._under_way.pop(unfinished.execution_id).commands
+            self._arrived(whole, claim_check, commands)
 
 
 def refers(execution: RecoveredExecution) -> bool:

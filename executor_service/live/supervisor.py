@@ -21,7 +21,7 @@ from executor_service.live.live_execution import (
     raising,
 )
 from executor_service.live.partition_context import PartitionContext
-from executor_service.live.payload_loader import Arrivals, WhenSettled, refers
+from executor_service.live.payload_loader import Arrivals, refers
 from executor_service.live.wake_timers import Alarms
 from executor_service.log.recorder import HandedOver
 from executor_service.log.recovery import Fact, RecoveredExecution, RecoveredPartition
@@ -58,12 +58,12 @@ class LiveExecutions:
         places = (self._live, self._parking, self._arrivals, self._held, self._unreadable)
         return any(execution_id in place for place in places)
 
-    def settling(self, execution_id: str) -> WhenSettled | None:
-        """Return what is called once an execution in memory has ended or is parked, to add to."""
+    def commands_of(self, execution_id: str) -> list[int] | None:
+        """Return the offsets of commands that are done once an execution in memory has settled."""
         if execution_id in self._arrivals:
-            return self._arrivals.when_settled(execution_id)
+            return self._arrivals.commands_of(execution_id)
         live = self._live.get(execution_id)
-        return None if live is None else live.when_settled
+        return None if live is None else live.commands
 
     def arriving(self, execution_id: str) -> bool:
         """Say whether an execution's stored values are not here yet; begins to fetch them."""
@@ -196,18 +196,18 @@ class LiveExecutions:
         self._revive(unfinished)
 
     def _fail(
-        self, unfinished: RecoveredExecution, error: SteplogError, when_settled: WhenSettled
+        self, unfinished: RecoveredExecution, error: SteplogError, commands: list[int]
     ) -> None:
         """End an execution whose stored values can't be had; the partition goes on."""
         live = self._keep(self._maker.held(unfinished), unfinished.started)
-        live.when_settled += when_settled
+        live.commands += commands
         self._run(live, partial(raising, error))
 
     def _revive(
         self,
         unfinished: RecoveredExecution,
         claim_check: ClaimCheck | None = None,
-        when_settled: WhenSettled | None = None,
+        commands: Sequence[int] = (),
     ) -> None:
         """Run an execution on, its values in place, or hold it."""
         try:
@@ -216,7 +216,7 @@ class LiveExecutions:
             self._held[unfinished.execution_id] = unfinished, claim_check
             return
         self._keep(live, unfinished.started)
-        live.when_settled += when_settled or []
+        live.commands += commands
         self.go_on(live)
 
     def _keep(self, live: LiveExecution, started: ExecutionStarted) -> LiveExecution:
@@ -256,8 +256,8 @@ class LiveExecutions:
 
     def _settle(self, live: LiveExecution) -> None:
         self._forget(live)
-        for call in live.when_settled:
-            call()
+        for offset in live.commands:
+            self._mark.done(offset)
 
     def _refuse(self, live: LiveExecution, error: SteplogError) -> None:
         # Not even its beginning could be recorded, so there is no such execution.

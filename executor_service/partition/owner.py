@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from executor_service.commands.deliveries import Deliveries
-from executor_service.commands.dispatcher import CommandDesk
+from executor_service.commands.intake import CommandIntake
 from executor_service.dedupe.seen_ids_store import SeenSaving
 from executor_service.errors import LogLostRecords, RecordingLost
 from executor_service.live.checkpointer import LongRunning
@@ -35,7 +35,7 @@ class PartitionOwner:
         executions: LiveExecutions,
         saving: SeenSaving,
         deliveries: Deliveries,
-        desk: CommandDesk,
+        intake: CommandIntake,
     ) -> None:
         """`point` is where the owner before had come to."""
         self.partition = context.partition
@@ -47,7 +47,7 @@ class PartitionOwner:
         self._seen = saving.seen
         self._saving = saving
         self._deliveries = deliveries
-        self._desk = desk
+        self._intake = intake
         self._long_running = LongRunning(context)
         self._epoch_before = point.epoch
         self._newest_command: ReceivedRecord | LastRecord | None = point.last.commands
@@ -61,7 +61,7 @@ class PartitionOwner:
     @property
     def free(self) -> int:
         """Return how many more commands may be given to it now."""
-        return self._desk.free if self.live else 0
+        return self._intake.free if self.live else 0
 
     @property
     def next_command(self) -> int:
@@ -70,13 +70,13 @@ class PartitionOwner:
 
     async def deliver(self, records: Sequence[ReceivedRecord]) -> None:
         """Do as `receive`, with a note of what is being taken while a process may die of it."""
-        await self._deliveries.hand_over(records, lambda: self._desk if self.live else None)
+        await self._deliveries.hand_over(records, lambda: self._intake if self.live else None)
 
     def receive(self, records: Sequence[ReceivedRecord]) -> None:
         """Begin what these commands ask for, in order."""
         for record in records:
             self._newest_command = record
-            self._desk.take(record)
+            self._intake.take(record)
 
     def commit_point(self) -> ResumePoint | None:
         """Return what may be committed now, or None while not live."""
@@ -159,7 +159,7 @@ class PartitionOwner:
         self._writer.starts.open()
         await drain(self._executions.in_memory, grace_s)
         if self.live:
-            await self._desk.put_back()
+            await self._intake.put_back()
         await self.save_ids()
 
     async def pause(self, grace_s: float, at_most_s: float) -> None:
@@ -176,7 +176,7 @@ class PartitionOwner:
     async def release(self) -> None:
         """Drop everything at once; the log has what the next owner needs."""
         self.lost.cancel()
-        self._desk.close()
+        self._intake.close()
         await self._saving.stop()
         if self._shortening is not None:
             self._shortening.cancel()

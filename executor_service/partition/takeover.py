@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from executor_service.commands.command_tasks import CommandTasks
 from executor_service.commands.deliveries import Deliveries
-from executor_service.commands.dispatcher import CommandDesk
+from executor_service.commands.dispatcher import CommandDispatcher
+from executor_service.commands.hydrator import Hydrator
+from executor_service.commands.intake import CommandIntake
 from executor_service.commands.origin_history import Histories
 from executor_service.context import Workplace
 from executor_service.dedupe.deduplicator import CommandMemory, ids_in_tail
@@ -87,16 +90,31 @@ class Takeover:
             read_events=context.writer.epoch - point.read_from,
             seen_ids=seen.count,
         )
-        memory = CommandMemory(recovered, seen)
-        lookups = Lookups(self._logs.events, self._partition, seen)
-        histories = Histories(self._logs.events, self._partition, seen)
         return PartitionOwner(
             context,
             point,
             executions=executions,
             saving=saving,
             deliveries=self._deliveries,
-            desk=CommandDesk(context, executions, memory, lookups, histories),
+            intake=self._intake(context, executions, CommandMemory(recovered, seen), seen),
+        )
+
+    def _intake(
+        self,
+        context: PartitionContext,
+        executions: LiveExecutions,
+        memory: CommandMemory,
+        seen: SeenIds,
+    ) -> CommandIntake:
+        lookups = Lookups(self._logs.events, self._partition, seen)
+        histories = Histories(self._logs.events, self._partition, seen)
+        tasks = CommandTasks(context)
+        return CommandIntake(
+            context,
+            memory,
+            Hydrator(context, executions, memory, lookups),
+            CommandDispatcher(context, executions, memory, histories, tasks),
+            tasks,
         )
 
     async def _claimed(self, point: ResumePoint) -> tuple[PartitionContext, PartitionFold]:

@@ -48,3 +48,25 @@ def test_a_link_to_no_heading_is_found(tmp_path: Path) -> None:
     page.write_text("# One\n[a](#one) [b](#two) [c](gone.md)\n", encoding="utf-8")
 
     assert broken_links(page) == ["#two", "gone.md"]
+
+
+def test_the_way_of_a_command_names_files_that_exist_none_twice() -> None:
+    page = (ROOT / "docs" / "executor.md").read_text(encoding="utf-8")
+    way = re.findall(r"^\| \d+ \| `([\w/.]+)`", page, re.MULTILINE)
+
+    assert [path for path in way if not (ROOT / "executor_service" / path).is_file()] == []
+    assert len(way) == len(set(way)) > 0
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    folders = ("executor_service", "tracker_service", "steplog", "steplog_kafka")
+    gone = [
+        (page.name, path)
+        for page in pages()
+        if page.name != "CHANGELOG.md" and "decisions" not in page.parts
+        for path in re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8"))
+        if not any((ROOT / folder / path).is_file() for folder in (*folders, "."))
+        and not any((ROOT / folder).rglob(path) for folder in folders)
+    ]
+
+    assert gone == []

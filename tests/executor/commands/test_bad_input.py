@@ -1,6 +1,6 @@
 """What no well-behaved client sends and no well-run broker does: refused or told, never fatal."""
 
-from executor_service.commands.dispatcher import MAX_ERRANDS
+from executor_service.commands.command_tasks import MAX_PENDING_TASKS
 from steplog_contracts.commands import CancelExecution, RunPipeline
 from steplog_contracts.encoder import ExecutionEncoder
 from steplog_contracts.envelope import NO_SEQ, Record
@@ -44,12 +44,12 @@ async def test_a_flood_for_executions_that_never_were_is_refused_within_bounds()
         for number in range(taken, taken + taking):
             owning.put(CancelExecution(execution_id=f"nobody-{number}"))
         taken += taking
-        most = max(most, MAX_ERRANDS - owning.owner.free)
+        most = max(most, MAX_PENDING_TASKS - owning.owner.free)
         await settle(3)
     await settle()
 
     refusals = owning.refusals()
-    assert most <= MAX_ERRANDS
+    assert most <= MAX_PENDING_TASKS
     assert len(refusals) == FLOOD
     assert {code for _, code in refusals} == {"unknown_execution"}
     assert owning.commit().command_offset == FLOOD

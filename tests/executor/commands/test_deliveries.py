@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from executor_service.commands.deliveries import skip_note
-from executor_service.commands.dispatcher import CommandDesk
+from executor_service.commands.intake import CommandIntake
 from executor_service.ports.command_source import ReceivedRecord
 from steplog_contracts.codec import encode_command
 from steplog_contracts.commands import RunPipeline
@@ -42,16 +42,16 @@ async def taken_over(before: Owning) -> Owning:
 
 async def deliver(owning: Owning, dying_of: str = "") -> None:
     """Give everything to the owner; the process dies when it takes that execution's command."""
-    desk = owning.owner._desk
-    assert isinstance(desk, CommandDesk)
-    take = desk.take
+    intake = owning.owner._intake
+    assert isinstance(intake, CommandIntake)
+    take = intake.take
 
     def deadly(record: ReceivedRecord) -> None:
         if dying_of and record.key == dying_of.encode():
             raise Died
         take(record)
 
-    desk.take = deadly  # type: ignore[method-assign]
+    intake.take = deadly  # type: ignore[method-assign]
     try:
         await owning.owner.deliver(records(owning))
     except Died:

@@ -1,0 +1,90 @@
+"""Work of one partition's commands that waits: log searches, stored values, refusals to record."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import structlog
+
+from executor_service.commands.delivery import Delivery
+from executor_service.commands.left_commands import LeftCommands
+from executor_service.commands.refusals import Refusals, told
+from executor_service.definitions.asked_modules import is_left
+from executor_service.errors import RecordingLost
+from executor_service.live.partition_context import PartitionContext
+from executor_service.runtime.cancellation import is_own_end
+
+# Beyond so many a partition is not read.
+MAX_PENDING_TASKS: Final = 1_000
+
+_log = structlog.get_logger(__name__)
+
+
+class CommandTasks:
+    """Tasks of the commands of one partition; what fails in one refuses its command."""
+
+    def __init__(self, context: PartitionContext) -> None:
+        self._partition = context.partition
+        self._mark = context.mark
+        self.refusals = Refusals(context.writer, context.executor)
+        self.left = LeftCommands()
+        self.pending: set[asyncio.Task[None]] = set()
+
+    @property
+    def free(self) -> int:
+        """Return how many more there may be."""
+        return max(0, MAX_PENDING_TASKS - len(self.pending))
+
+    def refuse(self, delivery: Delivery, error: BaseException) -> None:
+        """Record that a command changes nothing, and why; then it is done."""
+        if is_left(error):
+            self.left.add(delivery)
+        else:
+            self.spawn(delivery.offset, self._refused(delivery, error))
+
+    async def _refused(self, delivery: Delivery, error: BaseException) -> None:
+        await self.refusals.refuse(delivery.sent, delivery.offset, told(error))
+
+    def spawn(
+        self, offset: int, work: Coroutine[Any, Any, None], *, done: bool = True
+    ) -> asyncio.Task[None]:
+        """Begin work that waits; with `done` the command needs nothing more afterwards."""
+        task = asyncio.create_task(self._run(offset, work, done=done))
+        self.pending.add(task)
+        task.add_done_callback(self.pending.discard)
+        return task
+
+    async def carry_out(self, delivery: Delivery, work: Coroutine[Any, Any, None]) -> None:
+        """Await a command's work, and refuse the command if that fails.
+
+        Raises:
+            RecordingLost: another executor owns the partition.
+        """
+        try:
+            await work
+        except RecordingLost:
+            raise
+        except BaseException as error:
+            if is_own_end(error):
+                raise
+            if is_left(error):
+                self.left.add(delivery)
+            else:
+                await self._refused(delivery, error)
+                self._mark.done(delivery.offset)
+
+    def close(self) -> None:
+        """Drop everything: the commands come again."""
+        for task in self.pending:
+            task.cancel()
+
+    async def _run(self, offset: int, work: Coroutine[Any, Any, None], *, done: bool) -> None:
+        try:
+            await work
+        except RecordingLost:
+            return  # The next owner is given the command again.
+        except Exception:  # It could not even be refused: the next owner is given it again.
+            _log.exception("command_unanswered", partition=self._partition, offset=offset)
+            return
+        if done:
+            self._mark.done(offset)
