@@ -31,6 +31,8 @@ MAX_PATHS: Final = 100_000
 class PathDefinition(DescribedPart):
     """A path from a step to another one or to an end marker; without condition always taken."""
 
+    CALLED: ClassVar[str] = "a path of flow.paths"
+
     from_step: str | None = None
     from_: str | None = Field(None, alias="from")
     to_step: str | None = None
@@ -41,12 +43,16 @@ class PathDefinition(DescribedPart):
 class FlowDefinition(DescribedPart):
     """Where to start, and the paths in the order that joins follow."""
 
+    CALLED: ClassVar[str] = "flow"
+
     start_at: Name
     paths: list[PathDefinition] = Field(default_factory=list, max_length=MAX_PATHS)
 
 
 class LoopConfig(DescribedPart):
     """Bounds on cycles of the flow."""
+
+    CALLED: ClassVar[str] = "loop_config"
 
     max_iterations: int = Field(100, ge=1)
     max_loop_time_seconds: Span | None = None
@@ -56,6 +62,7 @@ class LoopConfig(DescribedPart):
 class PipelineDefinition(Part):
     """A pipeline as it is written down."""
 
+    CALLED: ClassVar[str] = "the pipeline"
     SINCE_2: ClassVar[frozenset[str]] = frozenset({"$schema"})
 
     schema_: str | None = Field(None, alias="$schema")  # For editors.

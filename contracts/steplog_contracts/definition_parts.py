@@ -82,6 +82,7 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="allow", json_schema_extra=_closed)
 
+    CALLED: ClassVar[str] = "this part"  # How it is named to people.
     # Fields that came with language 2: one of these names in an older definition means nothing.
     SINCE_2: ClassVar[frozenset[str]] = frozenset()
 
@@ -104,6 +105,8 @@ class DescribedPart(Part):
 class Retry(DescribedPart):
     """How often and when a failed attempt is tried again; delays are seconds."""
 
+    CALLED: ClassVar[str] = "error_handling.retry"
+
     max_attempts: int = Field(3, ge=1, le=1_000)
     initial_delay: Seconds = 1.0
     max_delay: Seconds = 60.0
@@ -116,6 +119,8 @@ class Retry(DescribedPart):
 class ErrorHandling(DescribedPart):
     """What follows when a step fails; without `retry` an exception is not tried again."""
 
+    CALLED: ClassVar[str] = "error_handling"
+
     continue_on_error: bool = False
     enable_fallback: bool = False
     retry: Retry | None = None
@@ -125,6 +130,8 @@ class ErrorHandling(DescribedPart):
 class InputDeclaration(DescribedPart):
     """One input of a step, or one output of the pipeline."""
 
+    CALLED: ClassVar[str] = "an entry of inputs or outputs"
+
     name: Name
     source: JsonValue = None
     required: bool = False
@@ -133,6 +140,8 @@ class InputDeclaration(DescribedPart):
 
 class ParameterDeclaration(DescribedPart):
     """One parameter of the pipeline."""
+
+    CALLED: ClassVar[str] = "an entry of parameters"
 
     name: Name
     default: JsonValue = None

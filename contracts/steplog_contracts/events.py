@@ -170,12 +170,15 @@ class StepSkipped(StepEvent):
 
 
 class StepCancelled(StepEvent):
-    """A step was stopped before it ended, by a cancel or by a failure of another branch."""
+    """A step was stopped before it ended: by a cancel, by a failure of another branch, or because
+    nothing waits for its branch any more."""
 
     event_type: ClassVar[str] = "steplog.step.cancelled.v1"
 
     reason: str = ""
     duration_ms: NonNegativeFloat = 0.0
+    # What made it needless where the execution goes on or completes: a join's step, or `end_all`.
+    superseded_by: str | None = Field(default=None, exclude_if=lambda by: by is None)
 
 
 class StepWaiting(StepEvent):

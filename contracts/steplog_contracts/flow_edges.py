@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from steplog_contracts.conditions import BRANCH_TYPES
 from steplog_contracts.definition import PipelineDefinition
 from steplog_contracts.payload import JsonObject
-from steplog_contracts.step_types import ConditionStep, StepDefinition
+from steplog_contracts.step_types import Catch, ConditionStep, StepDefinition, SwitchStep
 
 # Given its place in the list when it is added.
 _NEW = -1
@@ -26,7 +26,8 @@ class FlowEdge:
     to_step: str
     where: str  # The JSON path of what names its end.
     condition: JsonObject | None = None
-    branch: bool | None = None
+    branch: bool | str | None = None
+    catch: Catch | None = None  # Taken after these errors alone.
 
 
 def edges_of(shaped: PipelineDefinition) -> list[FlowEdge]:
@@ -70,6 +71,10 @@ def _of_step(step: StepDefinition, declared: list[FlowEdge], where: str) -> Iter
     """Yield what a step changes about its declared paths, and the paths it adds."""
     if isinstance(step, ConditionStep) and asked(step) is not None:
         yield from _of_condition(step, declared, where)
+    if isinstance(step, SwitchStep):
+        yield from _of_switch(step, where)
+    for index, catch in enumerate(step.catch):
+        yield FlowEdge(_NEW, step.id, catch.to, f"{where}.catch[{index}].to", catch=catch)
 
 
 def _of_condition(step: ConditionStep, declared: list[FlowEdge], where: str) -> Iterator[FlowEdge]:
@@ -87,6 +92,21 @@ def _of_condition(step: ConditionStep, declared: list[FlowEdge], where: str) -> 
         for to_step in ends:
             if to_step not in reached:
                 yield FlowEdge(_NEW, step.id, to_step, f"{where}.{key}", branch=branch)
+
+
+def _of_switch(step: SwitchStep, where: str) -> Iterator[FlowEdge]:
+    """Yield one path for each place that a switch leads to; its result names the one taken."""
+    places: dict[str, str] = {}
+    conditions: dict[str, list[JsonObject]] = {}
+    for index, case in enumerate(step.cases):
+        places.setdefault(case.to, f"{where}.cases[{index}].to")
+        conditions.setdefault(case.to, []).append(case.condition)
+    places.setdefault(step.default, f"{where}.default")
+    for to_step, place in places.items():
+        asked_for = conditions.get(to_step, [])
+        one = asked_for[0] if len(asked_for) == 1 else {"type": "any", "conditions": asked_for}
+        condition = one if asked_for else None
+        yield FlowEdge(_NEW, step.id, to_step, place, condition, branch=to_step)
 
 
 def _ends(named: str | list[str] | None) -> list[str]:

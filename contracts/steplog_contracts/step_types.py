@@ -7,13 +7,14 @@ executor's business. Types that begin with `x-` are people's own names for tasks
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field, GetJsonSchemaHandler, ValidationError, ValidationInfo
+from pydantic import Field, GetJsonSchemaHandler, PositiveInt, ValidationError, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from steplog_contracts.conditions import Condition
 from steplog_contracts.definition_parts import (
     FIRST_LANGUAGE,
     FREE_PREFIX,
+    LANGUAGE_KEY,
     ErrorHandling,
     InputDeclaration,
     Name,
@@ -29,12 +30,33 @@ TASK: Final = "task"
 # Bounds of a map: visits open at once, and items given to one visit.
 MAX_ITEMS_AT_ONCE: Final = 1_000
 MAX_BATCH_ITEMS: Final = 10_000
+MAX_CATCHES: Final = 100
+MAX_CASES: Final = 1_000
+
+
+class Catch(Part):
+    """Where the flow goes after errors of some kinds, once the step has failed for good."""
+
+    CALLED: ClassVar[str] = "an entry of catch"
+
+    errors: list[Name] = Field(min_length=1)  # Names of classes or of their bases; `*` is any.
+    to: Name
+    as_: Name | None = Field(None, alias="as")  # The key of the flowing data the error is laid at.
+
+
+class Join(Part):
+    """How many branches a step waits for, and what becomes of the rest."""
+
+    CALLED: ClassVar[str] = "join"
+
+    when: Literal["all", "any"] | PositiveInt = "all"
+    rest: Literal["cancel", "leave"] | None = None
 
 
 class StepDefinition(Part):
     """What steps of every type have."""
 
-    SINCE_2: ClassVar[frozenset[str]] = frozenset({"description", "effects"})
+    SINCE_2: ClassVar[frozenset[str]] = frozenset({"description", "effects", "catch", "join"})
 
     id: Name
     name: str | None = None  # For display; the id where absent.
@@ -42,6 +64,8 @@ class StepDefinition(Part):
     inputs: list[InputDeclaration] | JsonObject | None = None
     # Says that running it again, or before its beginning is on record, harms nobody.
     effects: Literal["none"] | None = None
+    catch: list[Catch] = Field(default_factory=list, max_length=MAX_CATCHES)
+    join: Join | None = None
 
 
 class TaskStep(StepDefinition):
@@ -85,11 +109,28 @@ class MapStep(StepDefinition):
     error_handling: ErrorHandling | None = None
 
 
+class SwitchCase(Part):
+    """A condition, and where the flow goes if it is the first that holds."""
+
+    CALLED: ClassVar[str] = "an entry of cases"
+
+    condition: Condition
+    to: Name
+
+
+class SwitchStep(StepDefinition):
+    """A step of type `switch`: it runs no code and goes one of several ways."""
+
+    cases: list[SwitchCase] = Field(min_length=1, max_length=MAX_CASES)
+    default: Name
+
+
 STEP_MODELS: Final[dict[str, type[StepDefinition]]] = {
     TASK: TaskStep,
     "human": TaskStep,
     "condition": ConditionStep,
     "map": MapStep,
+    "switch": SwitchStep,
 }
 STEP_TYPES: Final = tuple(STEP_MODELS)
 
@@ -117,7 +158,8 @@ def read_step(written: Any, info: ValidationInfo) -> StepDefinition:
     except ValidationError:
         if not is_recorded(info):
             raise
-        return ConditionStep.model_validate(written, context=context)
+        first = {**(context or {}), LANGUAGE_KEY: FIRST_LANGUAGE}
+        return ConditionStep.model_validate(written, context=first)
 
 
 class _ByType:

@@ -7,7 +7,7 @@ some items ended is copied as far as its beginning, so that it goes on with the 
 
 from collections.abc import Collection, Sequence
 
-from executor_service.engine.decide import interaction_id_of
+from executor_service.engine.human_waits import interaction_id_of
 from steplog_contracts.events import (
     Event,
     StepCompleted,

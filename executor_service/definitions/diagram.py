@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.engine.plan import PathPlan, Plan
+from steplog_contracts.definition import PipelineDefinition
+from steplog_contracts.definition_parts import LANGUAGE_KEY, RECORDED
+from steplog_contracts.flow_edges import edges_of, written_branch
 from steplog_contracts.payload import JsonObject, JsonValue
 
 _MAX_LABEL_CHARS = 60
@@ -17,13 +20,13 @@ _SIGNS = {
 
 def mermaid(blueprint: Blueprint) -> str:
     """Return the flow as a Mermaid flowchart."""
-    plan = blueprint.plan
+    plan, labels = blueprint.plan, _labels(blueprint)
     lines = ["flowchart TD", f"    start([start]) --> {_node(plan, plan.start_at)}"]
     for step in plan.ordered:
         shape = f'{{"{_quoted(step.name)}"}}' if step.condition else f'["{_quoted(step.name)}"]'
         lines.append(f"    {_node(plan, step.id)}{shape}")
     for path in plan.paths:
-        label = path_label(blueprint, path)
+        label = labels[path.index]
         arrow = f'-- "{_quoted(label)}" -->' if label else "-->"
         target = f"{_end_node(path.to_id)}([{_quoted(path.to_id)}])"
         if path.end is None:
@@ -35,7 +38,7 @@ def mermaid(blueprint: Blueprint) -> str:
 def terminal(blueprint: Blueprint) -> str:
     """Return the flow as an indented drawing; a step is opened where it is met first."""
     lines = [_titled(blueprint.plan, blueprint.plan.start_at)]
-    drawn = {blueprint.plan.start_at}
+    drawn, labels = {blueprint.plan.start_at}, _labels(blueprint)
     # A stack of its own: a chain of thousands of steps is drawn without recursion.
     stack = [_branches(blueprint, blueprint.plan.start_at, "")]
     while stack:
@@ -47,7 +50,7 @@ def terminal(blueprint: Blueprint) -> str:
         plan = blueprint.plan
         again = path.to_id in drawn
         name = path.to_id if path.end else _titled(plan, path.to_id)
-        label = path_label(blueprint, path)
+        label = labels[path.index]
         shown = f"{prefix}{name}" + (" (see above)" if again else "")
         lines.append(shown + (f"   if {label}" if label else ""))
         if path.end is None and not again:
@@ -74,15 +77,28 @@ def _titled(plan: Plan, step_id: str) -> str:
     return step_id if step.name == step_id else f"{step_id} ({step.name})"
 
 
-def path_label(blueprint: Blueprint, path: PathPlan) -> str:
+def _labels(blueprint: Blueprint) -> list[str]:
+    """Return what must hold for each path to be taken, by the paths' indices."""
+    context = {RECORDED: True, LANGUAGE_KEY: blueprint.language}
+    shaped = PipelineDefinition.model_validate(blueprint.definition, context=context)
+    return [
+        edge_label(edge.condition, edge.branch, edge.catch.errors if edge.catch else None)
+        for edge in edges_of(shaped)
+    ]
+
+
+def edge_label(condition: JsonValue, branch: bool | str | None, errors: list[str] | None) -> str:
     """Return what must hold for a path to be taken, or nothing where it always is."""
-    declared = blueprint.definition["flow"].get("paths", [])
-    condition = declared[path.index].get("condition") if path.index < len(declared) else None
     text = condition_text(condition)
-    if path.branch is None:
+    if errors is not None:
+        return "on any error" if "*" in errors else f"on {', '.join(errors)}"
+    if branch is None:
         return text
-    outcome = "yes" if path.branch else "no"
-    return f"{outcome} and {text}" if text else outcome
+    if isinstance(branch, str):
+        return text or "otherwise"
+    outcome = "yes" if branch else "no"
+    own = text and written_branch(condition) is None
+    return f"{outcome} and {text}" if own else outcome
 
 
 def condition_text(condition: JsonValue) -> str:

@@ -39,7 +39,7 @@ def _without_exit(plan: Plan) -> Iterator[Problem]:
             for path in plan.steps[step_id].outgoing
             if path.end is None and path.to_id in members
         ]
-        if all(path.condition is None and path.branch is None for path in within):
+        if all(path.is_always_taken for path in within):
             yield Problem(
                 f"$.steps[{first.index}]",
                 f"The cycle through '{first.id}' has no condition that ends it; it runs until "

@@ -1,15 +1,23 @@
 """Reading the flow of a definition: paths, end markers, and the branches of condition steps."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
+from executor_service.definitions.step_routes import (
+    catch_plan,
+    check_catches,
+    choice_of,
+    join_plan,
+)
+from executor_service.engine.completion import END_ALL
 from executor_service.engine.conditions import ConditionCompiler
-from executor_service.engine.plan import Condition, PathPlan, Plan
+from executor_service.engine.plan import Choice, EndMarker, JoinPlan, PathPlan, Plan
 from executor_service.engine.references import Reference, Root
 from steplog_contracts.definition import PathDefinition, PipelineDefinition
+from steplog_contracts.definition_parts import FIRST_LANGUAGE
 from steplog_contracts.flow_edges import FlowEdge, asked, edges_of, written_branch
-from steplog_contracts.step_types import ConditionStep, StepDefinition
+from steplog_contracts.step_types import ConditionStep, StepDefinition, SwitchStep
 
 END_WITH_FAILURE = "end_with_failure"
 _END = "end"
@@ -22,11 +30,17 @@ class FlowReader:
     """Compiles the paths of one definition, in the order of their indices."""
 
     def __init__(
-        self, shaped: PipelineDefinition, conditions: ConditionCompiler, problem: Report
+        self,
+        shaped: PipelineDefinition,
+        conditions: ConditionCompiler,
+        problem: Report,
+        language: int,
     ) -> None:
+        self._language = language
         self._conditions = conditions
         self._problem = problem
         self._step_ids = {step.id for step in shaped.steps}
+        self._switches = {s.id for s in shaped.steps if isinstance(s, SwitchStep)}
         self._condition_steps = {s.id for s in shaped.steps if asked(s) is not None}
         self.paths: list[PathPlan] = []
         self._by_step: dict[str, list[PathPlan]] = {}
@@ -37,10 +51,15 @@ class FlowReader:
                 self._read_path(shaped.flow.paths[edge.index], edge)
             else:
                 end = self._end_marker(edge.to_step, edge.where)
+                catch = catch_plan(edge.catch)
                 self._add(PathPlan(edge.index, edge.from_step, edge.to_step, end,
-                                   branch=edge.branch))  # fmt: skip
+                                   branch=edge.branch, catch=catch))  # fmt: skip
+        self._ways_in = Counter(path.to_id for path in self.paths)
+        self._ways_in[shaped.flow.start_at] += 1
         for index, step in enumerate(shaped.steps):
-            self._check_branches(step, f"$.steps[{index}]")
+            where = f"$.steps[{index}]"
+            self._check_branches(step, where)
+            check_catches(step.catch, where, problem)
 
     def outgoing(self, step_id: str) -> tuple[PathPlan, ...]:
         """Return the paths that begin at a step."""
@@ -48,25 +67,18 @@ class FlowReader:
 
     def always_taken(self, step_id: str) -> tuple[int, ...] | None:
         """Return the paths taken, if no condition has a say in it."""
-        paths = self.outgoing(step_id)
-        if any(path.condition is not None or path.branch is not None for path in paths):
+        paths = [path for path in self.outgoing(step_id) if path.catch is None]
+        if not all(path.is_always_taken for path in paths):
             return None
         return tuple(path.index for path in paths)
 
-    def step_condition(self, step: StepDefinition, where: str) -> Condition | None:
-        """Return the condition of a condition step; it has no result of its own to ask for."""
-        spec = asked(step)
-        if spec is None:
-            return None
-        before = len(self._conditions.sources)
-        condition = self._conditions.compile(spec, f"{where}.condition")
-        if any(ref.root is Root.RESULT for ref in self._conditions.sources[before:]):
-            self._problem(
-                f"{where}.condition",
-                "A condition step has no result of its own.",
-                "ask for step_results.<id>.x or for a key of the data",
-            )
-        return condition or _holds
+    def choice(self, step: StepDefinition, where: str) -> Choice | None:
+        """Return what decides in place of code, in a step that runs none."""
+        return choice_of(step, where, self._conditions, self._problem)
+
+    def join(self, step: StepDefinition, where: str) -> JoinPlan | None:
+        """Return how many branches a step waits for, where it says so."""
+        return join_plan(step, self._ways_in[step.id], where, self._problem)
 
     def with_closing_paths(self, plan: Plan) -> Plan:
         """Return the plan with the paths that close a cycle marked, where a delay hangs on it."""
@@ -108,6 +120,12 @@ class FlowReader:
         )
         sources = self._conditions.sources[before:]
         end = self._end_marker(to_id, f"{where}.to_step")
+        if from_id in self._switches:
+            self._problem(
+                f"{where}.from_step",
+                f"Step '{from_id}' is a switch; its cases say where it leads.",
+                "name the end of this path in a case, or as its default",
+            )
         if from_id is not None and from_id not in self._step_ids:
             self._problem(f"{where}.from_step", f"There is no step '{from_id}'.", self._known)
         self._add(
@@ -154,11 +172,13 @@ class FlowReader:
             self._problem(where, "This end of the path is missing.", "name a step")
         return named
 
-    def _end_marker(self, to_id: str | None, where: str) -> Literal["success", "failure"] | None:
+    def _end_marker(self, to_id: str | None, where: str) -> EndMarker | None:
         if to_id is None or to_id in self._step_ids:
             return None
         if to_id == END_WITH_FAILURE:
             return "failure"
+        if to_id == END_ALL and self._language > FIRST_LANGUAGE:
+            return "all"
         if to_id == _END or to_id.startswith(_END_PREFIX):
             return "success"
         self._problem(where, f"There is no step '{to_id}'.", self._known)
@@ -169,10 +189,6 @@ def _edge(plan: Plan, path: PathPlan) -> tuple[int, int] | None:
     if path.from_id not in plan.steps or path.to_id not in plan.steps:
         return None
     return plan.steps[path.from_id].index, plan.steps[path.to_id].index
-
-
-def _holds(_: object) -> bool:
-    return True
 
 
 def _asks_timed_out(reference: Reference, from_id: str | None) -> bool:

@@ -123,7 +123,7 @@ class _DefinitionReader:
                 "remove it, or undo in a step that a path leads to",
             )
         read.check_input = self._schema(shaped.input_schema, "$.input_schema")
-        flow = FlowReader(shaped, self._conditions, self._problem)
+        flow = FlowReader(shaped, self._conditions, self._problem, self._shape.language)
         steps = {step.id: self._step(step, index, flow) for index, step in enumerate(shaped.steps)}
         loop = shaped.loop_config
         read.plan = Plan(
@@ -178,7 +178,8 @@ class _DefinitionReader:
         self._load(task, where, step)
         return replace(
             self._plan(task, step, index, where),
-            condition=flow.step_condition(step, where),
+            condition=flow.choice(step, where),
+            join=flow.join(step, where),
             outgoing=flow.outgoing(step.id),
             always=flow.always_taken(step.id),
         )
@@ -187,6 +188,8 @@ class _DefinitionReader:
         where = f"$.steps[{index}]"
         named = step.step.model_copy(update={"id": step.id, "name": step.step.name or step.name})
         self._load(named, f"{where}.step", named)
+        if named.catch or named.join is not None:
+            self._problem(f"{where}.step", "An item goes nowhere from here.", "give it to the map")
         return StepPlan(
             id=step.id,
             index=index,
@@ -197,6 +200,7 @@ class _DefinitionReader:
             check_output=self._schema(step.output_schema, f"{where}.output_schema"),
             outgoing=flow.outgoing(step.id),
             always=flow.always_taken(step.id),
+            join=flow.join(step, where),
             mapped=self._maps.plan(step, where),
             item=replace(self._plan(named, named, index, f"{where}.step"), always=()),
         )
@@ -224,7 +228,9 @@ class _DefinitionReader:
         )
 
     def _load(self, task: TaskStep, where: str, step: StepDefinition) -> None:
-        if self._made is not None or (step.type == CONDITION_STEP and task.module is None):
+        if self._made is not None or not isinstance(step, TaskStep):
+            return
+        if step.type == CONDITION_STEP and task.module is None:
             return
         class_name = task.step_class or task.class_
         if not task.module or not class_name:

@@ -18,21 +18,8 @@ from steplog_contracts.conditions import (
     conditions_in,
     implied_type,
 )
-from steplog_contracts.definition import (
-    FlowDefinition,
-    LoopConfig,
-    PathDefinition,
-    PipelineDefinition,
-)
-from steplog_contracts.definition_parts import (
-    ErrorHandling,
-    InputDeclaration,
-    ParameterDeclaration,
-    Retry,
-    is_free,
-    keys_of,
-    parts_in,
-)
+from steplog_contracts.definition import PipelineDefinition
+from steplog_contracts.definition_parts import Part, is_free, keys_of, parts_in
 from steplog_contracts.payload import JsonValue
 from steplog_contracts.step_types import (
     STEP_MODELS,
@@ -43,17 +30,8 @@ from steplog_contracts.step_types import (
 
 MAX_SHOWN_CHARS: Final = 100
 _SIMILAR: Final = 0.6
-# How parts are named to people; a key that has strayed is looked for in this order.
-_NAMES: Final[dict[type[BaseModel], str]] = {
-    ErrorHandling: "error_handling",
-    Retry: "error_handling.retry",
-    PathDefinition: "a path of flow.paths",
-    LoopConfig: "loop_config",
-    FlowDefinition: "flow",
-    PipelineDefinition: "the pipeline",
-    InputDeclaration: "an entry of inputs or outputs",
-    ParameterDeclaration: "an entry of parameters",
-}
+# Nearer than a key of another place that is the same.
+_NEARLY_THE_SAME: Final = 0.85
 
 
 def problems_of(definition: JsonValue) -> list[Problem]:
@@ -95,9 +73,9 @@ def unknown_keys(shaped: PipelineDefinition) -> Iterator[Problem]:
             yield from _in_parts(handling, f"{where}.config.error_handling")
 
 
-def suggestion(word: str, known: list[str]) -> str:
+def suggestion(word: str, known: list[str], similar: float = _SIMILAR) -> str:
     """Return a hint naming the known word that is meant, if one is close."""
-    close = get_close_matches(word[:MAX_SHOWN_CHARS], known, n=1, cutoff=_SIMILAR)
+    close = get_close_matches(word[:MAX_SHOWN_CHARS], known, n=1, cutoff=similar)
     return f"did you mean '{close[0]}'?" if close else ""
 
 
@@ -135,20 +113,30 @@ def _unknown(key: str, part: BaseModel, where: str) -> Problem:
     if isinstance(part, StepDefinition):
         name = f"a step of type '{part.type[:MAX_SHOWN_CHARS]}'"
     else:
-        name = _NAMES[type(part)]
+        name = part.CALLED if isinstance(part, Part) else "it"
     return _problem(key, where, name, keys_of(type(part)), _elsewhere(key))
 
 
 def _problem(key: str, where: str, part: str, known: list[str], elsewhere: str = "") -> Problem:
     shown = key[:MAX_SHOWN_CHARS]
-    hint = elsewhere or suggestion(key, known) or f"known: {', '.join(known)}"
+    near = suggestion(key, known, _NEARLY_THE_SAME)
+    hint = near or elsewhere or suggestion(key, known) or f"known: {', '.join(known)}"
     return Problem(f"{where}.{shown}", f"There is no key '{shown}' in {part}.", hint)
 
 
 def _elsewhere(key: str) -> str:
     """Return where a key does mean something, if anywhere."""
-    for model, name in _NAMES.items():
+    for model in _parts(Part):
         if key in keys_of(model):
-            return f"it belongs in {name}"
+            return f"it belongs in {model.CALLED}"
     types = [name for name, model in STEP_MODELS.items() if key in keys_of(model)]
     return f"it belongs in a step of type {', '.join(types)}" if types else ""
+
+
+def _parts(above: type[Part]) -> Iterator[type[Part]]:
+    """Go through the models of all parts but steps."""
+    for model in above.__subclasses__():
+        if not issubclass(model, StepDefinition):
+            if model.CALLED != Part.CALLED:
+                yield model
+            yield from _parts(model)

@@ -2,17 +2,23 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Final
 
+from executor_service.engine.decide import superseded
 from executor_service.engine.state import State
 from executor_service.engine.templates import render_inputs
 from executor_service.errors import LoopBoundExceeded, SchemaMismatch, StepProblem
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonValue
 
+# The end marker that completes an execution, whatever else still runs.
+END_ALL: Final = "end_all"
+
 
 def must_end(state: State, clock: Callable[[], datetime]) -> bool:
     """Say whether the execution must fail, or was being cancelled when its process died."""
-    return state.cancelling is not None or reason_to_fail(state, clock) is not None
+    stops = state.cancelling is not None or state.finishing
+    return stops or reason_to_fail(state, clock) is not None
 
 
 def reason_to_fail(state: State, clock: Callable[[], datetime]) -> ev.ErrorInfo | None:
@@ -22,6 +28,8 @@ def reason_to_fail(state: State, clock: Callable[[], datetime]) -> ev.ErrorInfo 
     """
     if state.failure is not None:
         return state.failure
+    if state.finishing:
+        return None
     if not state.plan.steps_on_cycles:
         return None  # No step comes round.
     now = clock()
@@ -69,6 +77,15 @@ def _bound_passed(state: State, step_id: str, now: datetime) -> LoopBoundExceede
 def everything_ended(state: State) -> bool:
     """Say whether no branch is left."""
     return state.started and not state.visits and not state.frontier.arrived
+
+
+def ending(state: State, now: datetime) -> list[ev.Event] | None:
+    """Return the end of an execution that fails, or that a branch completed for all; None of one
+    that is cancelled."""
+    if state.finishing:
+        return [*superseded(state, list(state.visits), END_ALL), *completion(state, now)]
+    error = reason_to_fail(state, lambda: now)
+    return None if error is None else failing(state, error, now)
 
 
 def completion(state: State, now: datetime) -> list[ev.Event]:

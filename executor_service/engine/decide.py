@@ -4,27 +4,25 @@ Every function is pure: it reads a state and returns the events to record, in or
 evaluated here, once, and what they led to is recorded in `taken`.
 """
 
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
+from executor_service.engine.human_waits import asks_a_person, waiting
 from executor_service.engine.map_input import map_input
 from executor_service.engine.map_items import ITEMS
 from executor_service.engine.plan import StepPlan
 from executor_service.engine.retry import MAX_LOST_ATTEMPTS
-from executor_service.engine.routing import answers_expiry, paths_taken
+from executor_service.engine.routing import path_after, paths_taken
 from executor_service.engine.scope import Scope
 from executor_service.engine.state import State
 from executor_service.engine.step_events import step_completed, step_started
 from executor_service.engine.templates import render_inputs
 from executor_service.engine.visit import Visit
-from executor_service.errors import AttemptsLost, ConditionFailed, StepProblem, WaitExpired
+from executor_service.engine.visit_events import of_visit, problem_info, routing_failed
+from executor_service.errors import AttemptsLost, ConditionFailed, StepProblem
 from steplog_contracts import events as ev
+from steplog_contracts.definition_parts import FIRST_LANGUAGE
 from steplog_contracts.payload import JsonObject, JsonValue
-
-HUMAN_INPUT_REQUIRED = "human_input_required"
-_INTERACTIONS = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/interactions")
 
 
 def starts(state: State, clock: Callable[[], datetime]) -> list[ev.Event]:
@@ -32,18 +30,39 @@ def starts(state: State, clock: Callable[[], datetime]) -> list[ev.Event]:
 
     `clock` is asked only where a loop is delayed.
     """
-    events: list[ev.Event] = []
+    ready = state.frontier.ready()
+    if state.plan.joins and not state.plan.joins.isdisjoint(ready):
+        for step_id in ready:
+            join = state.plan.steps[step_id].join
+            if join is not None and join.needed and not join.leaves_rest:
+                visits, arrived = state.frontier.rest_of(step_id)
+                if visits or arrived:
+                    # Alone: what else is ready may be of the rest.
+                    return [*superseded(state, visits, step_id), _start(state, step_id, clock)]
+    return [_start(state, step_id, clock) for step_id in ready]
+
+
+def _start(state: State, step_id: str, clock: Callable[[], datetime]) -> ev.Event:
+    arrival = state.frontier.gather(step_id)
+    step = state.plan.steps[step_id]
+    iteration = state.iterations.get(step_id, 0) + 1
     delay_seconds = state.plan.loop.iteration_delay_seconds
-    for step_id in state.frontier.ready():
-        arrival = state.frontier.gather(step_id)
-        step = state.plan.steps[step_id]
-        iteration = state.iterations.get(step_id, 0) + 1
-        if delay_seconds and arrival.closes_cycle:
-            due_at = clock() + timedelta(seconds=delay_seconds)
-            events.append(ev.StepScheduled(step_id=step_id, iteration=iteration, due_at=due_at))
-        else:
-            events.append(_first_start(state, step, iteration, arrival.scope))
-    return events
+    if delay_seconds and arrival.closes_cycle:
+        due_at = clock() + timedelta(seconds=delay_seconds)
+        return ev.StepScheduled(step_id=step_id, iteration=iteration, due_at=due_at)
+    return _first_start(state, step, iteration, arrival.scope)
+
+
+def superseded(state: State, step_ids: Iterable[str], by: str) -> list[ev.Event]:
+    """Return the end of open visits whose branches nothing waits for any more."""
+    return [
+        ev.StepCancelled(
+            **of_visit(state.visits[step_id]),
+            reason=f"'{by}' does not wait for its branch.",
+            superseded_by=by,
+        )
+        for step_id in step_ids
+    ]
 
 
 def scheduled_start(state: State, not_before: datetime) -> list[ev.Event]:
@@ -92,7 +111,9 @@ def due(state: State, step_id: str, now: datetime) -> list[ev.Event]:
     if visit.status == "retrying" and _reached(visit.due_at, now):
         return [_again(visit)]
     if visit.status == "waiting" and _reached(visit.expires_at, now):
-        return [ev.StepResumed(**_of(visit), interaction_id=visit.interaction_id, timed_out=True)]
+        return [
+            ev.StepResumed(**of_visit(visit), interaction_id=visit.interaction_id, timed_out=True)
+        ]
     return []
 
 
@@ -109,7 +130,7 @@ def lost(state: State, step_id: str) -> list[ev.Event]:
         f"The process died {MAX_LOST_ATTEMPTS} times while step '{step_id}' ran; it is not run "
         "again, look at the step's memory and native code."
     )
-    return gave_up(state, step_id, problem_info(problem, visit))
+    return gave_up(state, step_id, problem_info(problem, visit), problem)
 
 
 def _again(visit: Visit) -> ev.StepStarted:
@@ -138,11 +159,11 @@ def returned(
     """
     visit = state.visits[step_id]
     if asks_a_person(output) and fallback_for is None:
-        return [_waiting(state, visit, output, clock())]
+        return [waiting(state, visit, output, clock())]
     try:
         taken = paths_taken(state, visit, output)
     except ConditionFailed as problem:
-        return [_routing_failed(visit, problem, duration_ms)]
+        return [routing_failed(visit, problem, duration_ms)]
     attempt, index = visit.attempt, visit.step.item_index
     return [
         step_completed(
@@ -151,137 +172,62 @@ def returned(
     ]
 
 
-def asks_a_person(output: JsonValue) -> bool:
-    """Say whether a result is a question to a person."""
-    return type(output) is dict and output.get("status") == HUMAN_INPUT_REQUIRED
-
-
-def _waiting(state: State, visit: Visit, asked: JsonObject, now: datetime) -> ev.StepWaiting:
-    prompt, timeout = asked.get("prompt"), asked.get("timeout_seconds")
-    return ev.StepWaiting(
-        **_of(visit),
-        interaction_id=interaction_id_of(state.execution_id, visit.step.id, visit.iteration),
-        prompt=None if prompt is None else str(prompt),
-        ui_schema=asked.get("ui_schema"),
-        channels=asked.get("channels"),
-        assigned_users=asked.get("assigned_users"),
-        output=asked,
-        expires_at=None if timeout is None else now + timedelta(seconds=float(timeout)),
-    )
-
-
-def interaction_id_of(execution_id: str, step_id: str, iteration: int) -> str:
-    """Return the id of the question that a visit asks; the same one whenever it is worked out."""
-    return str(uuid.uuid5(_INTERACTIONS, f"{execution_id}:{step_id}:{iteration}"))
-
-
 def failed_attempt(
     state: State, step_id: str, error: ev.ErrorInfo, *, retry_at: datetime, duration_ms: float
 ) -> list[ev.Event]:
     """Return the record of an attempt after which another one follows."""
     visit = state.visits[step_id]
     return [
-        ev.StepAttemptFailed(**_of(visit), error=error, retry_at=retry_at, duration_ms=duration_ms)
+        ev.StepAttemptFailed(
+            **of_visit(visit), error=error, retry_at=retry_at, duration_ms=duration_ms
+        )
     ]
 
 
 def gave_up(
-    state: State, step_id: str, error: ev.ErrorInfo, *, duration_ms: float = 0.0
+    state: State,
+    step_id: str,
+    error: ev.ErrorInfo,
+    raised: BaseException | None = None,
+    *,
+    duration_ms: float = 0.0,
 ) -> list[ev.Event]:
-    """Return a step's final failure; with `continue_on_error` the flow goes on from it."""
+    """Return a step's final failure; with `catch` or `continue_on_error` the flow goes on from it.
+
+    `raised` is the exception that `error` tells of, if there is one: it knows its bases, by which
+    a `catch` may name it.
+    """
     visit = state.visits[step_id]
-    if not visit.step.continue_on_error:
-        return [ev.StepFailed(**_of(visit), error=error, duration_ms=duration_ms)]
-    output = error_result(visit.step, error)
+    caught = path_after(visit.step, error, raised)
+    if caught is None and not visit.step.continue_on_error:
+        return [ev.StepFailed(**of_visit(visit), error=error, duration_ms=duration_ms)]
+    output = error_result(visit.step, error, state.language)
     try:
-        taken = paths_taken(state, visit, output)
+        taken = (caught.index,) if caught else paths_taken(state, visit, output, failed=True)
     except ConditionFailed as problem:
-        return [_routing_failed(visit, problem, duration_ms)]
+        return [routing_failed(visit, problem, duration_ms)]
     return [
         ev.StepFailed(
-            **_of(visit), error=error, continued=True, output=output, taken=taken,
+            **of_visit(visit), error=error, continued=True, output=output, taken=taken,
             duration_ms=duration_ms,
         )
     ]  # fmt: skip
 
 
-def error_result(step: StepPlan, error: ev.ErrorInfo) -> JsonObject:
+def error_result(step: StepPlan, error: ev.ErrorInfo, language: int) -> JsonObject:
     """Return what becomes the result of a failed step whose flow goes on."""
+    if language > FIRST_LANGUAGE:
+        return {
+            "error": {
+                "type": error.type.rpartition(".")[2],
+                "message": error.message,
+                "step_id": step.id,
+                "attempt": error.attempt,
+            }
+        }
     return {
         "step_error": True,
         "error_message": error.message,
         "error_type": error.type.rpartition(".")[2],
         "step_name": step.id,
     }
-
-
-def _routing_failed(visit: Visit, problem: ConditionFailed, duration_ms: float) -> ev.Event:
-    # Its work is done and trying again would do it twice, so neither retry nor
-    # continue_on_error applies: where to go from here is not known.
-    return ev.StepFailed(**_of(visit), error=problem_info(problem, visit), duration_ms=duration_ms)
-
-
-def answer(visit: Visit, human_input: JsonValue, responded_by: str | None) -> list[ev.Event]:
-    """Return the record that a person answered; the step's end is `answered`."""
-    return [
-        ev.StepResumed(
-            **_of(visit),
-            interaction_id=visit.interaction_id,
-            human_input=human_input,
-            responded_by=responded_by,
-        )
-    ]
-
-
-def merged_answer(visit: Visit, human_input: JsonValue) -> JsonObject:
-    """Return a waiting step's output with the answer in it, and without its mark of asking."""
-    asked = {key: value for key, value in visit.asked.items() if key != "status"}
-    return asked | (human_input if type(human_input) is dict else {"human_input": human_input})
-
-
-def answered(state: State, step_id: str) -> list[ev.Event] | None:
-    """Return the end of a step whose wait is over.
-
-    None if it expired and no path asks for that: then the step failed, with `expiry` as its error.
-    """
-    visit = state.visits[step_id]
-    if not visit.timed_out:
-        return completed(state, visit, merged_answer(visit, visit.human_input))
-    output = merged_answer(visit, {"timed_out": True})
-    try:
-        if not answers_expiry(state, visit, output):
-            return None
-    except ConditionFailed as problem:
-        return [_routing_failed(visit, problem, 0.0)]
-    return completed(state, visit, output)
-
-
-def completed(state: State, visit: Visit, output: JsonValue) -> list[ev.Event]:
-    """Return the end of a step whose result no code of its own just returned."""
-    try:
-        taken = paths_taken(state, visit, output)
-    except ConditionFailed as problem:
-        return [_routing_failed(visit, problem, 0.0)]
-    return [ev.StepCompleted(**_of(visit), output=output, taken=taken)]
-
-
-def expiry(visit: Visit) -> WaitExpired:
-    """Return the failure of a wait that nobody ended in time."""
-    return WaitExpired(f"Nobody answered step '{visit.step.id}' before its wait expired.")
-
-
-def problem_info(problem: StepProblem, visit: Visit) -> ev.ErrorInfo:
-    """Return a problem that steplog found, as it is recorded."""
-    return ev.ErrorInfo(
-        type=type(problem).__name__,
-        message=str(problem),
-        step_id=visit.step.id,
-        attempt=visit.attempt or 1,
-    )
-
-
-def _of(visit: Visit) -> dict[str, Any]:
-    return {
-        "step_id": visit.step.id, "iteration": visit.iteration, "attempt": visit.attempt or 1,
-        "item_index": visit.step.item_index,
-    }  # fmt: skip

@@ -5,15 +5,21 @@ A step that branches have arrived at begins when no other branch can still reach
 that lead to it are joined and it runs once. Where two steps in a cycle each wait for a branch that
 has arrived at the other, the one declared first begins.
 
+A step with a `join` of its own begins as soon as enough branches have arrived. The rest, those that
+could still have come, is cancelled or left: a branch that is left ends where it comes to the step,
+and nobody waits for what it could only have reached through it.
+
 The rule costs nothing while a single branch lives. Otherwise a step that may not begin remembers
 one branch that keeps it back, its witness, and is looked at again only when that one moves on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from executor_service.engine.plan import Plan
-from executor_service.engine.scope import Numbers, Scope, join
+from executor_service.engine.scope import Numbers, Scope, drop, join
+from steplog_contracts.item_ids import map_of
 
 # From this many steps on, one pass over all branches is cheaper than a search for each step.
 _STEPS_WORTH_A_SWEEP = 4
@@ -28,12 +34,24 @@ class Arrival:
     closes_cycle: bool = False
 
 
-class Frontier:
-    """The steps that branches have arrived at. `visits` is the state's own mapping, by step id."""
+class Standing(Protocol):
+    """Where a branch stands that has begun a step."""
 
-    def __init__(self, plan: Plan, visits: Mapping[str, object]) -> None:
+    @property
+    def scope(self) -> Scope:
+        """The branch's view."""
+
+
+class Frontier:
+    """The steps that branches have arrived at. `visits` and `iterations` are the state's own
+    mappings, by step id."""
+
+    def __init__(
+        self, plan: Plan, visits: Mapping[str, Standing], iterations: Mapping[str, int]
+    ) -> None:
         self._plan = plan
         self._visits = visits
+        self._iterations = iterations
         self.numbers = Numbers()
         self.arrived: dict[str, list[Arrival]] = {}
         self._unchecked: dict[str, None] = {}
@@ -73,6 +91,26 @@ class Frontier:
         self._unchecked.pop(step_id, None)
         return arrival
 
+    def is_late(self, step_id: str, scope: Scope) -> bool:
+        """Say whether a branch is one that the step did not wait for."""
+        return step_id in self._closed_to(scope)
+
+    def rest_of(self, step_id: str) -> tuple[list[str], list[str]]:
+        """Return where the branches stand that could still come to a step: visits, arrivals."""
+        index = self._plan.steps[step_id].index
+        visits = [at for at in self._visits if at != step_id and self._reach(at) >> index & 1]
+        arrived = [at for at in self.arrived if at != step_id and self._reach(at) >> index & 1]
+        return visits, arrived
+
+    def drop(self, step_ids: Iterable[str]) -> None:
+        """Drop the branches that have arrived at some steps, with all they wrote."""
+        for step_id in step_ids:
+            for arrival in self.arrived.pop(step_id):
+                drop(arrival.scope)
+            self._ready.pop(step_id, None)
+            self._unchecked.pop(step_id, None)
+            self.moved_on(step_id)
+
     def ready(self) -> list[str]:
         """Return the steps that may begin, in the order their first branch arrived."""
         if self._unchecked:
@@ -90,6 +128,8 @@ class Frontier:
         once, twice = self._reached() if len(to_search) > _STEPS_WORTH_A_SWEEP else (-1, -1)
         for step_id in to_search:
             witness = self._witness(step_id, once, twice)
+            if self._has_enough(step_id):
+                witness = step_id if step_id in self._visits else None
             if witness is None:
                 self._ready[step_id] = None
             else:
@@ -97,12 +137,11 @@ class Frontier:
 
     def _reached(self) -> tuple[int, int]:
         """Return the steps that one, and that several, of the places taken can lead to."""
-        reach, steps = self._plan.graph.reach, self._plan.steps
         once = twice = 0
         for step_id in self._visits.keys() | self.arrived.keys():
-            if step_id not in steps:
+            if step_id not in self._plan.steps:
                 continue  # An item: its map stands for it.
-            mask = reach[steps[step_id].index]
+            mask = self._reach(step_id)
             twice |= once & mask
             once |= mask
         return once, twice
@@ -110,21 +149,50 @@ class Frontier:
     def _witness(self, step_id: str, once: int, twice: int) -> str | None:
         plan = self._plan
         index = plan.steps[step_id].index
-        reach = plan.graph.reach
         if not once >> index & 1:
             return None
-        own = reach[index]
+        own = self._reach(step_id)
         if own >> index & 1 and not twice >> index & 1 and step_id not in self._visits:
             return None  # Only this very branch could come round again.
         for other_id in self._visits:
             if other_id not in plan.steps:
                 continue  # An item: its map stands for it.
-            if reach[plan.steps[other_id].index] >> index & 1:
+            if self._reach(other_id) >> index & 1:
                 return other_id
         for other_id in self.arrived:
             other = plan.steps[other_id].index
             # In a cycle each could wait for the other: the one declared first begins.
             goes_first = own >> other & 1 and index < other
-            if other != index and reach[other] >> index & 1 and not goes_first:
+            if other != index and self._reach(other_id) >> index & 1 and not goes_first:
                 return other_id
         return None
+
+    def _has_enough(self, step_id: str) -> bool:
+        join = self._plan.steps[step_id].join
+        needed = None if join is None else join.needed
+        return needed is not None and len(self.arrived[step_id]) >= needed
+
+    def _reach(self, place: str) -> int:
+        """Return the steps that the branches at a place can come to."""
+        plan = self._plan
+        step = plan.steps.get(place)
+        if step is None:
+            return self._reach(map_of(place))  # An item: it stands where its map does.
+        index = step.index
+        if not plan.leaving_joins:
+            return plan.graph.reach[index]
+        scopes = [arrival.scope for arrival in self.arrived.get(place, ())]
+        if place in self._visits:
+            scopes.append(self._visits[place].scope)
+        mask = 0
+        for scope in scopes:
+            mask |= plan.reach_without(self._closed_to(scope))[index]
+        return mask
+
+    def _closed_to(self, scope: Scope) -> frozenset[str]:
+        """Return the steps that began without a branch and did not wait for it."""
+        return frozenset(
+            step_id
+            for step_id in self._plan.leaving_joins
+            if self._iterations.get(step_id, 0) > scope.passed.get(step_id, 0)
+        )

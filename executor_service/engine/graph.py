@@ -4,7 +4,7 @@ Computed once for a definition, and only when asked: a flow that never forks nee
 Sets of steps are integers used as bit sets, so a definition of 10,000 steps takes about 12 MB.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 
@@ -14,6 +14,11 @@ class Graph:
     def __init__(self, successors: Sequence[Sequence[int]], start: int) -> None:
         self._successors = successors
         self._start = start
+
+    def without(self, entered: Collection[int]) -> "Graph":
+        """Return the graph without the edges into some steps."""
+        kept = [[step for step in steps if step not in entered] for steps in self._successors]
+        return Graph(kept, self._start)
 
     @cached_property
     def components(self) -> list[list[int]]:

@@ -8,6 +8,7 @@ from executor_service.engine.scope import Scope
 from executor_service.engine.state import State
 from executor_service.engine.step_events import step_started
 from executor_service.engine.templates import render_inputs
+from executor_service.engine.visit_events import completed
 from executor_service.errors import StepProblem
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonObject
@@ -55,7 +56,7 @@ def is_over(state: State, map_id: str) -> bool:
         return True
     assert visit.step.mapped is not None, "only a map is kept among the maps"
     if items.too_many_failed(visit.step.mapped.tolerance):
-        return not items.open or not visit.step.continue_on_error
+        return not items.open or not visit.step.may_go_on
     return items.ended == len(items.values)
 
 
@@ -74,7 +75,7 @@ def map_end(state: State, map_id: str) -> list[ev.Event]:
     if problem is not None:
         text = f"The result of step '{map_id}' breaks its output_schema: {problem}"
         return decide.gave_up(state, map_id, _error("SchemaMismatch", text, map_id))
-    return decide.completed(state, visit, output)
+    return completed(state, visit, output)
 
 
 def _error(kind: str, message: str | None, step_id: str) -> ev.ErrorInfo:

@@ -19,11 +19,34 @@ from steplog_contracts.payload import JsonObject, JsonValue
 
 # Runs of one step in one execution, where `loop_config` sets no other bound.
 DEFAULT_MAX_ITERATIONS = 100
+# Of one plan, for sets of steps that are closed to a branch: each takes memory as a graph does.
+MAX_REACHES_KEPT = 16
 
 # Says whether a condition holds; raises ConditionFailed where that can't be told.
 Condition = Callable[[Reading], bool]
+# Says which way a step goes that runs no code: its result, which a path's `branch` equals.
+Choice = Callable[[Reading], bool | str]
+# How a branch ends: for itself, failing the execution, or completing it at once.
+EndMarker = Literal["success", "failure", "all"]
 # Says in one sentence what breaks the schema, or returns None.
 SchemaCheck = Callable[[JsonValue], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CatchPlan:
+    """The errors after which a path is taken, and the key of the data that they are laid at."""
+
+    errors: frozenset[str]
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPlan:
+    """How many branches a step waits for: None are all that can come. The rest is cancelled, or
+    goes on and ends where it comes to the step."""
+
+    needed: int | None = None
+    leaves_rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +56,18 @@ class PathPlan:
     index: int
     from_id: str
     to_id: str
-    end: Literal["success", "failure"] | None = None
+    end: EndMarker | None = None
     condition: Condition | None = None
     asks_timed_out: bool = False
     closes_cycle: bool = False
-    # Of a condition step: whether the path is taken when its condition holds, or when not.
-    branch: bool | None = None
+    # Of a step that chooses: the result with which the path is taken.
+    branch: bool | str | None = None
+    catch: CatchPlan | None = None
+
+    @property
+    def is_always_taken(self) -> bool:
+        """Whether nothing decides about it."""
+        return self.condition is None and self.branch is None and self.catch is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +81,8 @@ class StepPlan:
     config: JsonObject = field(default_factory=dict)
     config_template: Template = None  # None: nothing in `config` to resolve.
     inputs: tuple[Input, ...] = ()
-    condition: Condition | None = None  # Of a step of type `condition`: it runs no code.
+    condition: Choice | None = None  # Of a step of type `condition` or `switch`: it runs no code.
+    join: JoinPlan | None = None
     retry: RetryPolicy | None = None
     continue_on_error: bool = False
     enable_fallback: bool = False
@@ -75,6 +105,11 @@ class StepPlan:
         """Return the step that an item of this map visits."""
         assert self.item is not None, "only a map has items"
         return replace(self.item, id=item_id(self.id, index), item_index=index)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the flow may go on from a failure of the step."""
+        return self.continue_on_error or any(path.catch for path in self.outgoing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +182,34 @@ class Plan:
             return declared
         each = self.steps.get(found[0])
         return None if each is None or each.mapped is None else each.item_at(found[1])
+
+    @cached_property
+    def joins(self) -> frozenset[str]:
+        """The steps that don't wait for all branches."""
+        return frozenset(
+            step.id for step in self.ordered if step.join is not None and step.join.needed
+        )
+
+    @cached_property
+    def leaving_joins(self) -> tuple[str, ...]:
+        """The steps that the rest of the branches comes to in vain."""
+        joins = (self.steps[step_id] for step_id in sorted(self.joins))
+        return tuple(step.id for step in joins if step.join and step.join.leaves_rest)
+
+    @cached_property
+    def _reach_without(self) -> dict[frozenset[str], list[int]]:
+        return {}
+
+    def reach_without(self, closed: frozenset[str]) -> list[int]:
+        """Return which steps each step can lead to for a branch that some steps are closed to."""
+        if not closed:
+            return self.graph.reach
+        known = self._reach_without
+        if closed not in known:
+            if len(known) >= MAX_REACHES_KEPT:
+                known.clear()
+            known[closed] = self.graph.without({self.steps[step].index for step in closed}).reach
+        return known[closed]
 
     def can_reach(self, from_id: str, to_id: str) -> bool:
         """Say whether paths lead from one step to the other."""

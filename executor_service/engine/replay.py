@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from executor_service.engine import completion, decide
-from executor_service.engine.plan import Plan
-from executor_service.engine.routing import paths_taken
-from executor_service.engine.state import Planned, State, evolve, initial
+from executor_service.engine.fold import evolve
+from executor_service.engine.plan import PathPlan, Plan, StepPlan
+from executor_service.engine.routing import ANY_ERROR, paths_taken
+from executor_service.engine.state import Planned, State, initial
 from executor_service.engine.visit import Visit
 from executor_service.errors import ConditionFailed, LoopBoundExceeded
 from steplog_contracts import events as ev
@@ -80,6 +81,8 @@ class _Rehearsal:
     def play(self) -> Divergence | None:
         state = self._state
         while True:
+            if state.finishing:
+                return self._finished()
             failure = completion.reason_to_fail(state, _no_time)
             if failure is not None:
                 return self._stopped(failure)
@@ -95,7 +98,20 @@ class _Rehearsal:
 
     def _begin(self) -> Divergence | None:
         """Begin what may begin; a visit without a record is a difference."""
-        for event in decide.starts(self._state, _no_time):
+        begun = decide.starts(self._state, _no_time)
+        while begun and self._state.plan.joins:
+            difference = self._take(begun)
+            if difference is not None:
+                return difference
+            begun = decide.starts(self._state, _no_time)
+        return self._take(begun)
+
+    def _take(self, begun: Sequence[ev.Event]) -> Divergence | None:
+        for event in begun:
+            if isinstance(event, ev.StepCancelled):
+                evolve(self._state, event)
+                self._ends.pop(_key(event), None)
+                continue
             assert isinstance(event, ev.StepStarted | ev.StepScheduled)
             key = _key(event)
             if key not in self._begun and (self._ends or self._completed):
@@ -113,16 +129,20 @@ class _Rehearsal:
     def _end(self, visit: Visit, end: Ended) -> Divergence | None:
         step, state = visit.step, self._state
         key = (step.id, visit.iteration)
+        caught: PathPlan | None = None
+        failed = isinstance(end, ev.StepFailed)
         if isinstance(end, ev.StepFailed):
-            if end.continued != step.continue_on_error:
-                would = "go on" if step.continue_on_error else "end the execution"
+            caught = self._caught(step, end)
+            goes_on = caught is not None or step.continue_on_error
+            if end.continued != goes_on:
+                would = "go on" if goes_on else "end the execution"
                 return Divergence("failure", *key, message=f"The step's failure would {would}.")
             if not end.continued:
                 evolve(state, end)
                 return None
         try:
-            output = end.output if step.condition is None else self._condition(visit)
-            taken = paths_taken(state, visit, output)
+            output = end.output if step.condition is None or failed else self._condition(visit)
+            taken = (caught.index,) if caught else paths_taken(state, visit, output, failed=failed)
         except ConditionFailed as problem:
             return Divergence("condition", *key, message=str(problem))
         was = tuple(self._recorded.paths[index].to_id for index in end.taken)
@@ -131,6 +151,21 @@ class _Rehearsal:
             return Divergence("route", *key, recorded=was, would=would_be)
         evolve(state, end.model_copy(update={"taken": taken, "output": output}))
         return None
+
+    def _caught(self, step: StepPlan, end: ev.StepFailed) -> PathPlan | None:
+        """Return the path that a recorded error would be caught by, as far as its names are known:
+        its class, and where it was caught then, a base of it by which it was."""
+        names = {end.error.type, end.error.type.rpartition(".")[2], ANY_ERROR}
+        for index in end.taken:
+            catch = self._recorded.paths[index].catch
+            names |= catch.errors if catch is not None else frozenset()
+        caught = (path for path in step.outgoing if path.catch is not None)
+        return next((path for path in caught if path.catch and path.catch.errors & names), None)
+
+    def _finished(self) -> Divergence | None:
+        """It completes here; so did the record, unless something began after it."""
+        beside = {(step_id, visit.iteration) for step_id, visit in self._state.visits.items()}
+        return None if self._ends.keys() <= beside else self._left_out()
 
     def _condition(self, visit: Visit) -> JsonValue:
         """A step of type `condition` runs no code, so its result is worked out anew."""

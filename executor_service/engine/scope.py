@@ -37,8 +37,8 @@ class Scope(Results):
     """One branch's view. Owned by exactly one branch, or frozen once it has children."""
 
     __slots__ = (
-        "changes", "children", "contested", "data", "depth", "origins", "parent", "result_origins",
-        "results", "stretch",
+        "changes", "children", "contested", "data", "depth", "origins", "parent", "passed",
+        "result_origins", "results", "stretch",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +55,8 @@ class Scope(Results):
         self.result_origins: dict[str, Stretch] = {}
         # Keys that more than one of the branches joined here had written.
         self.contested: frozenset[str] = frozenset()
+        # The latest visit that lies behind it of each join that leaves branches behind.
+        self.passed: dict[str, int] = {} if parent is None else parent.passed
         self.children = 0  # Living ones: branches that run, and those that ended and still count.
 
     def result_of(self, step_id: str) -> JsonValue | Absent:
@@ -66,12 +68,20 @@ class Scope(Results):
             scope = scope.parent
         return ABSENT
 
-    def write(self, step_id: str, result: JsonValue) -> None:
-        """Take in a step's result: an object is laid over the data, anything else kept apart."""
+    def keep(self, step_id: str, result: JsonValue) -> None:
+        """Take in a step's result that is not laid over the data."""
         if self.parent is not None:
             self.result_origins[step_id] = self.stretch
+        self.results[step_id] = result
+
+    def lay(self, key: str, value: JsonValue) -> None:
+        """Lay one value over the data."""
+        self._lay({key: value})
+
+    def write(self, step_id: str, result: JsonValue) -> None:
+        """Take in a step's result: an object is laid over the data, anything else kept apart."""
         if type(result) is not dict or not result:
-            self.results[step_id] = result
+            self.keep(step_id, result)
             return
         data = self.data
         kept: JsonObject = {}
@@ -83,12 +93,15 @@ class Scope(Results):
                 kept[key] = before
             else:
                 kept[key] = written[key] = value
-        self.results[step_id] = kept
+        self.keep(step_id, kept)
         if written:
-            self.data = data | written
-            if self.parent is not None:
-                self.changes.update(written)
-                self.origins.update(dict.fromkeys(written, self.stretch))
+            self._lay(written)
+
+    def _lay(self, written: JsonObject) -> None:
+        self.data = self.data | written
+        if self.parent is not None:
+            self.changes.update(written)
+            self.origins.update(dict.fromkeys(written, self.stretch))
 
     def correct(self, recorded: JsonObject) -> None:
         """Lay over the data what the last join was recorded to have made of contested keys.
@@ -153,6 +166,7 @@ def join(scopes: Sequence[Scope], numbers: Numbers) -> Scope:
     for scope in scopes:
         past |= scope.stretch.seen
     joined = Scope(ancestor.data, ancestor, numbers.stretch(past))
+    joined.passed = _latest([scope.passed for scope in scopes])
     parts = [part for scope in scopes for part in _since(scope, ancestor)]
     changes = [(p.changes, p.origins) for p in parts]
     joined.contested = _merge(changes, joined.changes, joined.origins)
@@ -165,6 +179,21 @@ def join(scopes: Sequence[Scope], numbers: Numbers) -> Scope:
         return _absorb(ancestor, joined, numbers)
     ancestor.children += 1
     return joined
+
+
+def drop(scope: Scope) -> None:
+    """Take note that a branch is gone, with what it wrote."""
+    while scope.parent is not None and scope.children == 0:
+        scope = scope.parent
+        scope.children -= 1
+
+
+def _latest(passed: Sequence[dict[str, int]]) -> dict[str, int]:
+    latest: dict[str, int] = {}
+    for one in passed:
+        for step_id, iteration in one.items():
+            latest[step_id] = max(iteration, latest.get(step_id, 0))
+    return latest
 
 
 Written = tuple[dict[str, Any], dict[str, Stretch]]
@@ -203,6 +232,7 @@ def _release(scope: Scope, ancestor: Scope) -> None:
 def _absorb(ancestor: Scope, joined: Scope, numbers: Numbers) -> Scope:
     ancestor.results.update(joined.results)
     ancestor.data, ancestor.contested = joined.data, joined.contested
+    ancestor.passed = joined.passed
     if ancestor.parent is None:
         numbers.taken = 1  # No other branch lives: nothing is left to be compared.
         ancestor.stretch = FIRST

@@ -43,6 +43,7 @@ def snapshot(state: State) -> JsonObject:
         "first_started_at": {k: _text(at) for k, at in state.first_started_at.items()},
         "failure": None if state.failure is None else state.failure.model_dump(mode="json"),
         "cancelling": state.cancelling,
+        "finishing": state.finishing,
         "root": scopes.number(state.root),
         "visits": [_visit_out(visit, scopes) for visit in state.visits.values()],
         "arrived": {
@@ -83,12 +84,13 @@ def _restored(kept: JsonObject, state: State) -> State:
     state.input = kept["input"]
     state.parameters = kept["parameters"]
     state.metadata = kept["metadata"]
-    state.iterations = dict(kept["iterations"])
+    state.iterations.update(kept["iterations"])
     state.first_started_at = {
         step_id: datetime.fromisoformat(at) for step_id, at in kept["first_started_at"].items()
     }
     state.failure = None if kept["failure"] is None else ErrorInfo(**kept["failure"])
     state.cancelling = kept["cancelling"]
+    state.finishing = kept.get("finishing", False)
     state.root = scopes[kept["root"]]
     for visit in kept["visits"]:
         state.visits[visit["step"]] = _visit_in(visit, state.plan, scopes)
@@ -125,6 +127,7 @@ class _Scopes:
                     "results": dict(unknown.results),
                     "changes": dict(unknown.changes),
                     "children": unknown.children,
+                    "passed": unknown.passed,
                     "stretch": _stretch_out(unknown.stretch),
                     "origins": {k: _stretch_out(s) for k, s in unknown.origins.items()},
                     "result_origins": {
@@ -149,6 +152,7 @@ def _scopes_in(saved: list[JsonObject]) -> list[Scope]:
             scope.origins = {k: _stretch_in(origins.get(k), own) for k in scope.changes}
             scope.result_origins = {k: _stretch_in(of_results.get(k), own) for k in scope.results}
         scope.children = entry["children"]
+        scope.passed = entry.get("passed", {})
         scopes.append(scope)
     return scopes
 

@@ -95,8 +95,8 @@ def _of_a_step(step: JsonObject, where: str) -> Iterator[Difference]:
         yield Difference(
             f"{where}.error_handling.continue_on_error",
             "the error's result held error_category, error_severity and original_data",
-            "it holds step_error, error_message, error_type and step_name, and the step is on "
-            "record as failed",
+            'it is {"error": {type, message, step_id, attempt}}, not laid over the data, and the '
+            "step is on record as failed",
         )
     if _holds_template(step.get("config")):
         yield Difference(

@@ -12,7 +12,8 @@ from executor_service.commands.refusals import told
 from executor_service.definitions.asked_modules import is_left
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.engine.error_text import text_of
-from executor_service.engine.state import State, evolve, initial
+from executor_service.engine.fold import evolve
+from executor_service.engine.state import State, initial
 from executor_service.errors import ExecutorError, RecordingLost
 from executor_service.live.partition_context import PartitionContext
 from executor_service.live.wake_timers import Alarms

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from executor_service.definitions.blueprint import Blueprint
-from executor_service.engine import decide
+from executor_service.engine.human_waits import asks_a_person, expiry
 from executor_service.engine.item_reading import reading_of
 from executor_service.engine.plan import StepPlan
 from executor_service.engine.state import State
@@ -135,11 +135,12 @@ class Attempts:
     async def expired(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
         """Return what answers for a wait that expired: the fallback, or a failure."""
         began_s = self._monotonic_s()
-        return await self._without_retry(state, visit, decide.expiry(visit), began_s, calling)
+        return await self._without_retry(state, visit, expiry(visit), began_s, calling)
 
-    def forget(self, step_id: str) -> None:
-        """Drop the object of a step that ended and can't come round again."""
-        if step_id not in self._blueprint.plan.steps_on_cycles:
+    def forget(self, step_id: str, *, for_good: bool = True) -> None:
+        """Drop the object of a step that ended and can't come round again; `for_good` is False
+        where it was stopped, and another object is to take its place."""
+        if not for_good or step_id not in self._blueprint.plan.steps_on_cycles:
             self._objects.pop(step_id, None)
 
     def _at_once(self, state: State, visit: Visit, calling: StepCall) -> Any:
@@ -270,7 +271,7 @@ def _check_input(state: State, visit: Visit) -> None:
 
 
 def _checked(step: StepPlan, output: JsonValue) -> JsonValue:
-    if decide.asks_a_person(output):
+    if asks_a_person(output):
         return checked_question(output)
     _check_output(step, output)
     return output

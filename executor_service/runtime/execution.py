@@ -203,6 +203,8 @@ class Execution:
                 cause = None
                 if self._outbox.unsettled and not self._may_run_ahead():
                     await self._outbox.flush()
+                if self._progress.stops:
+                    self._tasks.stop_these(self._progress.stops)
                 if state.end is not None or self._cancel is not None or self._progress.at_an_end:
                     continue
                 alone = None if self._tasks else self._progress.only_launch
@@ -250,10 +252,9 @@ class Execution:
         """Stop what runs and decide the end of a failed or cancelled execution."""
         await self._tasks.stop()
         self._take_results()  # What had ended before has ended.
-        error = completion.reason_to_fail(self.state, self._clock.now)
         now = self._clock.now()
-        if error is not None:
-            self._progress.fold(completion.failing(self.state, error, now), now, cause)
+        if (events := completion.ending(self.state, now)) is not None:
+            self._progress.fold(events, now, cause)
         else:
             cancel = self._cancel or CancelRequest(self.state.cancelling or "", None, None)
             events = completion.cancelling(self.state, cancel.reason, cancel.requested_by, now)

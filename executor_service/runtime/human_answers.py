@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from executor_service.definitions.json_schemas import answer_problems
-from executor_service.engine import decide
+from executor_service.engine.human_waits import merged_answer
 from executor_service.engine.state import State
 from executor_service.engine.values import plain
 from executor_service.engine.visit import Visit
@@ -117,7 +117,7 @@ def _refuse_unless_fitting(visit: Visit, human_input: JsonValue) -> None:
     if problems:
         raise CommandNotApplicable(RefusalCode.ANSWER_REFUSED, answer_refusal(waited_for, problems))
     check = visit.step.check_output
-    problem = check(decide.merged_answer(visit, human_input)) if check else None
+    problem = check(merged_answer(visit, human_input)) if check else None
     if problem is not None:
         raise CommandNotApplicable(
             RefusalCode.ANSWER_REFUSED,

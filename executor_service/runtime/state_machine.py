@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from executor_service.engine import completion, decide, map_decisions
+from executor_service.engine import completion, decide, human_waits, map_decisions
 from executor_service.engine.delays import cap_delay
-from executor_service.engine.state import State, evolve
+from executor_service.engine.fold import evolve
+from executor_service.engine.state import State
 from executor_service.engine.visit import Visit
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.attempt import AttemptResult, Returned, TryAgain
@@ -24,6 +25,7 @@ class Progress:
         self.timers = Timers()
         self._due: dict[str, None] = {}  # Scheduled starts and next attempts whose time has come.
         self.launches: list[tuple[str, bool]] = []  # Step, and whether for an expired wait.
+        self.stops: list[str] = []  # Steps whose branches nothing waits for any more.
         self.raised: BaseException | None = None  # The exception of the step that failed it.
         self._outbox = outbox
 
@@ -42,6 +44,8 @@ class Progress:
             if kind is ev.StepStarted:
                 if event.step_id not in state.maps:  # type: ignore[attr-defined]
                     self.launches.append((event.step_id, False))  # type: ignore[attr-defined]
+            elif kind is ev.StepCancelled:
+                self._stop(event)  # type: ignore[arg-type]
             elif kind in _TIMED:
                 self.timers.set(state.visits[event.step_id])  # type: ignore[attr-defined]
         self._outbox.put(events, cause, now)
@@ -76,9 +80,9 @@ class Progress:
             )
         else:
             events = decide.gave_up(
-                self.state, step_id, result.error, duration_ms=result.duration_ms
+                self.state, step_id, result.error, result.raised, duration_ms=result.duration_ms
             )
-            if self.raised is None:
+            if self.raised is None and _fails(events[-1]):
                 self.raised = result.raised
         self.fold(events)
 
@@ -118,6 +122,11 @@ class Progress:
             # Nobody asks when steps began that don't come round.
             at = self._clock.now() if state.plan.steps_on_cycles else None
             self.fold(begun, at, cause)
+            while state.plan.joins and not completion.must_end(state, self._clock.now):
+                more = decide.starts(state, self._clock.now)
+                if not more:
+                    break
+                self.fold(more, at, cause)
         if state.maps:
             for map_id in state.maps:
                 self.fold(map_decisions.item_starts(state, map_id))
@@ -128,7 +137,7 @@ class Progress:
     def take_answers(self, answers: Answers, now: datetime) -> None:
         """Record the answers that were accepted, each followed by its step's end."""
         for visit, answer in answers.take(self.state):
-            given = decide.answer(visit, answer.human_input, answer.responded_by)
+            given = human_waits.answer(visit, answer.human_input, answer.responded_by)
             self.fold(given, now, answer.cause)
             self._end_wait(visit.step.id, now, answer.cause)
 
@@ -149,12 +158,21 @@ class Progress:
                 self.timers.set(visit)
         return lost
 
+    def _stop(self, event: ev.StepCancelled) -> None:
+        if event.superseded_by is not None:
+            self.stops.append(event.step_id)
+            self.launches = [launch for launch in self.launches if launch[0] != event.step_id]
+
     def _end_wait(self, step_id: str, now: datetime, cause: str | None = None) -> None:
-        events = decide.answered(self.state, step_id)
+        events = human_waits.answered(self.state, step_id)
         if events is None:
             self.launches.append((step_id, True))
         else:
             self.fold(events, now, cause)
+
+
+def _fails(event: ev.Event) -> bool:
+    return isinstance(event, ev.StepFailed) and not event.continued
 
 
 _TIMED = frozenset({ev.StepScheduled, ev.StepAttemptFailed, ev.StepWaiting})

@@ -22,6 +22,8 @@ class StepTasks:
         self._attempts = attempts
         self._wake = wake
         self._running: dict[asyncio.Task[None], StepCall] = {}
+        self._by_step: dict[str, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()  # Stopped, and still cleaning up.
         self._results: deque[tuple[str, AttemptResult]] = deque()
         self._fault: Exception | None = None
 
@@ -37,6 +39,7 @@ class StepTasks:
         """Run an attempt, or what answers for an expired wait, in a task."""
         task = begin_guarded(self._run(state, visit, expired=expired), asyncio.get_running_loop())
         self._running[task] = StepCall(task)
+        self._by_step[visit.step.id] = task
 
     def take(self) -> list[tuple[str, AttemptResult]]:
         """Return what has come out since the last call; raises a fault of our own code."""
@@ -46,13 +49,31 @@ class StepTasks:
         self._results.clear()
         return taken
 
+    def stop_these(self, step_ids: list[str]) -> None:
+        """Stop steps without waiting for them, and clear the list; that they ended is on record, so
+        a result that was not taken is dropped."""
+        for step_id in step_ids:
+            self._stop_one(step_id)
+            self._attempts.forget(step_id, for_good=False)
+        step_ids.clear()
+
+    def _stop_one(self, step_id: str) -> None:
+        self._results = deque(found for found in self._results if found[0] != step_id)
+        task = self._by_step.pop(step_id, None)
+        calling = None if task is None else self._running.pop(task, None)
+        if task is not None and calling is not None:
+            calling.stop()
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
     async def stop(self) -> None:
         """Stop what runs and wait for it to clean up, for a bounded time; results are kept."""
         running, self._running = self._running, {}
         for calling in running.values():
             calling.stop()
-        if running:
-            await asyncio.wait(running, timeout=STOP_GRACE_SECONDS + _LEAVING_SECONDS)
+        waited_for = running.keys() | self._leaving
+        if waited_for:
+            await asyncio.wait(waited_for, timeout=STOP_GRACE_SECONDS + _LEAVING_SECONDS)
 
     async def _run(self, state: State, visit: Visit, *, expired: bool) -> None:
         task = asyncio.current_task()

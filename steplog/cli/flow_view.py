@@ -92,13 +92,9 @@ def _took(node: Mapping[str, Any]) -> str:
 
 
 def _label(edge: Edge) -> str:
-    text = ""
-    if edge["condition"]:
-        # Loading the executor takes longer than most commands do.
-        from executor_service.definitions.diagram import condition_text  # noqa: PLC0415
+    if not edge["condition"] and edge["branch"] is None and not edge.get("errors"):
+        return ""
+    # Loading the executor takes longer than most commands do.
+    from executor_service.definitions.diagram import edge_label  # noqa: PLC0415
 
-        text = condition_text(edge["condition"])
-    if edge["branch"] is None:
-        return escape(text)
-    outcome = "yes" if edge["branch"] else "no"
-    return escape(f"{outcome} and {text}" if text else outcome)
+    return escape(edge_label(edge["condition"], edge["branch"], edge.get("errors")))

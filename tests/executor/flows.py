@@ -8,7 +8,8 @@ from typing import Any
 
 from executor_service import Allowlist, Pipeline, Step
 from executor_service.definitions.blueprint import Blueprint, compile_steps
-from executor_service.engine.state import State, evolve, initial
+from executor_service.engine.fold import evolve
+from executor_service.engine.state import State, initial
 from executor_service.runtime.execution import Execution, Outcome
 from steplog_contracts import events as ev
 from steplog_contracts.codec import decode_event

@@ -26,6 +26,7 @@ class OraclePath:
     source: str
     target: str
     holds: Callable[[Data], bool]
+    catches: bool = False  # Taken after an error, which it lays at `problem`, and never else.
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,11 @@ class Oracle:
             data = branch.data()
             result = self._result(step_id, data)
             runs.append((step_id, data, result))
-            if result is None:
+            catch = next((p for p in self.paths if p.source == step_id and p.catches), None)
+            if result is None and catch is None:
                 return Told("failed", None, runs)
-            self._write(branch, len(runs), result)
-            branches += self._onward(branch, ended)
+            self._write(branch, len(runs), {"problem": step_id} if result is None else result)
+            branches += self._onward(branch, ended, failed=result is None)
         final = self._joined(ended)
         return Told("completed", final.data(), runs)
 
@@ -131,12 +133,12 @@ class Oracle:
                 branch.writes[key] = Write(value, visit, branch.past)
         branch.past |= {visit}
 
-    def _onward(self, branch: Branch, ended: list[Branch]) -> list[Branch]:
+    def _onward(self, branch: Branch, ended: list[Branch], *, failed: bool) -> list[Branch]:
         data = branch.data()
         taken = [
             (index, path.target)
             for index, path in enumerate(self.paths)
-            if path.source == branch.at and path.holds(data)
+            if path.source == branch.at and path.catches is failed and path.holds(data)
         ]
         steps = [(index, target) for index, target in taken if target in self.steps]
         if not steps:

@@ -42,6 +42,7 @@ def graph(definition: Mapping[str, Any] | None, visits: Iterable[Mapping[str, An
                 "ends": edge.to_step not in steps,
                 "condition": edge.condition,
                 "branch": edge.branch,
+                "errors": edge.catch.errors if edge.catch else None,
                 "taken": _taken(edge, ways_in[edge.to_step], by_step),
             }
             for edge in edges
@@ -74,7 +75,9 @@ def _class_of(step: StepDefinition | None) -> str | None:
 def _taken(edge: FlowEdge, ways_in: int, visits: Visits) -> bool | None:
     if not _has_passed(edge.from_step, visits):
         return False
-    always = edge.condition is None and edge.branch is None
+    if edge.catch is not None and not _ended(edge.from_step, "failed", visits):
+        return False
+    always = edge.condition is None and edge.branch is None and edge.catch is None
     if always and _ended(edge.from_step, "completed", visits):
         return True
     arrived = visits.get(edge.to_step, ())

@@ -30,7 +30,10 @@ class EdgeShape(BaseModel):
     to_step: str
     ends: bool = Field(description="It leads to an end marker instead of a step.")
     condition: JsonValue
-    branch: bool | None = Field(description="The outcome of a condition step it belongs to.")
+    branch: bool | str | None = Field(
+        description="The outcome of its step it belongs to: of a condition, or a switch's way."
+    )
+    errors: list[str] | None = Field(None, description="It is taken after these errors alone.")
     taken: bool | None = Field(description="Null where the rows can't tell.")
 
 

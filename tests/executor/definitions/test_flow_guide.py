@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from executor_service.definitions.unknown_keys import problems_of
 from executor_service.engine.operators import OPERATORS
 from steplog_contracts.definition import PipelineDefinition
-from steplog_contracts.definition_parts import ErrorHandling
 from steplog_contracts.step_types import STEP_MODELS
 
 GUIDE = Path("docs/flow.md").read_text()
@@ -19,13 +19,21 @@ def blocks(language: str) -> list[str]:
 
 
 def test_its_definitions_have_the_right_shape() -> None:
-    definition, *steps, handling = blocks("json")
+    definition, *steps = blocks("json")
 
     assert PipelineDefinition.model_validate(json.loads(definition)).name == "loan_decision"
-    assert ErrorHandling.model_validate(json.loads("{" + handling + "}")["error_handling"]).retry
-    for text in steps:
-        step = json.loads(text)
-        assert not STEP_MODELS[step["type"]].model_validate(step).model_extra
+    for written in steps:
+        is_step = written.startswith("{")
+        step = json.loads(written if is_step else f'{{"id": "a", {written}}}')
+        one = {"name": "p", "steps": [step], "flow": {"start_at": step["id"]}}
+        assert problems_of(one) == [], written
+
+
+def test_it_has_an_example_of_every_step_type() -> None:
+    shown = {json.loads(written).get("type", "task") for written in blocks("json")[1:]
+             if written.startswith("{")}  # fmt: skip
+
+    assert STEP_MODELS.keys() - {"human", "condition"} <= shown
 
 
 async def test_its_program_runs() -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from executor_service import DefinitionRefused, Pipeline, Step, compile_definition
 from executor_service.definitions.unknown_keys import problems_of
+from executor_service.engine.fold import evolve
 from executor_service.engine.snapshot import restore, snapshot
-from executor_service.engine.state import evolve, initial
+from executor_service.engine.state import initial
 from steplog_contracts.definition import definition_schema
 from steplog_contracts.definition_parts import LANGUAGE
 from steplog_contracts.payload import encode_payload
@@ -38,7 +39,7 @@ UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
     "$.loop_config.max_iteration": (
         written("a", loop_config={"max_iteration": 3}), "did you mean 'max_iterations'?"),
     "$.flow.path": (written("a", flow={"start_at": "a", "path": []}), "did you mean 'paths'?"),
-    "$.flow.paths[0].when": (with_path(when="x"), "known: "),
+    "$.flow.paths[0].whne": (with_path(whne="x"), "known: "),
     "$.parameters[0].requierd": (
         written("a", parameters=[{"name": "x", "requierd": True}]), "did you mean 'required'?"),
     "$.outputs[0].sorce": (written("a", outputs=[{"name": "x", "sorce": "{{ y }}"}]), "'source'"),

@@ -182,23 +182,48 @@ async def test_19_a_failed_fallback_is_told_beside_the_first_error() -> None:
 async def test_19_continue_on_error_goes_on_with_the_error_as_result() -> None:
     result = await result_of(
         {"a": Flaky(ValueError("bad")), "b": passes, "c": passes},
-        paths("a > b", "a > c", a__b=asks("result.step_error"), a__c=asks("x")),
+        paths("a > b", "a > c", a__b=asks("result.error.message", "==", "bad"), a__c=asks("x")),
         of=handled(continue_on_error=True),
     )
 
-    error = {"step_error": True, "error_message": "bad", "error_type": "ValueError",
-             "step_name": "a"}  # fmt: skip
+    error = {"type": "ValueError", "message": "bad", "step_id": "a", "attempt": 1}
     assert order(result) == ["a", "b"]
     assert result["steps"][0] == {
-        "step_name": "a", "step_index": 0, "result": error, "status": "failed"
+        "step_name": "a", "step_index": 0, "result": {"error": error}, "status": "failed"
     }  # fmt: skip
-    assert result["output"] == error
+
+
+async def test_19_an_error_gone_on_from_is_no_data() -> None:
+    seen: list[Any] = []
+    result = await result_of(
+        {"a": Flaky(ValueError("bad")), "b": lambda data: seen.append(data["a"]) or {}},
+        paths("a > b", a__b=asks("error", "not_exists")),
+        {"x": 1},
+        of=handled(continue_on_error=True),
+    )
+
+    assert seen[0]["error"]["message"] == "bad"
+    assert result["output"] == {"x": 1}
+
+
+async def test_19_in_the_first_language_it_was_laid_over_the_data() -> None:
+    blueprint = blueprint_of(
+        {"a": Flaky(ValueError("bad")), "b": passes}, paths("a > b", a__b=asks("step_error")),
+        of=handled(continue_on_error=True),
+    )  # fmt: skip
+    recorded = Recorded(blueprint)
+    began = blueprint.started({"x": 1}).model_copy(update={"language": 1})
+
+    outcome = await recorded.execution.start(began)
+
+    assert outcome.output == {"x": 1, "step_error": True, "error_message": "bad",
+                              "error_type": "ValueError", "step_name": "a"}  # fmt: skip
 
 
 async def test_19_the_error_result_names_the_bare_class() -> None:
     result = await result_of({"a": Flaky(ApiError("away"))}, [], of=handled(continue_on_error=True))
 
-    assert result["output"]["error_type"] == "ApiError"
+    assert results(result)["a"]["error"]["type"] == "ApiError"
 
 
 async def test_19_a_failure_cancels_the_other_branches() -> None:

@@ -83,8 +83,8 @@ async def test_what_is_no_exception_is_retried_and_gone_on_from_as_any(does: str
 
     result = await GraphPipelineRunner().run_pipeline_from_json(definition)
 
-    assert result["output"]["step_error"] is True
-    assert result["output"]["error_type"] == ZOO[does][1]
+    error = result["steps"][0]["result"]["error"]
+    assert (error["type"], error["attempt"]) == (ZOO[does][1], 2)
 
 
 @pytest.mark.parametrize("function", ["asked_exits", "asked_panics", "asked_cancels"])

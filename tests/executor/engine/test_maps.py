@@ -185,7 +185,7 @@ async def test_a_flow_that_goes_on_from_a_failed_map_waits_for_the_items_that_ru
     )
 
     assert done == [1, 2]
-    assert results(result)["each"]["error_type"] == "MapItemsFailed"
+    assert results(result)["each"]["error"]["type"] == "MapItemsFailed"
     assert result["output"]["done"]
 
 
