@@ -2,9 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from executor_service import Step
 from steplog.embedded import Embedded
 from steplog.errors import NotAnswered
 from steplog_contracts.stored_value import StoredValue
@@ -79,3 +81,43 @@ def test_the_blocking_client_fetches_without_await(file: Path) -> None:
         fetched = listed.output_data["rows"].fetch()
 
     assert execution.output_data["rows"] == fetched == WANTED_ROWS
+
+
+class AskAtLength(Step):
+    """A step whose question is longer than the log takes."""
+
+    async def run(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Ask."""
+        return {"status": "human_input_required", "prompt": "why? " * 400_000}
+
+
+class TakeConfig(Step):
+    """A step that returns its own configuration."""
+
+    async def run(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return it."""
+        return {"said": self.config["say"], "given": data["n"]}
+
+
+def of_one(step_class: str, **more: Any) -> dict[str, Any]:
+    step = {"id": "a", "module": __name__, "step_class": step_class, **more}
+    return {"name": "p", "steps": [step], "flow": {"start_at": "a", "paths": []}}
+
+
+async def test_a_question_that_is_too_long_is_told_so(file: Path) -> None:
+    async with Embedded.open(file) as steplog:
+        submitted = await steplog.run(of_one("AskAtLength"))
+        execution = await steplog.result(submitted, timeout_s=60)
+
+    assert execution.error_message is not None
+    assert "what is large in it is its prompt" in execution.error_message
+
+
+async def test_a_config_sees_the_inputs_of_its_step(file: Path) -> None:
+    more = {"inputs": {"n": "{{ pipeline_input.x }}"}, "config": {"say": "{{ n }}!"}}
+    async with Embedded.open(file) as steplog:
+        submitted = await steplog.run(of_one("TakeConfig", **more), {"x": 5, "n": 9})
+        execution = await steplog.result(submitted, timeout_s=60)
+
+    assert execution.output_data["said"] == "5!"
+    assert execution.output_data["given"] == 5
