@@ -189,3 +189,21 @@ def test_the_command_line_says_what_it_left(folder: Path) -> None:
     assert (looked_at.exit_code, "is fine" in looked_at.out) == (0, True)
     assert missing.exit_code == 1
     assert not (folder / "imported").exists()
+
+
+async def test_a_replay_imports_nothing_that_only_the_recorded_definition_names(
+    folder: Path,
+) -> None:
+    condition = {"type": "custom", "function": "foreign_steps.holds"}
+    flow = {"start_at": "a", "paths": [{"from": "a", "to": "b", "condition": condition}]}
+    recorded = of("my_steps", flow=flow)
+    recorded["steps"].append({"id": "b", "module": "my_steps", "step_class": "Greet"})
+    async with Embedded.open(folder / "steplog.db") as both:
+        await both.result(await both.run(recorded, execution_id="e-1"))
+    forget_imports(folder)
+    (folder / "changed.json").write_text(json.dumps(of("my_steps")))
+
+    replayed = steplog("replay-definition", "changed.json", "--data=steplog.db", cwd=folder)
+
+    assert "1 can't be told" in replayed.out
+    assert not (folder / "imported").exists()
