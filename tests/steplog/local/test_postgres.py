@@ -3,6 +3,8 @@
 import os
 import stat
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -17,6 +19,13 @@ from steplog.local.server import start_server
 from steplog.local.system_user import unprivileged_user
 
 pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Return a folder whose path leaves room for a socket's; that of a test can be too long."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 async def test_data_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -75,20 +84,20 @@ def _made_beforehand(path: Path, mode: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["socket", "data"])
-def test_a_folder_that_others_can_write_is_not_used(tmp_path: Path, name: str) -> None:
-    _made_beforehand(tmp_path / name, 0o777)
+def test_a_folder_that_others_can_write_is_not_used(short_folder: Path, name: str) -> None:
+    _made_beforehand(short_folder / name, 0o777)
 
     with pytest.raises(ServerNotStarted, match="Others on this machine may write"):
-        PostgresServer(tmp_path).program()
+        PostgresServer(short_folder).program()
 
 
-def test_a_link_in_place_of_the_sockets_folder_is_not_used(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "postgres").mkdir(mode=0o700)
-    (tmp_path / "postgres" / "socket").symlink_to(tmp_path / "elsewhere")
+def test_a_link_in_place_of_the_sockets_folder_is_not_used(short_folder: Path) -> None:
+    (short_folder / "elsewhere").mkdir()
+    (short_folder / "postgres").mkdir(mode=0o700)
+    (short_folder / "postgres" / "socket").symlink_to(short_folder / "elsewhere")
 
     with pytest.raises(ServerNotStarted, match="no folder of its own"):
-        PostgresServer(tmp_path / "postgres").program()
+        PostgresServer(short_folder / "postgres").program()
 
 
 def test_a_noted_folder_that_others_can_write_is_replaced(tmp_path: Path) -> None:
