@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Not `dev`: it names steplog itself, and a lock would hold this folder's path.
 LOCKED_EXTRAS := --extra local --extra parquet --extra examples --extra test --extra lint
+PIN = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --python $(BIN)/python
 DEMO_DATA := .steplog/demo
 COMPILED := tracker_service/compiled
 # Tests wait more than they compute, so more of them than cores run at a time; each worker starts
@@ -22,7 +23,8 @@ venv: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml setup.py $(wildcard $(COMPILED)/*.py)
 	@echo "Making $(VENV) from requirements.lock; this takes a minute, once."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements.lock
 	@rm -f $(COMPILED)/*.so
 	@$(BIN)/python -m pip install --verbose --disable-pip-version-check --no-deps \
 		--no-build-isolation --editable . >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
@@ -87,15 +89,18 @@ bench-api: $(STAMP)  ## The read API over a million executions while the tracker
 
 mutation:  ## Mutants of the engine that no rule's test kills. Long; makes an environment of its own.
 	$(PYTHON) -m venv .venv-mutation
-	.venv-mutation/bin/python -m pip install --quiet --requirement requirements.lock
+	.venv-mutation/bin/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	.venv-mutation/bin/python -m pip install --quiet "mutmut>=3.2,<4"
 	.venv-mutation/bin/mutmut run --max-children 2
 	.venv-mutation/bin/mutmut results
 
-lock: $(STAMP)  ## Pin every dependency anew.
-	$(BIN)/pip-compile --quiet --strip-extras $(LOCKED_EXTRAS) --allow-unsafe --no-emit-index-url \
-		--no-emit-find-links --no-emit-trusted-host --no-header --upgrade \
-		--output-file requirements.lock pyproject.toml
+# The image's lock is a part of the first; `build.lock` has what compiles it.
+lock: $(STAMP)  ## Pin every dependency to its newest version, with the hashes of its files.
+	$(PIN) --upgrade $(LOCKED_EXTRAS) --output-file requirements.lock pyproject.toml
+	$(PIN) --constraints requirements.lock --output-file deploy/image.lock pyproject.toml
+	$(BIN)/python -c 'import tomllib; \
+		print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(PIN) --constraints requirements.lock --output-file deploy/build.lock -
 
 clean:  ## Remove what was built here.
 	rm -rf $(VENV) .steplog .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

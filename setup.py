@@ -2,6 +2,7 @@
 
 Everything else about the package is in `pyproject.toml`. Without a compiler, without mypy or with
 STEPLOG_INTERPRETED=1 the same modules are installed as they are: all works, only more slowly.
+With STEPLOG_INTERPRETED=0 that ends the build, as in an image, where nobody would notice.
 """
 
 import hashlib
@@ -24,12 +25,19 @@ CONTRACTS = "contracts"
 TYPES_ONLY = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent"]
 
 
+def stays_interpreted(reason: str) -> None:
+    """Say why nothing is compiled, or end the build where that is demanded."""
+    if os.environ.get("STEPLOG_INTERPRETED") == "0":
+        raise SystemExit(f"steplog is to be compiled (STEPLOG_INTERPRETED=0) and isn't: {reason}")
+    print(f"steplog stays interpreted, more slowly: {reason}")  # noqa: T201
+
+
 def placeholders() -> list[Extension]:
     """Return an extension for each module, without C yet: that is made only when they are built."""
     if os.environ.get("STEPLOG_INTERPRETED") == "1":
         return []
     if find_spec("mypyc") is None:
-        print("steplog stays interpreted, for mypy is missing: pip install 'mypy[mypyc]'.")  # noqa: T201
+        stays_interpreted("mypy is missing; pip install 'mypy[mypyc]'.")
         return []
     return [Extension(".".join(path.with_suffix("").parts), sources=[]) for path in MODULES]
 
@@ -43,7 +51,7 @@ def compiled() -> list[Extension]:
     try:
         extensions = mypycify(paths, opt_level="3", target_dir="build/c", group_name=LIBRARY)
     except SystemExit:
-        print("steplog stays interpreted, for mypyc refuses its modules: see above.")  # noqa: T201
+        stays_interpreted("mypyc refuses its modules; see above.")
         return []
     for extension in extensions:
         extension.optional = True
@@ -80,7 +88,7 @@ class BuildCompiled(build_ext):
         if not all(path.exists() for path in built):
             for path in built:
                 path.unlink(missing_ok=True)
-            self.warn("steplog stays interpreted: all works, only more slowly.")
+            stays_interpreted("the C compiler failed or is missing; see above.")
             self.extensions = self.distribution.ext_modules = []
 
 

@@ -55,8 +55,9 @@ def health_checks() -> list[list[str]]:
 
 
 def image_variables() -> dict[str, str]:
-    """Return what the Dockerfile sets."""
+    """Return what the image sets; what its build does is not in it."""
     found: dict[str, str] = {}
-    for line in re.findall(r"^ENV (.*)$", dockerfile(), re.MULTILINE):
+    image = dockerfile().rpartition("\nFROM ")[2]
+    for line in re.findall(r"^ENV (.*)$", image, re.MULTILINE):
         found.update(re.findall(r"(\w+)=(\S+)", line))
     return found
