@@ -15,8 +15,9 @@ ONE_SHOTS = ("topics", "migrate")
 
 
 def compose() -> dict[str, Any]:
-    """Return the compose file with its anchors merged in."""
-    document: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    """Return the compose file with its anchors merged in, each variable at its default."""
+    text = (DEPLOY / "compose.yaml").read_text()
+    document: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text))
     return document
 
 

@@ -1,0 +1,1 @@
+"""Steps of your own, in an image of your own."""
