@@ -3,7 +3,6 @@
 An answer says the moment, where it was told from, and what it can't know (`past` in its body).
 """
 
-import base64
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -11,6 +10,7 @@ from fastapi import Query, Response
 
 from steplog_contracts.envelope import format_time
 from tracker_service.history.as_of import StoodThen, When, stood
+from tracker_service.http_api.cursors import decode_cursor, encode_cursor, known_id
 from tracker_service.http_api.masking import Masks
 from tracker_service.http_api.moments import in_utc, place_in_utc
 from tracker_service.http_api.problems import BadQuestion
@@ -55,11 +55,11 @@ class Past:
     ) -> Response:
         """Answer with the executions that had begun, newest first, as they stood."""
         freshness, at = await self._moment(as_of)
-        after = None if cursor is None else _read_cursor(cursor)
+        after = None if cursor is None else decode_cursor(cursor, _place)
         page = await self._model.past.page(PastFilter(at, limit, status, pipeline_id, after))
         body = {
             "items": [_known(record(row)) for row in page.rows],
-            "next_cursor": None if page.following is None else _cursor(*page.following),
+            "next_cursor": page.following and _cursor(*page.following),
             "past": await self._told(at, freshness),
         }
         return answer(await self._masks.shown(body), freshness)
@@ -177,18 +177,11 @@ def _known(told: Row) -> Row:
 
 
 def _cursor(started_at: datetime, execution_id: str) -> str:
-    return base64.urlsafe_b64encode(f"{format_time(started_at)}|{execution_id}".encode()).decode()
+    return encode_cursor(format_time(started_at), execution_id)
 
 
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        text = base64.urlsafe_b64decode(cursor.encode()).decode()
-        started_at, execution_id = text.split("|", 1)
-        if "\x00" in execution_id:
-            raise ValueError(execution_id)
-        return place_in_utc(started_at), execution_id
-    except ValueError as error:
-        raise BadQuestion("cursor is not the next_cursor of such a page.") from error
+def _place(started_at: Any, execution_id: Any) -> tuple[datetime, str]:
+    return place_in_utc(started_at), known_id(execution_id)
 
 
 def refuse_with(as_of: str | None, **others: object) -> None:

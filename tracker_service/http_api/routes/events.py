@@ -1,6 +1,5 @@
 """`GET /api/executions/{id}/events`: the recorded events themselves, from the log."""
 
-import base64
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -20,9 +19,10 @@ from tracker_service.history.event_pages import (
 )
 from tracker_service.http_api import schemas
 from tracker_service.http_api.context import ExecutionIdInPath, Parts
+from tracker_service.http_api.cursors import decode_cursor, encode_cursor, whole_number
 from tracker_service.http_api.masking import EVERYTHING, MASKED, Mask, mask_of
 from tracker_service.http_api.masking.shown import masked_body
-from tracker_service.http_api.problems import BadQuestion, NotFound
+from tracker_service.http_api.problems import NotFound
 from tracker_service.http_api.query_context import Asked
 from tracker_service.http_api.responses import marked_payload, record
 from tracker_service.log.events_log import EventsLog, LogNotRead
@@ -88,7 +88,7 @@ async def get_events(
     if log is None:
         raise LogNotRead
     row = await asked.parts.model.execution(execution_id)
-    place = None if cursor is None else _read_cursor(cursor)
+    place = None if cursor is None else decode_cursor(cursor, _place)
     wanted = EventQuestion(execution_id, after_seq, limit, place, stale)
     bound = MAX_SEARCHED if row is None else MAX_LOOKED_AT
     page = await page_of_events(log, row, wanted, max_records=bound)
@@ -139,7 +139,7 @@ def _body(page: EventPage, mask: Mask, *, in_rows: bool) -> dict[str, Any]:
     stretch = page.stretch
     return {
         "items": [_masked(event, mask) for event in page.events],
-        "next_cursor": None if page.following is None else _cursor(page.following),
+        "next_cursor": None if page.following is None else encode_cursor(*page.following),
         "searched": {
             "partition": stretch.partition,
             "next_offset": stretch.next_offset,
@@ -149,16 +149,8 @@ def _body(page: EventPage, mask: Mask, *, in_rows: bool) -> dict[str, Any]:
     }
 
 
-def _cursor(place: Place) -> str:
-    return base64.urlsafe_b64encode(to_json(list(place))).decode()
-
-
-def _read_cursor(cursor: str) -> Place:
-    try:
-        told = from_json(base64.urlsafe_b64decode(cursor.encode()))
-        # An earlier version's cursor does not say how the history began.
-        offset, epoch, after_seq, under_epoch = [*told, None][:4]
-        begun = None if under_epoch is None else bool(under_epoch)
-        return Place(int(offset), None if epoch is None else int(epoch), int(after_seq), begun)
-    except (ValueError, TypeError) as error:
-        raise BadQuestion("cursor is not the next_cursor of a page of events.") from error
+def _place(offset: Any, epoch: Any, after_seq: Any, under_epoch: Any = None) -> Place:
+    # An earlier version's cursor does not say how the history began.
+    begun = None if under_epoch is None else bool(under_epoch)
+    known_epoch = None if epoch is None else whole_number(epoch)
+    return Place(whole_number(offset), known_epoch, whole_number(after_seq), begun)
