@@ -12,6 +12,7 @@ SteplogError
     ├── TerminalError           raised by a step: do not try this again
     └── StepProblem             an attempt failed for a reason of ours, not of the step's code
         ├── StepTimedOut        it took longer than `timeout_seconds` (also a TimeoutError)
+        │   └── StepSilent      nothing was heard of it for `heartbeat_timeout_seconds`
         ├── WaitExpired         nobody answered in time
         ├── ResultNotJson       its result, or something inside it, is no JSON
         ├── SchemaMismatch      its result breaks the declared schema
@@ -19,6 +20,10 @@ SteplogError
         ├── Unresolved          a template or a required source leads nowhere
         ├── TextTooLong         templates put more text together than a value may have
         ├── ConditionFailed     a condition could not be evaluated
+        ├── ExecutionTimedOut   the execution took longer than its `timeout_seconds`
+        ├── DeadlinePassed      its deadline passed, or is no time
+        ├── StartedTooLate      its turn came later than `start_within_seconds`
+        ├── AttemptOver         raised in an attempt that is over and still calls heartbeat()
         ├── LoopBoundExceeded   a step was to run more often, or longer, than its loop may
         └── AttemptsLost        the process died under it too often
 """
@@ -134,6 +139,28 @@ class StepProblem(ExecutorError):
 
 class StepTimedOut(StepProblem, TimeoutError):
     """An attempt took longer than `timeout_seconds`."""
+
+
+class StepSilent(StepTimedOut):
+    """Nothing was heard of an attempt for `heartbeat_timeout_seconds`."""
+
+
+class ExecutionTimedOut(StepProblem):
+    """The execution took longer than its `timeout_seconds`."""
+
+
+class DeadlinePassed(StepProblem):
+    """The execution's deadline passed, or what was given as one is no time."""
+
+
+class StartedTooLate(StepProblem):
+    """The execution's turn came later than `start_within_seconds` allows."""
+
+
+class AttemptOver(StepProblem):
+    """Raised by heartbeat() in the code of an attempt that has ended, so that it ends too."""
+
+    terminal = True
 
 
 class WaitExpired(StepProblem):

@@ -59,11 +59,23 @@ class LoopConfig(DescribedPart):
     iteration_delay_seconds: Seconds = 0.0
 
 
+class Deadline(DescribedPart):
+    """When an execution must be done, and what follows if it is not; one of `after` and `at`."""
+
+    CALLED: ClassVar[str] = "deadline"
+
+    after: Span | None = None  # Seconds from the start of the first step.
+    at: str | None = None  # A time with its zone, or a template of one.
+    then: Name = "fail"  # Or the step that the flow goes to.
+
+
 class PipelineDefinition(Part):
     """A pipeline as it is written down."""
 
     CALLED: ClassVar[str] = "the pipeline"
-    SINCE_2: ClassVar[frozenset[str]] = frozenset({"$schema"})
+    SINCE_2: ClassVar[frozenset[str]] = frozenset(
+        {"$schema", "timeout_seconds", "start_within_seconds", "deadline"}
+    )
 
     schema_: str | None = Field(None, alias="$schema")  # For editors.
     name: Name
@@ -77,6 +89,11 @@ class PipelineDefinition(Part):
     metadata: JsonObject | None = None
     loop_config: LoopConfig | None = None
     on_failure: Literal["compensate"] | None = None
+    # Seconds that an execution may take from the start of its first step.
+    timeout_seconds: Span | None = None
+    # Seconds from the command, or from `not_before`, within which the first step must start.
+    start_within_seconds: Span | None = None
+    deadline: Deadline | None = None
     # Executions in flight at once: in each executor process, and of each concurrency key anywhere.
     max_concurrency: PositiveInt | None = None
     max_concurrency_per_key: PositiveInt | None = None

@@ -120,11 +120,14 @@ class ErrorHandling(DescribedPart):
     """What follows when a step fails; without `retry` an exception is not tried again."""
 
     CALLED: ClassVar[str] = "error_handling"
+    SINCE_2: ClassVar[frozenset[str]] = frozenset({"description", "heartbeat_timeout_seconds"})
 
     continue_on_error: bool = False
     enable_fallback: bool = False
     retry: Retry | None = None
     timeout_seconds: Span | None = None
+    # A step that says nothing by heartbeat() for so long is taken for lost, and tried again.
+    heartbeat_timeout_seconds: Span | None = None
 
 
 class InputDeclaration(DescribedPart):

@@ -8,55 +8,42 @@ What is true of every event (execution, seq, time, epoch, cause) is in `steplog_
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from steplog_contracts.data_ref import References
+from steplog_contracts.event_base import ErrorInfo, Event, Index, Origin, StepEvent
 from steplog_contracts.parent_visit import ParentVisit
 from steplog_contracts.payload import JsonObject, JsonValue
 
-# What a column of the read model holds.
-_Index = Annotated[int, Field(ge=0, le=2**31 - 1)]
-
-
-class Event(BaseModel):
-    """A fact. Subclasses name their wire type in `event_type`.
-
-    `payload_fields` are the fields whose value may be stored beside the log; `references` then says
-    where, and the field has null in its place (see `steplog_contracts.data_ref`).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")
-
-    event_type: ClassVar[str]
-    payload_fields: ClassVar[tuple[str, ...]] = ()
-
-    # Left out of the JSON where there are none, which is nearly always.
-    references: References | None = Field(default=None, exclude_if=lambda found: found is None)
-
-
-class ErrorInfo(BaseModel):
-    """What went wrong, in a form that survives the process it happened in."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    type: str  # Class name, dotted with its module unless built in.
-    message: str
-    traceback: str | None = None  # Trimmed to the user's own frames.
-    step_id: str | None = None
-    attempt: PositiveInt | None = None
-
-
-class Origin(BaseModel):
-    """Where a forked or retried execution took its first recorded results from."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    execution_id: str
-    kind: Literal["fork", "retry"]
-    from_step: str
-    at_seq: PositiveInt  # Last event of the origin whose result was taken over.
+__all__ = [
+    "ENDINGS",
+    "EVENT_CLASSES",
+    "EVENT_CLASS_BY_TYPE",
+    "CommandRefused",
+    "ErrorInfo",
+    "Event",
+    "ExecutionCancelled",
+    "ExecutionCompleted",
+    "ExecutionDeadlinePassed",
+    "ExecutionFailed",
+    "ExecutionStarted",
+    "Origin",
+    "PartitionClaimed",
+    "StepAttemptFailed",
+    "StepCancelled",
+    "StepChildStarted",
+    "StepCompensated",
+    "StepCompleted",
+    "StepEvent",
+    "StepFailed",
+    "StepProgressed",
+    "StepResumed",
+    "StepScheduled",
+    "StepSkipped",
+    "StepStarted",
+    "StepWaiting",
+]  # fmt: skip
 
 
 class ExecutionStarted(Event):
@@ -84,19 +71,6 @@ class ExecutionStarted(Event):
     language: PositiveInt = Field(default=1, exclude_if=lambda language: language == 1)
 
 
-class StepEvent(Event):
-    """A fact about one visit to a step; `iteration` counts visits, `attempt` tries of a visit.
-
-    Each item of a map is a visit of its own: `step_id` is then `<map step>[<index>]`, and
-    `item_index` says which item it is, counted from 0.
-    """
-
-    step_id: str
-    iteration: PositiveInt = 1
-    attempt: PositiveInt = 1
-    item_index: _Index | None = Field(default=None, exclude_if=lambda index: index is None)
-
-
 class StepScheduled(StepEvent):
     """A visit is due later (loop delay, delayed start); the step itself has not begun."""
 
@@ -115,7 +89,7 @@ class StepStarted(StepEvent):
     step_type: str = "task"
     input: JsonValue = None  # What the step was given; null from the second attempt on: unchanged.
     # Of a map: how many items it goes through.
-    item_count: _Index | None = Field(default=None, exclude_if=lambda count: count is None)
+    item_count: Index | None = Field(default=None, exclude_if=lambda count: count is None)
 
 
 class StepAttemptFailed(StepEvent):
@@ -126,6 +100,16 @@ class StepAttemptFailed(StepEvent):
     error: ErrorInfo
     retry_at: datetime
     duration_ms: NonNegativeFloat = 0.0
+    # Its last heartbeat, where that is not on record by itself.
+    progress: JsonValue = Field(default=None, exclude_if=lambda progress: progress is None)
+
+
+class StepProgressed(StepEvent):
+    """What a running step said of itself by a heartbeat; at most one a second for each visit."""
+
+    event_type: ClassVar[str] = "steplog.step.progressed.v1"
+
+    progress: JsonValue = None
 
 
 class StepCompleted(StepEvent):
@@ -226,6 +210,15 @@ class StepCompensated(StepEvent):
     duration_ms: NonNegativeFloat = 0.0
 
 
+class ExecutionDeadlinePassed(Event):
+    """The deadline passed at which the flow goes to a step; what was open is cancelled next."""
+
+    event_type: ClassVar[str] = "steplog.execution.deadline_passed.v1"
+
+    to_step: str
+    passed_at: datetime
+
+
 class ExecutionCompleted(Event):
     """Every branch ended."""
 
@@ -281,6 +274,7 @@ EVENT_CLASSES: tuple[type[Event], ...] = (
     StepScheduled,
     StepStarted,
     StepAttemptFailed,
+    StepProgressed,
     StepCompleted,
     StepFailed,
     StepSkipped,
@@ -289,6 +283,7 @@ EVENT_CLASSES: tuple[type[Event], ...] = (
     StepResumed,
     StepChildStarted,
     StepCompensated,
+    ExecutionDeadlinePassed,
     ExecutionCompleted,
     ExecutionFailed,
     ExecutionCancelled,

@@ -115,6 +115,7 @@ class StepRecord(RowRecord):
     item_count: int | None = None  # Of a map.
     item_counts: dict[str, int] | None = None  # Of a map: its items that have begun, by status.
     child_execution_id: str | None = None  # The execution that the step began.
+    last_heartbeat: JsonValue = None  # The newest progress that its attempts said.
 
     @property
     def failure(self) -> str | None:

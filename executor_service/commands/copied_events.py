@@ -13,6 +13,7 @@ from steplog_contracts.events import (
     StepCompleted,
     StepEvent,
     StepFailed,
+    StepProgressed,
     StepResumed,
     StepSkipped,
     StepStarted,
@@ -50,7 +51,7 @@ def copies(events: Sequence[Event], kept: Collection[Visit], execution_id: str) 
         _owned_by(execution_id, event)
         for event in events
         if isinstance(event, StepEvent)
-        and not isinstance(event, StepSkipped)
+        and not isinstance(event, StepSkipped | StepProgressed)
         and (visit_of(event) in kept or _begins(event, going_on))
     ]
 

@@ -58,8 +58,9 @@ class Beginning:
         execution_id, key = command.execution_id, command.concurrency_key
         self._refuse_if_known(execution_id)
         refuse_key_elsewhere(key, self._partition, self._workplace.partition_of)
+        now = self._workplace.clock.now()
         blueprint, started = started_event(
-            self._workplace.catalogue, delivery.sent, command, loads=loads
+            self._workplace.catalogue, delivery.sent, command, now, loads=loads
         )
         self.room.enter(
             execution_id,
@@ -131,7 +132,8 @@ class Beginning:
     ) -> LiveExecution:
         execution_id = command.execution_id
         self._memory.begin(execution_id, delivery.command_id, self._writer.next_offset)
-        live = self._executions.begin(execution_id, blueprint, started, command.not_before)
+        times = (command.not_before, delivery.sent.time)
+        live = self._executions.begin(execution_id, blueprint, started, *times)
         live.recorder.expect(delivery.command_id, delivery.offset)
         live.when_refused = partial(self._tasks.refuse, delivery)
         return live

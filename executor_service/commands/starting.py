@@ -1,5 +1,7 @@
 """From a RunPipeline command to the first event of an execution."""
 
+from datetime import datetime
+
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.definitions.catalogue import DefinitionCatalogue
 from executor_service.errors import CommandNotApplicable
@@ -11,15 +13,20 @@ from steplog_contracts.refusal_codes import RefusalCode
 
 
 def started_event(
-    catalogue: DefinitionCatalogue, sent: SentCommand, command: RunPipeline, *, loads: bool = True
+    catalogue: DefinitionCatalogue,
+    sent: SentCommand,
+    command: RunPipeline,
+    now: datetime,
+    *,
+    loads: bool = True,
 ) -> tuple[Blueprint, ExecutionStarted]:
-    """Return what to run and the event that begins it.
+    """Return what to run and the event that begins it, `now` or at `not_before`.
 
     Raises:
         CommandNotApplicable: the command names no pipeline and carries no definition.
         UnknownPipeline: it names one that is not known.
         DefinitionRefused: the definition breaks a rule.
-        InputRefused: the input does not fit the definition.
+        InputRefused: the input does not fit the definition, or its deadline is past.
     """
     definition = _definition(catalogue, command)
     blueprint = catalogue.inline(definition) if loads else catalogue.unloaded(definition)
@@ -30,6 +37,7 @@ def started_event(
         pipeline_id=command.pipeline,
         command_id=sent.command_id,
         parent_execution_id=command.parent_execution_id,
+        now=max(now, command.not_before or now),
     )
     asked = {"requested_by": command.requested_by, "concurrency_key": command.concurrency_key}
     return blueprint, started.model_copy(update=asked)

@@ -7,10 +7,12 @@ plan the engine works with and knows how to make each step.
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from executor_service.definitions.parser import ReadDefinition, read_definition
 from executor_service.definitions.step_loader import Allowlist
+from executor_service.engine.limits import refuse_past_deadline
 from executor_service.engine.plan import Plan, SchemaCheck
 from executor_service.engine.values import ABSENT, Absent, copy_json, plain
 from executor_service.errors import DefinitionRefused, InputRefused, Problem, ResultNotJson
@@ -63,15 +65,18 @@ class Blueprint:
         command_id: str | None = None,
         origin: ev.Origin | None = None,
         parent_execution_id: str | None = None,
+        now: datetime | None = None,
     ) -> ev.ExecutionStarted:
         """Return the first event of a new execution, its input checked and parameters resolved.
 
+        `now` is when it begins; a deadline before that is refused.
+
         Raises:
-            InputRefused: the input is no JSON object, breaks `input_schema`, or a required
-                parameter has no value.
+            InputRefused: the input is no JSON object, breaks `input_schema`, a required parameter
+                has no value, or the deadline is past.
         """
         given = self.checked_input(input_data)
-        return ev.ExecutionStarted(
+        started = ev.ExecutionStarted(
             pipeline_id=pipeline_id or self.plan.name,
             pipeline_name=self.plan.name,
             pipeline_version=self.plan.version,
@@ -86,6 +91,9 @@ class Blueprint:
             origin=origin,
             parent_execution_id=parent_execution_id,
         )
+        if now is not None:
+            refuse_past_deadline(self, started, now)
+        return started
 
     def checked_input(self, input_data: JsonValue) -> JsonObject:
         """Return a plain copy of a run input; None counts as an empty one."""

@@ -16,8 +16,9 @@ def check_flow(plan: Plan) -> Iterator[Problem]:
 
 
 def _unreachable(plan: Plan) -> Iterator[Problem]:
+    begun = plan.entered_from_outside
     for step in plan.ordered:
-        if not plan.graph.reachable >> step.index & 1:
+        if step.id not in begun and not any(plan.can_reach(first, step.id) for first in begun):
             yield Problem(
                 f"$.steps[{step.index}]",
                 f"No path leads to step '{step.id}'; it is always skipped.",
@@ -57,13 +58,21 @@ def _unresolvable(plan: Plan) -> Iterator[Problem]:
                 continue
             if not any(name in plan.steps for name in named):
                 yield Problem(where, f"{choice.text} names no declared step.", "check the id")
-            elif not any(name in plan.steps and plan.can_reach(name, step.id) for name in named):
+            elif not any(name in plan.steps and _comes_first(plan, name, step) for name in named):
                 yield Problem(
                     where,
                     f"{choice.text} can't be there yet: no path leads from that step to "
                     f"'{step.id}'.",
                     "refer to a step that runs before",
                 )
+
+
+def _comes_first(plan: Plan, name: str, step: StepPlan) -> bool:
+    """Say whether a step may have run when another one begins, over paths or by a deadline."""
+    if plan.can_reach(name, step.id):
+        return True
+    turned_to = plan.entered_from_outside - {plan.start_at}
+    return any(step.id == first or plan.can_reach(first, step.id) for first in turned_to)
 
 
 def _required_choices(step: StepPlan) -> Iterator[tuple[Choice, str]]:

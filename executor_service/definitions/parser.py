@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from executor_service.definitions.flow_checks import check_flow
 from executor_service.definitions.flow_parser import FlowReader
 from executor_service.definitions.json_schemas import compile_schema
+from executor_service.definitions.limits_parser import read_limits
 from executor_service.definitions.map_parser import MapReader, misleading_ids
+from executor_service.definitions.retry_parser import retry_policy
 from executor_service.definitions.secret_checks import check_secrets
 from executor_service.definitions.shape import MAX_PROBLEMS, ShapeReader
 from executor_service.definitions.step_loader import (
@@ -25,13 +27,12 @@ from executor_service.definitions.unknown_keys import unknown_keys, unknown_type
 from executor_service.engine.conditions import ConditionCompiler, UserFunction
 from executor_service.engine.error_text import text_of
 from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
-from executor_service.engine.retry import RetryPolicy
 from executor_service.engine.templates import Input, compile_template, is_constant
 from executor_service.engine.values import ABSENT, Absent
 from executor_service.errors import Problem
 from executor_service.steps.step import Step
 from steplog_contracts.definition import PipelineDefinition
-from steplog_contracts.definition_parts import LANGUAGE, InputDeclaration, Retry
+from steplog_contracts.definition_parts import LANGUAGE, InputDeclaration
 from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.schema_cost import PatternRoom
 from steplog_contracts.step_types import MapStep, StepDefinition, TaskStep
@@ -135,6 +136,7 @@ class _DefinitionReader:
             loop=LoopBounds() if loop is None else LoopBounds(**_declared(loop, LoopBounds)),
             outputs=self._inputs(shaped.outputs, "$.outputs"),
             check_output=self._schema(shaped.output_schema, "$.output_schema"),
+            limits=read_limits(shaped, self._step_ids, self._problem),
             ordered=tuple(steps.values()),
         )
         is_clear = len(steps) == len(shaped.steps) and shaped.flow.start_at in steps
@@ -218,10 +220,11 @@ class _DefinitionReader:
             config=task.config,
             config_template=None if is_constant(template) else template,
             inputs=self._inputs(step.inputs, f"{where}.inputs") or (),
-            retry=None if handling.retry is None else _policy(handling.retry),
+            retry=None if handling.retry is None else retry_policy(handling.retry),
             continue_on_error=handling.continue_on_error,
             enable_fallback=handling.enable_fallback,
             timeout_seconds=handling.timeout_seconds,
+            heartbeat_timeout_seconds=handling.heartbeat_timeout_seconds,
             is_pure=step.effects == "none",
             check_input=self._schema(task.input_schema, f"{where}.input_schema"),
             check_output=self._schema(task.output_schema, f"{where}.output_schema"),
@@ -282,18 +285,6 @@ class _DefinitionReader:
 
 def _not_imported(_context: object, _parameters: object) -> bool:
     raise AssertionError("nothing runs what was read without its imports")
-
-
-def _policy(retry: Retry) -> RetryPolicy:
-    return RetryPolicy(
-        max_attempts=retry.max_attempts,
-        initial_delay_seconds=retry.initial_delay,
-        max_delay_seconds=retry.max_delay,
-        exponential_base=retry.exponential_base,
-        jitter=retry.jitter,
-        retryable=frozenset(retry.retryable_exceptions),
-        non_retryable=frozenset(retry.non_retryable_exceptions),
-    )
 
 
 def _declared(part: BaseModel, target: type[Any]) -> dict[str, Any]:

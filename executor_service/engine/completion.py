@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from executor_service.engine.decide import superseded
+from executor_service.engine.limits import cancelled, limit_passed, must_turn
 from executor_service.engine.state import State
 from executor_service.engine.templates import render_inputs
 from executor_service.errors import LoopBoundExceeded, SchemaMismatch, StepProblem
@@ -17,8 +18,9 @@ END_ALL: Final = "end_all"
 
 def must_end(state: State, clock: Callable[[], datetime]) -> bool:
     """Say whether the execution must fail, or was being cancelled when its process died."""
-    stops = state.cancelling is not None or state.finishing
-    return stops or reason_to_fail(state, clock) is not None
+    if state.cancelling is not None or state.finishing or reason_to_fail(state, clock) is not None:
+        return True
+    return state.plan.limits is not None and must_turn(state, clock())
 
 
 def reason_to_fail(state: State, clock: Callable[[], datetime]) -> ev.ErrorInfo | None:
@@ -30,8 +32,9 @@ def reason_to_fail(state: State, clock: Callable[[], datetime]) -> ev.ErrorInfo 
         return state.failure
     if state.finishing:
         return None
-    if not state.plan.steps_on_cycles:
-        return None  # No step comes round.
+    passed = None if state.plan.limits is None else limit_passed(state, clock())
+    if passed is not None or not state.plan.steps_on_cycles:
+        return passed  # Without cycles no step comes round.
     now = clock()
     ready = state.frontier.ready()
     if state.plan.loop.iteration_delay_seconds:
@@ -123,7 +126,7 @@ def failing(state: State, error: ev.ErrorInfo, now: datetime) -> list[ev.Event]:
     """Return the end of an execution that fails; steps of other branches are cancelled."""
     where = f" in step '{error.step_id}'" if error.step_id else ""
     return [
-        *_cancelled_steps(state, f"The execution failed{where}."),
+        *cancelled(state, f"The execution failed{where}."),
         ev.ExecutionFailed(error=error, duration_ms=elapsed_ms(state, now)),
     ]
 
@@ -133,23 +136,10 @@ def cancelling(
 ) -> list[ev.Event]:
     """Return the end of an execution that was told to stop."""
     return [
-        *_cancelled_steps(state, reason),
+        *cancelled(state, reason),
         ev.ExecutionCancelled(
             reason=reason, requested_by=requested_by, duration_ms=elapsed_ms(state, now)
         ),
-    ]
-
-
-def _cancelled_steps(state: State, reason: str) -> list[ev.Event]:
-    return [
-        ev.StepCancelled(
-            step_id=step_id,
-            iteration=visit.iteration,
-            item_index=visit.step.item_index,
-            attempt=visit.attempt or 1,
-            reason=reason,
-        )
-        for step_id, visit in state.visits.items()
     ]
 
 

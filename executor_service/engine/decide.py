@@ -173,15 +173,30 @@ def returned(
 
 
 def failed_attempt(
-    state: State, step_id: str, error: ev.ErrorInfo, *, retry_at: datetime, duration_ms: float
+    state: State,
+    step_id: str,
+    error: ev.ErrorInfo,
+    *,
+    retry_at: datetime,
+    duration_ms: float,
+    progress: JsonValue = None,
 ) -> list[ev.Event]:
     """Return the record of an attempt after which another one follows."""
     visit = state.visits[step_id]
     return [
         ev.StepAttemptFailed(
-            **of_visit(visit), error=error, retry_at=retry_at, duration_ms=duration_ms
+            **of_visit(visit),
+            error=error,
+            retry_at=retry_at,
+            duration_ms=duration_ms,
+            progress=progress,
         )
     ]
+
+
+def progressed(visit: Visit, progress: JsonValue) -> ev.Event:
+    """Return the record of what a running visit says of itself."""
+    return ev.StepProgressed(**of_visit(visit), progress=progress)
 
 
 def gave_up(

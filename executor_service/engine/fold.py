@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from executor_service.engine.deadline import pass_deadline
 from executor_service.engine.frontier import Arrival
 from executor_service.engine.map_items import Items
 from executor_service.engine.plan import PathPlan
@@ -61,6 +62,7 @@ def _step_started(state: State, event: ev.StepStarted) -> None:
         elif visit.scope.contested and not visit.step.inputs and event.item_index is None:
             visit.scope.correct(event.input)
         at, first = state.recorded_at, event.iteration == 1
+        state.began_at = state.began_at or at
         if at is not None and first and event.step_id in state.plan.steps_on_cycles:
             state.first_started_at[event.step_id] = at
     visit.attempt = event.attempt
@@ -94,11 +96,11 @@ def _begin_item(state: State, step_id: str, index: int) -> Visit:
 
 
 def _attempt_failed(state: State, event: ev.StepAttemptFailed) -> None:
-    visit = state.visits[event.step_id]
-    visit.status = "retrying"
-    visit.failures += 1
-    visit.due_at = event.retry_at
-    visit.last_error = event.error
+    state.visits[event.step_id].fail(event)
+
+
+def _step_progressed(state: State, event: ev.StepProgressed) -> None:
+    state.visits[event.step_id].progress = event.progress
 
 
 def _step_completed(state: State, event: ev.StepCompleted) -> None:
@@ -200,7 +202,9 @@ def _step_skipped(state: State, event: ev.StepSkipped) -> None:
 def _step_cancelled(state: State, event: ev.StepCancelled) -> None:
     visit = state.visits.pop(event.step_id, None)
     state.maps.pop(event.step_id, None)
-    if event.superseded_by is not None:
+    if visit is not None and visit.status == "stopped":
+        state.frontier.moved_on(event.step_id)  # The flow goes on elsewhere.
+    elif event.superseded_by is not None:
         if visit is not None and event.item_index is None:
             drop(visit.scope)
             state.frontier.moved_on(event.step_id)
@@ -209,18 +213,11 @@ def _step_cancelled(state: State, event: ev.StepCancelled) -> None:
 
 
 def _step_waiting(state: State, event: ev.StepWaiting) -> None:
-    visit = state.visits[event.step_id]
-    visit.status = "waiting"
-    visit.interaction_id = event.interaction_id
-    visit.asked = event.output
-    visit.expires_at = event.expires_at
+    state.visits[event.step_id].wait(event)
 
 
 def _step_resumed(state: State, event: ev.StepResumed) -> None:
-    visit = state.visits[event.step_id]
-    visit.status = "answered"
-    visit.human_input = event.human_input
-    visit.timed_out = event.timed_out
+    state.visits[event.step_id].answer(event)
 
 
 def _child_started(state: State, event: ev.StepChildStarted) -> None:
@@ -242,6 +239,7 @@ _FOLDS: dict[type[ev.Event], Callable[[State, Any], None]] = {
     ev.StepScheduled: _step_scheduled,
     ev.StepStarted: _step_started,
     ev.StepAttemptFailed: _attempt_failed,
+    ev.StepProgressed: _step_progressed,
     ev.StepCompleted: _step_completed,
     ev.StepFailed: _step_failed,
     ev.StepSkipped: _step_skipped,
@@ -250,6 +248,7 @@ _FOLDS: dict[type[ev.Event], Callable[[State, Any], None]] = {
     ev.StepResumed: _step_resumed,
     ev.StepChildStarted: _child_started,
     ev.StepCompensated: _step_compensated,
+    ev.ExecutionDeadlinePassed: pass_deadline,
     ev.ExecutionCompleted: _ended,
     ev.ExecutionFailed: _ended,
     ev.ExecutionCancelled: _ended,

@@ -64,6 +64,17 @@ class Frontier:
         self._ready.pop(step_id, None)
         self._unchecked[step_id] = None
 
+    def clear(self) -> list[tuple[int, Scope]]:
+        """Forget every arrival; return them as path and scope."""
+        forgotten = [
+            (arrival.path_index, arrival.scope)
+            for arrivals in self.arrived.values()
+            for arrival in arrivals
+        ]
+        for of_frontier in (self.arrived, self._unchecked, self._ready, self._kept_back):
+            of_frontier.clear()
+        return forgotten
+
     def moved_on(self, step_id: str) -> None:
         """Look again at the steps that a branch at `step_id` kept back."""
         for kept_back in self._kept_back.pop(step_id, ()):

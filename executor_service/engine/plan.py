@@ -14,6 +14,7 @@ from executor_service.engine.map_items import MapPlan
 from executor_service.engine.references import Reading
 from executor_service.engine.retry import RetryPolicy
 from executor_service.engine.templates import Input, Template
+from executor_service.engine.time_limits import FAIL, TimeLimits
 from steplog_contracts.item_ids import item_id, map_of, split_item
 from steplog_contracts.payload import JsonObject, JsonValue
 
@@ -87,6 +88,7 @@ class StepPlan:
     continue_on_error: bool = False
     enable_fallback: bool = False
     timeout_seconds: float | None = None
+    heartbeat_timeout_seconds: float | None = None
     is_pure: bool = False  # Running it again, or before its beginning is on record, harms nobody.
     check_input: SchemaCheck | None = None
     check_output: SchemaCheck | None = None
@@ -100,6 +102,11 @@ class StepPlan:
     def declared_id(self) -> str:
         """The id of the declared step whose code runs: an item's is its map."""
         return self.id if self.item_index is None else map_of(self.id)
+
+    @property
+    def timed(self) -> bool:
+        """Whether an attempt is held to any time."""
+        return self.timeout_seconds is not None or self.heartbeat_timeout_seconds is not None
 
     def item_at(self, index: int) -> "StepPlan":
         """Return the step that an item of this map visits."""
@@ -133,6 +140,7 @@ class Plan:
     loop: LoopBounds = LoopBounds()
     outputs: tuple[Input, ...] | None = None
     check_output: SchemaCheck | None = None
+    limits: TimeLimits | None = None
     ordered: tuple[StepPlan, ...] = ()
 
     @cached_property
@@ -169,7 +177,7 @@ class Plan:
             step_id
             for step_id, sources in entries.items()
             if len(sources) == 1
-            and step_id != self.start_at
+            and step_id not in self.entered_from_outside
             and sources[0] in self.steps
             and not self.on_cycle(sources[0])
         )
@@ -210,6 +218,13 @@ class Plan:
                 known.clear()
             known[closed] = self.graph.without({self.steps[step].index for step in closed}).reach
         return known[closed]
+
+    @cached_property
+    def entered_from_outside(self) -> frozenset[str]:
+        """The steps that begin without a path: the flow's start, and where a deadline leads."""
+        deadline = None if self.limits is None else self.limits.deadline
+        turned_to = () if deadline is None or deadline.then == FAIL else (deadline.then,)
+        return frozenset((self.start_at, *turned_to))
 
     def can_reach(self, from_id: str, to_id: str) -> bool:
         """Say whether paths lead from one step to the other."""

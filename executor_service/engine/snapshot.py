@@ -44,6 +44,8 @@ def snapshot(state: State) -> JsonObject:
         "failure": None if state.failure is None else state.failure.model_dump(mode="json"),
         "cancelling": state.cancelling,
         "finishing": state.finishing,
+        "deadline_passed": state.deadline_passed,
+        "began_at": _text(state.began_at),
         "root": scopes.number(state.root),
         "visits": [_visit_out(visit, scopes) for visit in state.visits.values()],
         "arrived": {
@@ -91,6 +93,8 @@ def _restored(kept: JsonObject, state: State) -> State:
     state.failure = None if kept["failure"] is None else ErrorInfo(**kept["failure"])
     state.cancelling = kept["cancelling"]
     state.finishing = kept.get("finishing", False)
+    state.deadline_passed = kept.get("deadline_passed", False)
+    state.began_at = _time(kept.get("began_at"))
     state.root = scopes[kept["root"]]
     for visit in kept["visits"]:
         state.visits[visit["step"]] = _visit_in(visit, state.plan, scopes)

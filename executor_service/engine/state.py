@@ -21,9 +21,10 @@ class State:
     """Everything an execution's events say, as far as what follows depends on it."""
 
     __slots__ = (
-        "cancelling", "end", "ended_branches", "execution_id", "failure", "finishing",
-        "first_started_at", "frontier", "input", "iterations", "language", "maps", "metadata",
-        "parameters", "plan", "recorded_at", "root", "seq", "started_at", "visits",
+        "began_at", "cancelling", "deadline_at", "deadline_passed", "end", "ended_branches",
+        "execution_id", "failure", "finishing", "first_started_at", "frontier", "input",
+        "iterations", "language", "maps", "metadata", "parameters", "plan", "recorded_at", "root",
+        "seq", "started_at", "visits",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, execution_id: str) -> None:
@@ -46,6 +47,9 @@ class State:
         self.failure: ev.ErrorInfo | None = None
         self.finishing = False  # A branch came to `end_all`: what it has made is the result.
         self.cancelling: str | None = None  # The reason, once a step was cancelled without failure.
+        self.began_at: datetime | None = None  # When its first step began.
+        self.deadline_at: datetime | None = None  # Worked out of `deadline.at` when asked for.
+        self.deadline_passed = False  # And the flow went to the deadline's step.
         self.end: ev.Event | None = None
 
     @property

@@ -9,8 +9,10 @@ from executor_service.engine.scope import Scope
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonValue
 
-# `mapping`: a map, while its items are visited.
-VisitStatus = Literal["scheduled", "running", "retrying", "waiting", "answered", "mapping"]
+# `mapping`: a map, while its items are visited; `stopped`: its end is to be recorded, as cancelled.
+VisitStatus = Literal[
+    "scheduled", "running", "retrying", "waiting", "answered", "mapping", "stopped"
+]  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -32,6 +34,29 @@ class Visit:
     human_input: JsonValue = None
     timed_out: bool = False
     last_error: ev.ErrorInfo | None = None
+    progress: JsonValue = None  # Its last heartbeat on record, of whichever attempt.
+
+    def fail(self, event: ev.StepAttemptFailed) -> None:
+        """Take a failed attempt after which another one follows."""
+        self.status = "retrying"
+        self.failures += 1
+        self.due_at = event.retry_at
+        self.last_error = event.error
+        if event.progress is not None:
+            self.progress = event.progress
+
+    def wait(self, event: ev.StepWaiting) -> None:
+        """Take a question to a person."""
+        self.status = "waiting"
+        self.interaction_id = event.interaction_id
+        self.asked = event.output
+        self.expires_at = event.expires_at
+
+    def answer(self, event: ev.StepResumed) -> None:
+        """Take the end of a wait."""
+        self.status = "answered"
+        self.human_input = event.human_input
+        self.timed_out = event.timed_out
 
 
 @dataclass(slots=True)

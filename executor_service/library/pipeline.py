@@ -97,6 +97,7 @@ class Pipeline:
             parameters=parameters,
             metadata=metadata or (execution_context.metadata if execution_context else None),
             pipeline_id=execution_context.pipeline_id if execution_context else None,
+            now=self._clock.now(),
         )
         result = RunResult(input_data)
         execution = self._execution(execution_id, result)

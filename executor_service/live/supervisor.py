@@ -113,12 +113,12 @@ class LiveExecutions:
         blueprint: Blueprint,
         started: ExecutionStarted,
         not_before: datetime | None = None,
+        asked_at: datetime | None = None,
     ) -> LiveExecution:
         """Start a new execution; its first events are recorded before any step runs."""
         live = self._keep(self._maker.new(execution_id, started.command_id, blueprint), started)
-        cause = started.command_id
-        start = partial(live.execution.start, started, cause=cause, not_before=not_before)
-        self._run(live, start)
+        times = {"not_before": not_before, "asked_at": asked_at}
+        self._run(live, partial(live.execution.start, started, cause=started.command_id, **times))
         return live
 
     async def begin_from(

@@ -5,31 +5,36 @@ later, or a failure for good.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from executor_service.definitions.blueprint import Blueprint
-from executor_service.engine.human_waits import asks_a_person, expiry
-from executor_service.engine.item_reading import reading_of
-from executor_service.engine.plan import StepPlan
+from executor_service.engine.human_waits import expiry
+from executor_service.engine.retry import RetryPolicy
 from executor_service.engine.state import State
-from executor_service.engine.templates import render, render_inputs
 from executor_service.engine.user_code import Raised, call, call_for
-from executor_service.engine.values import ABSENT, copy_json, plain
+from executor_service.engine.values import ABSENT, plain
 from executor_service.engine.visit import Visit
-from executor_service.errors import InputMismatch, SchemaMismatch
+from executor_service.errors import StepSilent
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock, Randomness
 from executor_service.runtime.error_info import error_info
 from executor_service.runtime.guarded_loop import itself
-from executor_service.runtime.human_question import checked_question
+from executor_service.runtime.heartbeats import Heartbeats, Progressed
 from executor_service.runtime.running_step import RUNNING_STEP
+from executor_service.runtime.step_data import (
+    check_input,
+    check_output,
+    checked,
+    data_of,
+    resolved_config,
+)
 from executor_service.runtime.step_invocation import StepCall, StepStopped, Suspended, is_async
 from executor_service.steps.service_registry import ServiceRegistry
-from executor_service.steps.step import Step, StepContext, StepData, warn_unheard
+from executor_service.steps.step import Step, StepContext, StepData
 from steplog_contracts import events as ev
-from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.payload import JsonValue
 
 
 @dataclass(slots=True)
@@ -48,6 +53,7 @@ class TryAgain:
     error: ev.ErrorInfo
     delay: timedelta
     duration_ms: float
+    progress: JsonValue = None  # Of its last heartbeat, where that is not on record.
 
 
 @dataclass(slots=True)
@@ -66,8 +72,9 @@ class Called(NamedTuple):
     data: StepData
 
 
+# A step that fell silent is tried again, also where its definition has no `retry`.
+OF_SILENT_STEPS: Final = RetryPolicy()
 AttemptResult = Returned | TryAgain | GaveUp
-Heartbeat = Callable[[str, JsonValue], None]
 
 
 class Attempts:
@@ -86,7 +93,7 @@ class Attempts:
         clock: Clock,
         services: ServiceRegistry | None,
         randomness: Randomness,
-        on_heartbeat: Heartbeat | None = None,
+        progressed: Progressed,
         claim_check: ClaimCheck | None = None,
     ) -> None:
         self._blueprint = blueprint
@@ -94,8 +101,7 @@ class Attempts:
         self._monotonic_s = clock.monotonic_s
         self._services = services
         self._randomness = randomness
-        self._on_heartbeat = on_heartbeat
-        self._unheard: set[tuple[str, int]] = set()  # Visits whose heartbeat reached nobody.
+        self._heartbeats = Heartbeats(clock, progressed)
         self._claim_check = claim_check
         self._objects: dict[str, tuple[int, Step]] = {}
 
@@ -108,6 +114,7 @@ class Attempts:
         """
         began_s = self._monotonic_s()
         entered = RUNNING_STEP.set((self._execution_id, visit, visit.attempt))
+        self._heartbeats.begin(visit, calling)
         try:
             output = self._at_once(state, visit, calling)
             if type(output) is Suspended or type(output) is Called:
@@ -115,7 +122,7 @@ class Attempts:
             elif calling.task.cancelled_from_inside:
                 await calling.settle()
             if output is not None or visit.step.check_output is not None:
-                output = _checked(visit.step, output)
+                output = checked(visit.step, output)
             duration_ms = (self._monotonic_s() - began_s) * 1000
             if self._claim_check is not None and not self._claim_check.fits(output):
                 # Now, while the step can still fail for it; this is not its own time.
@@ -128,9 +135,10 @@ class Attempts:
         except Exception as error:
             raised = error
         finally:
+            progress = self._heartbeats.end(visit)
             RUNNING_STEP.reset(entered)
         await calling.settle()
-        return await self._failed(state, visit, itself(raised), began_s, calling)
+        return await self._failed(state, visit, itself(raised), began_s, calling, progress)
 
     async def expired(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
         """Return what answers for a wait that expired: the fallback, or a failure."""
@@ -140,6 +148,7 @@ class Attempts:
     def forget(self, step_id: str, *, for_good: bool = True) -> None:
         """Drop the object of a step that ended and can't come round again; `for_good` is False
         where it was stopped, and another object is to take its place."""
+        self._heartbeats.forget(step_id)
         if not for_good or step_id not in self._blueprint.plan.steps_on_cycles:
             self._objects.pop(step_id, None)
 
@@ -149,7 +158,7 @@ class Attempts:
         if step.condition is not None:
             return step.condition(state.reading(visit.scope))
         if step.inputs or step.check_input:
-            _check_input(state, visit)
+            check_input(state, visit)
         calling.task.running = calling
         try:
             return call_for(calling, self._begin, state, visit)
@@ -159,9 +168,8 @@ class Attempts:
     def _begin(self, state: State, visit: Visit) -> Any:
         """Begin the step's code; what needs a thread, or has a limit, is begun elsewhere."""
         run = self._object(state, visit).run
-        data = StepData(copy_json(visit.input))
-        data._results = visit.scope
-        if visit.step.timeout_seconds is not None or not is_async(run):
+        data = data_of(visit)
+        if visit.step.timed or not is_async(run):
             return Called(run, data)
         code = run(data)
         try:
@@ -178,6 +186,7 @@ class Attempts:
         if isinstance(begun, Suspended):
             returned = await calling.hold(*begun)
         else:
+            calling.listen(visit.step.heartbeat_timeout_seconds)
             returned = await calling.run(begun.method, visit.step, begun.data)
         return None if returned is None else call(plain, returned)
 
@@ -189,33 +198,39 @@ class Attempts:
         step = visit.step
         iteration, made = self._objects.get(step.id, (0, None))
         if made is None or (step.config_template is not None and iteration != visit.iteration):
-            config = _resolved_config(state, visit)
+            config = resolved_config(state, visit)
             made = self._blueprint.make_step(step.declared_id, config)
             made.services = self._services
             self._objects[step.id] = (visit.iteration, made)
         made.context = StepContext(
-            self._execution_id, step.id, visit.iteration, visit.attempt, self._heartbeat
+            self._execution_id,
+            step.id,
+            visit.iteration,
+            visit.attempt,
+            self._heartbeats.heard,
+            visit.progress,
         )
         return made
 
-    def _heartbeat(self, context: StepContext, progress: JsonValue) -> None:
-        visit = (context.step_id, context.iteration)
-        if self._on_heartbeat is not None:
-            self._on_heartbeat(context.step_id, progress)
-        elif visit not in self._unheard:
-            self._unheard.add(visit)
-            warn_unheard(context)
-
     async def _failed(
-        self, state: State, visit: Visit, raised: BaseException, began_s: float, calling: StepCall
+        self,
+        state: State,
+        visit: Visit,
+        raised: BaseException,
+        began_s: float,
+        calling: StepCall,
+        progress: JsonValue,
     ) -> AttemptResult:
         policy = visit.step.retry
+        if policy is None and issubclass(type(raised), StepSilent):
+            policy = OF_SILENT_STEPS
         failures = visit.failures + 1
         if policy is not None and failures < policy.max_attempts and policy.covers(raised):
             return TryAgain(
                 error_info(raised, visit.step.id, visit.attempt),
                 policy.delay(failures, self._randomness()),
                 (self._monotonic_s() - began_s) * 1000,
+                progress,
             )
         return await self._without_retry(state, visit, raised, began_s, calling)
 
@@ -247,52 +262,12 @@ class Attempts:
         fallback = call(self._method, "fallback", state, visit)
         if fallback is None:
             return ABSENT
-        output = call(plain, await calling.run(fallback, visit.step, _data(visit), raised))
-        _check_output(visit.step, output)
+        self._heartbeats.begin(visit, calling)
+        try:
+            output = call(plain, await calling.run(fallback, visit.step, data_of(visit), raised))
+        finally:
+            self._heartbeats.end(visit)
+        check_output(visit.step, output)
         if self._claim_check is not None and not self._claim_check.fits(output):
             await calling.hold(self._claim_check.take_in(output))
         return output
-
-
-def _data(visit: Visit) -> StepData:
-    data = StepData(copy_json(visit.input))
-    data._results = visit.scope
-    return data
-
-
-def _check_input(state: State, visit: Visit) -> None:
-    step = visit.step
-    if step.inputs:
-        # The recorded input is what these made; asked again to know whether all were there.
-        render_inputs(step.inputs, reading_of(state, visit), f"Step '{step.id}' inputs")
-    problem = step.check_input(visit.input) if step.check_input else None
-    if problem is not None:
-        raise InputMismatch(f"What step '{step.id}' was given breaks its input_schema: {problem}")
-
-
-def _checked(step: StepPlan, output: JsonValue) -> JsonValue:
-    if asks_a_person(output):
-        return checked_question(output)
-    _check_output(step, output)
-    return output
-
-
-def _check_output(step: StepPlan, output: JsonValue) -> None:
-    problem = step.check_output(output) if step.check_output else None
-    if problem is not None:
-        raise SchemaMismatch(f"The result of step '{step.id}' breaks its output_schema: {problem}")
-
-
-def _resolved_config(state: State, visit: Visit) -> JsonObject | None:
-    template = visit.step.config_template
-    if template is None:
-        return None
-    # The step's own inputs lie over the data here too.
-    # An item is given little of the data, so there the branch's lies beneath.
-    beneath = () if visit.step.item_index is None else (visit.scope.data,)
-    reading = replace(state.reading(visit.scope), data=(visit.input, *beneath))
-    resolved: JsonObject = render(template, reading, f"Step '{visit.step.id}' config")
-    if "error_handling" in visit.step.config:
-        resolved["error_handling"] = visit.step.config["error_handling"]
-    copied: JsonObject = copy_json(resolved)
-    return copied

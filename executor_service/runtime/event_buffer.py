@@ -12,7 +12,7 @@ from steplog_contracts import events as ev
 # While steps without effects run ahead of the log, what they did is recorded this often at least.
 MAX_UNRECORDED_SECONDS: Final = 1.0
 MAX_UNRECORDED_EVENTS: Final = 128
-_OF_STEPS: Final = (ev.StepStarted, ev.StepCompleted)
+_OF_STEPS: Final = (ev.StepStarted, ev.StepProgressed, ev.StepCompleted)
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ class Outbox:
         self.waiting: list[_Group] = []
         self._unrecorded = 0
         self._recording: asyncio.Task[None] | None = None  # Beside the execution.
+        self._flushing = False
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -96,7 +97,7 @@ class Outbox:
     def begin_flush(self) -> None:
         """Record everything put in so far, beside the execution; `flush` waits for it."""
         self._stop_timer()
-        if self._recording is None and self.waiting:
+        if self._recording is None and self.waiting and not self._flushing:
             self._recording = asyncio.create_task(self._flush_all())
             self._recording.add_done_callback(self._recorded)
 
@@ -121,15 +122,22 @@ class Outbox:
             self._recording.cancel()
 
     async def _flush_all(self) -> None:
-        while self.waiting:
-            groups, self.waiting = self.waiting, []
-            self._unrecorded, self._must_go = 0, False
-            for group in groups:
-                assert self._recorder is not None, "nothing is put in without a recorder"
-                if group.times is None:
-                    await self._recorder.record(group.events, cause=group.cause)
-                else:
-                    await self._recorder.record(group.events, cause=group.cause, times=group.times)
+        self._flushing = True
+        try:
+            while self.waiting:
+                groups, self.waiting = self.waiting, []
+                self._unrecorded, self._must_go = 0, False
+                for group in groups:
+                    await self._record(group)
+        finally:
+            self._flushing = False
+
+    async def _record(self, group: _Group) -> None:
+        assert self._recorder is not None, "nothing is put in without a recorder"
+        if group.times is None:
+            await self._recorder.record(group.events, cause=group.cause)
+        else:
+            await self._recorder.record(group.events, cause=group.cause, times=group.times)
 
     def _waits(self, event: ev.Event) -> bool:
         return type(event) in _OF_STEPS and event.step_id in self._pure_steps  # type: ignore[attr-defined]

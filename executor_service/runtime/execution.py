@@ -7,8 +7,7 @@ it), while `cancel()` ends it on the record.
 The order of things: decide, fold, record, and only then act. The state is folded ahead of the
 acknowledgement, so if recording is lost it is worth nothing any more and the execution stops.
 
-A step runs in the execution's own task when nothing else is alive, which is most of the time and
-saves a task per step; otherwise each runs in a task of its own.
+A step runs in the execution's own task when nothing else is alive, otherwise in one of its own.
 """
 
 import asyncio
@@ -18,17 +17,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from executor_service.definitions.blueprint import Blueprint
-from executor_service.engine import completion, decide
+from executor_service.engine import completion
+from executor_service.engine.limits import next_limit
 from executor_service.engine.state import State, initial
 from executor_service.engine.visit import Visit
 from executor_service.errors import CommandNotApplicable
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock, Randomness, Recorder
-from executor_service.runtime.attempt import AttemptResult, Attempts, Heartbeat
+from executor_service.runtime.attempt import AttemptResult, Attempts
 from executor_service.runtime.event_buffer import Outbox
 from executor_service.runtime.guarded_loop import Guarded, run_guarded
 from executor_service.runtime.human_answers import Answer, Answers, CancelRequest
 from executor_service.runtime.outcome import Outcome, outcome_of
+from executor_service.runtime.run_end import RunEnd
 from executor_service.runtime.state_machine import Progress
 from executor_service.runtime.step_invocation import StepCall, StepStopped
 from executor_service.runtime.step_tasks import StepTasks
@@ -59,25 +60,22 @@ class Execution:
         park_over: timedelta | None = None,
         randomness: Randomness = random.random,
         on_event: Callable[[ev.Event], None] | None = None,
-        on_heartbeat: Heartbeat | None = None,
         claim_check: ClaimCheck | None = None,
     ) -> None:
         """`recorder` is None where nobody keeps the events. With `park_over`, `start` and `go_on`
         return when only waits are left: for people, or for a time that far off."""
         self.execution_id = execution_id
-        self._clock = clock
-        self._park_over = park_over
-        self._wakeup = Wakeup(clock)
-        pure_steps = blueprint.plan.pure_steps
-        self._outbox = Outbox(recorder, on_event, clock, pure_steps, self._wakeup.wake)
+        self._clock, self._park_over = clock, park_over
+        self._wakeup, pure = Wakeup(clock), blueprint.plan.pure_steps
+        self._outbox = Outbox(recorder, on_event, clock, pure, self._wakeup.wake)
         self._progress = Progress(initial(blueprint, execution_id), self._outbox, clock)
         self._attempts = Attempts(
             blueprint, execution_id, clock=clock, services=services, randomness=randomness,
-            on_heartbeat=on_heartbeat, claim_check=claim_check,
+            progressed=self._progress.progressed, claim_check=claim_check,
         )  # fmt: skip
+        self._ends = RunEnd(self._progress, clock, self._interrupt)
         self._tasks = StepTasks(self._attempts, self._wakeup.wake)
         self._answers = Answers()
-        self._cancel: CancelRequest | None = None
         self._calling: StepCall | None = None  # Of steps in the execution's own task.
         self._inline = False  # Whether one runs there.
 
@@ -87,16 +85,15 @@ class Execution:
         *,
         cause: str | None = None,
         not_before: datetime | None = None,
+        asked_at: datetime | None = None,
     ) -> Outcome:
-        """Record the beginning together with the first step's, and run on.
+        """Record the beginning together with the first step's, and run on; or its end, where its
+        turn came too late after it was asked for.
 
         Raises:
             RecordingLost: this process may no longer write the execution.
         """
-        now = self._clock.now()
-        self._progress.fold([started], now, cause)
-        if not_before is not None and not_before > now:
-            self._progress.fold(decide.scheduled_start(self.state, not_before), now, cause)
+        self._progress.begin(started, cause, not_before, asked_at)
         return await self._drive(cause)
 
     async def go_on(self, state: State | None = None) -> Outcome:
@@ -104,8 +101,7 @@ class Execution:
         if state is not None and state is not self.state:
             self.state = state
         if self._progress.take_up(self._clock.now()):
-            # It may be what its process died of; then its attempts must be on record to be counted.
-            self._outbox.never_wait()
+            self._outbox.never_wait()  # It may be what the process died of: count its attempts.
         return await self._drive(None)
 
     def cancel(
@@ -117,14 +113,12 @@ class Execution:
             CommandNotApplicable: `already_ended`, `already_cancelled`.
         """
         self._refuse_if_ended()
-        if self._cancel is not None:
+        if self._ends.cancel is not None:
             raise CommandNotApplicable(
                 RefusalCode.ALREADY_CANCELLED, f"{self.execution_id} is being ended."
             )
-        self._cancel = CancelRequest(reason, requested_by, cause)
-        if self._calling is not None and self._inline:
-            self._calling.stop()
-        self._wakeup.wake()
+        self._ends.cancel = CancelRequest(reason, requested_by, cause)
+        self._interrupt()
 
     def resume(
         self,
@@ -147,6 +141,12 @@ class Execution:
         self._wakeup.wake()
         return interaction_id
 
+    def _interrupt(self) -> None:
+        """Stop a step that runs in the execution's own task, or end its sleep."""
+        if self._calling is not None and self._inline:
+            self._calling.stop()
+        self._wakeup.wake()
+
     @property
     def state(self) -> State:
         """Everything folded so far; may be set to a state folded from recorded events."""
@@ -166,7 +166,7 @@ class Execution:
     def settled(self) -> bool:
         """Whether all that was asked of it and all that came of its steps is given to the log."""
         pending = self._answers.accepted or self._progress.launches or self._tasks.has_results
-        return not (pending or self._outbox.unsettled or self._cancel is not None)
+        return not (pending or self._outbox.unsettled or self._ends.cancel is not None)
 
     @property
     def waiting_only(self) -> bool:
@@ -179,8 +179,9 @@ class Execution:
 
     @property
     def next_due(self) -> datetime | None:
-        """The earliest time at which something happens by itself: a timer, an expiring wait."""
-        return self._progress.timers.next_due(self.state)
+        """The earliest time at which something happens by itself: a timer, a wait, a limit."""
+        timer, limit = self._progress.timers.next_due(self.state), next_limit(self.state)
+        return timer if limit is None else min(limit, timer or limit)
 
     async def end_cancelled(self, reason: str) -> None:
         """Record the end of an execution whose task was cancelled; for library use."""
@@ -195,21 +196,24 @@ class Execution:
 
     async def _run_steps(self, task: Guarded, cause: str | None) -> Outcome:
         state, turns = self.state, 0
-        calling = self._calling = StepCall(task)
+        self._calling = StepCall(task)
         try:
             while state.end is None:
                 if not self._advance(cause):
                     await self._come_to_an_end(cause)
+                    if state.end is None:
+                        continue  # It goes on from its deadline's step.
                 cause = None
+                self._ends.watch()
                 if self._outbox.unsettled and not self._may_run_ahead():
                     await self._outbox.flush()
                 if self._progress.stops:
                     self._tasks.stop_these(self._progress.stops)
-                if state.end is not None or self._cancel is not None or self._progress.at_an_end:
+                if state.end or self._ends.cancel or self._progress.at_an_end:
                     continue
                 alone = None if self._tasks else self._progress.only_launch
                 if alone is not None:
-                    await self._run_inline(alone, calling)
+                    await self._run_inline(alone, self._calling)
                     turns += 1
                     if turns % STEPS_PER_TURN == 0:
                         await asyncio.sleep(0)
@@ -219,14 +223,16 @@ class Execution:
                     break
                 await self._something_happens()
                 self._take_results()
+            await self._outbox.flush()
             return outcome_of(state, self._progress.raised)
         finally:
             self._outbox.close()
+            self._ends.close()
             await self._tasks.stop()
 
     def _may_run_ahead(self) -> bool:
         """Say whether what is next may begin before the log has what is before it."""
-        if not self._outbox.may_wait or self.state.end is not None or self._cancel is not None:
+        if not self._outbox.may_wait or self.state.end or self._ends.cancel:
             return False
         launches, pure = self._progress.launches, self.state.plan.pure_steps
         is_pure = all(step_id in pure for step_id, _ in launches)
@@ -237,7 +243,7 @@ class Execution:
         progress, clock = self._progress, self._clock.now
         if self._answers.accepted:
             progress.take_answers(self._answers, clock())
-        if self._cancel is not None:
+        if self._ends.cancel is not None:
             return False
         if progress.timers.heap:
             progress.end_waits(clock())
@@ -252,21 +258,16 @@ class Execution:
         """Stop what runs and decide the end of a failed or cancelled execution."""
         await self._tasks.stop()
         self._take_results()  # What had ended before has ended.
-        now = self._clock.now()
-        if (events := completion.ending(self.state, now)) is not None:
-            self._progress.fold(events, now, cause)
-        else:
-            cancel = self._cancel or CancelRequest(self.state.cancelling or "", None, None)
-            events = completion.cancelling(self.state, cancel.reason, cancel.requested_by, now)
-            self._progress.fold(events, now, cancel.cause)
+        self._ends.fold(cause)
 
     async def _run_inline(self, visit: Visit, calling: StepCall) -> None:
         self._progress.launches.clear()
         self._inline = True
         try:
             result = await self._attempts.run(self.state, visit, calling)
-        except StepStopped:
-            return  # By `cancel`; its end follows.
+        except StepStopped:  # By `cancel` or a limit.
+            self._calling = StepCall(calling.task)
+            return
         finally:
             self._inline = False
         self._take(visit.step.id, result)
@@ -288,7 +289,7 @@ class Execution:
 
     async def _something_happens(self) -> None:
         """Wait for a result, a command or a due time."""
-        if not (self._tasks.has_results or self._answers.accepted or self._cancel is not None):
+        if not (self._tasks.has_results or self._answers.accepted or self._ends.cancel is not None):
             await self._wakeup.sleep(self.next_due)
 
     def _refuse_if_ended(self) -> None:

@@ -44,7 +44,7 @@ class HeldExecution(Execution):
 
     async def go_on(self, state: State | None = None) -> Outcome:  # noqa: ARG002 - there is none
         """Record the end that was asked for."""
-        cancel = self._cancel
+        cancel = self._ends.cancel
         assert cancel is not None, "nothing else is ever asked of it"
         ran = self._clock.now() - self._held.facts[0].time
         events = [

@@ -6,14 +6,17 @@ from datetime import datetime
 from executor_service.engine import completion, decide, human_waits, map_decisions
 from executor_service.engine.delays import cap_delay
 from executor_service.engine.fold import evolve
+from executor_service.engine.limits import stopped, too_late, turned
 from executor_service.engine.state import State
 from executor_service.engine.visit import Visit
+from executor_service.errors import StartedTooLate
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.attempt import AttemptResult, Returned, TryAgain
 from executor_service.runtime.event_buffer import Outbox
 from executor_service.runtime.human_answers import Answers
 from executor_service.runtime.timers import Timers
 from steplog_contracts import events as ev
+from steplog_contracts.payload import JsonValue
 
 
 class Progress:
@@ -50,6 +53,26 @@ class Progress:
                 self.timers.set(state.visits[event.step_id])  # type: ignore[attr-defined]
         self._outbox.put(events, cause, now)
 
+    def begin(
+        self,
+        started: ev.ExecutionStarted,
+        cause: str | None,
+        not_before: datetime | None,
+        asked_at: datetime | None,
+    ) -> None:
+        """Begin the execution, now or at a time; or end it at once, where its turn came too late
+        after it was asked for."""
+        now = self._clock.now()
+        if not_before is not None:
+            asked_at = not_before if asked_at is None else max(asked_at, not_before)
+        self.fold([started], now, cause)
+        late = too_late(self.state.plan.limits, asked_at, now)
+        if late is not None:
+            error = ev.ErrorInfo(type=StartedTooLate.__name__, message=late)
+            self.fold(completion.failing(self.state, error, now), now, cause)
+        elif not_before is not None and not_before > now:
+            self.fold(decide.scheduled_start(self.state, not_before), now, cause)
+
     @property
     def only_launch(self) -> Visit | None:
         """The visit to run in the execution's own task: all that lives in the execution."""
@@ -76,6 +99,7 @@ class Progress:
                 step_id,
                 result.error,
                 retry_at=self._clock.now() + result.delay,
+                progress=result.progress,
                 duration_ms=result.duration_ms,
             )
         else:
@@ -119,8 +143,8 @@ class Progress:
                 self.fold(decide.due(state, step_id, now), now)
         begun = decide.starts(state, self._clock.now)
         if begun:
-            # Nobody asks when steps began that don't come round.
-            at = self._clock.now() if state.plan.steps_on_cycles else None
+            # Nobody asks when steps began that don't come round, unless limits count from it.
+            at = self._clock.now() if state.plan.steps_on_cycles or state.plan.limits else None
             self.fold(begun, at, cause)
             while state.plan.joins and not completion.must_end(state, self._clock.now):
                 more = decide.starts(state, self._clock.now)
@@ -153,6 +177,8 @@ class Progress:
                 self.fold(decide.lost(self.state, step_id), now)
             elif visit.status == "answered":
                 self._end_wait(step_id, now)
+            elif visit.status == "stopped":
+                self.fold([stopped(visit)], now)
             elif visit.status != "mapping":
                 cap_delay(self.state, visit, now)
                 self.timers.set(visit)
@@ -162,6 +188,18 @@ class Progress:
         if event.superseded_by is not None:
             self.stops.append(event.step_id)
             self.launches = [launch for launch in self.launches if launch[0] != event.step_id]
+
+    def turn(self, now: datetime) -> None:
+        """Send the flow to its deadline's step; what runs has been stopped."""
+        self.launches.clear()
+        self.fold(turned(self.state, now), now)
+
+    def progressed(self, visit: Visit, progress: JsonValue) -> None:
+        """Take what a running visit says of itself, if it runs still."""
+        state = self.state
+        if state.visits.get(visit.step.id) is visit and visit.status == "running":
+            self.fold([decide.progressed(visit, progress)])
+            self._outbox.begin_flush()
 
     def _end_wait(self, step_id: str, now: datetime, cause: str | None = None) -> None:
         events = human_waits.answered(self.state, step_id)

@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 import functools
 import inspect
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +19,7 @@ from executor_service.engine.user_code import (
     end_forked_child,
     forks,
 )
-from executor_service.errors import StepTimedOut
+from executor_service.errors import StepSilent, StepTimedOut
 from executor_service.runtime.coroutine_driver import NOTHING, Left, driven
 from executor_service.runtime.guarded_loop import Guarded, shed
 from executor_service.runtime.step_threads import step_threads
@@ -49,6 +50,9 @@ class StepCall:
     _gate: asyncio.Future[None] | None = None  # What the task waits for.
     _waits_for: asyncio.Future[Any] | None = None  # What the code waits for.
     _limit: float | None = None
+    _silence: float | None = None  # How long it may say nothing, in seconds.
+    _silent = False
+    _heard_s = 0.0
     _step: StepPlan | None = None
     _timers: list[asyncio.TimerHandle] | None = None
 
@@ -74,8 +78,7 @@ class StepCall:
         self._step, self._limit = step, step.timeout_seconds
         if not is_async(function):
             return await self.hold(self._threaded(function, args))
-        if self._limit is not None:
-            self.begun()
+        self.begun()
         return await self.hold(call(function, *args))
 
     async def hold(self, code: Coroutine[Any, Any, Any], waits_for: Any = NOTHING) -> Any:
@@ -101,9 +104,9 @@ class StepCall:
         if self.stopped:
             raise StepStopped
         if self._expired:
-            self._expired = False
+            silent, self._expired, self._silent = self._silent, False, False
             cause = failure.error if isinstance(failure, Raised) else None
-            raise _timed_out(self._step, cause)
+            raise _timed_out(self._step, cause, silent=silent)
         if failure is not None:
             raise failure
         return result
@@ -123,6 +126,27 @@ class StepCall:
         """The code begins now, so its time does."""
         if self._limit is not None:
             self._later(self._limit, self._expire)
+        if self._silence is not None:
+            self.heard()
+            self._later(self._silence, self._listen)
+
+    def listen(self, silence_seconds: float | None) -> None:
+        """Hold the next call to saying something, by `heard`, before so much time has passed."""
+        self._silence = silence_seconds
+
+    def heard(self) -> None:
+        """The code says that it is alive, from whatever thread."""
+        self._heard_s = time.monotonic()
+
+    def _listen(self) -> None:
+        if self._silence is None or self._expired:
+            return
+        left_s = self._heard_s + self._silence - time.monotonic()
+        if left_s > 0:
+            self._later(left_s, self._listen)
+        else:
+            self._silent = True
+            self._expire()
 
     def waits(self, gate: asyncio.Future[None] | None, waits_for: asyncio.Future[Any]) -> None:
         """Know what the code waits for now."""
@@ -156,7 +180,7 @@ class StepCall:
     def _cancel_timers(self) -> None:
         for timer in self._timers or ():
             timer.cancel()
-        self._timers = self._limit = None
+        self._timers = self._limit = self._silence = None
         self._hurried = self._left = self._interrupted = False
 
     def _expire(self) -> None:
@@ -177,9 +201,10 @@ class StepCall:
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Any] = loop.create_future()
         context = contextvars.copy_context()
+        timed = self._limit is not None or self._silence is not None
 
         def work() -> None:
-            if self._limit is not None:
+            if timed:
                 _tell(loop, self.begun)
             _tell(loop, _end, ended, context.run(_caught, function, args))
 
@@ -217,9 +242,15 @@ def _end(ended: asyncio.Future[Any], result: Any) -> None:
         ended.set_result(result)
 
 
-def _timed_out(step: StepPlan | None, cause: BaseException | None) -> Raised:
+def _timed_out(step: StepPlan | None, cause: BaseException | None, *, silent: bool) -> Raised:
     assert step is not None, "only a step has a limit"
-    timed_out = StepTimedOut(f"Step '{step.id}' took longer than {step.timeout_seconds:g} s.")
+    if silent:
+        timed_out: StepTimedOut = StepSilent(
+            f"Nothing was heard of step '{step.id}' for {step.heartbeat_timeout_seconds:g} s; it "
+            "is to call self.context.heartbeat() more often."
+        )
+    else:
+        timed_out = StepTimedOut(f"Step '{step.id}' took longer than {step.timeout_seconds:g} s.")
     timed_out.__cause__ = cause
     return Raised(timed_out)
 

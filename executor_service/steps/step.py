@@ -17,7 +17,9 @@ _log = logging.getLogger(__name__)
 class StepContext:
     """Which execution, visit and attempt this is."""
 
-    __slots__ = ("_on_heartbeat", "attempt", "execution_id", "iteration", "step_id")
+    __slots__ = (
+        "_on_heartbeat", "attempt", "execution_id", "iteration", "last_heartbeat", "step_id"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -26,12 +28,15 @@ class StepContext:
         iteration: int = 1,
         attempt: int = 1,
         on_heartbeat: "Callable[[StepContext, JsonValue], None] | None" = None,
+        last_heartbeat: JsonValue = None,
     ) -> None:
         self.execution_id = execution_id
         self.step_id = step_id
         self.iteration = iteration  # Counts visits to the step in this execution, from 1.
         self.attempt = attempt  # Counts tries of this visit, from 1.
-        self._on_heartbeat = on_heartbeat or warn_unheard
+        # The progress on record of an earlier attempt at this visit; None where there is none.
+        self.last_heartbeat = last_heartbeat
+        self._on_heartbeat = on_heartbeat
 
     @property
     def idempotency_key(self) -> str:
@@ -39,22 +44,17 @@ class StepContext:
         return f"{self.execution_id}:{self.step_id}:{self.iteration}"
 
     def heartbeat(self, progress: JsonValue = None) -> None:
-        """Say that a long step is alive, with `progress` for who watches.
+        """Say that a long step is alive, with `progress`, any small JSON, for who watches.
 
-        Nobody is shown it yet and it keeps no time limit off: this version has no one who listens,
-        so it changes nothing, and says so in the log once for each visit to the step.
+        It keeps `heartbeat_timeout_seconds` off. The newest progress is recorded at most once a
+        second, and is the `last_heartbeat` of the next attempt. May be called from any thread.
+
+        Raises:
+            ResultNotJson: `progress` is no JSON, or more than 16 KiB of it.
+            AttemptOver: this attempt took too long or was stopped; end it.
         """
-        self._on_heartbeat(self, progress)
-
-
-def warn_unheard(context: StepContext, progress: JsonValue = None) -> None:  # noqa: ARG001
-    """Say in the log that a heartbeat reaches nobody."""
-    _log.warning(
-        "Step %s of execution %s calls heartbeat(), which nobody listens to in this version; "
-        "it changes nothing.",
-        context.step_id,
-        context.execution_id,
-    )
+        if self._on_heartbeat is not None:
+            self._on_heartbeat(self, progress)
 
 
 class Step:

@@ -150,7 +150,7 @@ def _steps(steps: Sequence[StepRecord]) -> Table:
     for step in steps:
         visit = f" (visit {step.iteration})" if step.iteration > 1 else ""
         table.add_row(
-            escape(f"{step.step_id}{visit}{_tally(step)}"),
+            escape(f"{step.step_id}{visit}{_tally(step)}{_said(step)}"),
             styled_status(step.status),
             span.began(step),
             duration(step.execution_time_ms),
@@ -169,6 +169,12 @@ def _tally(step: StepRecord) -> str:
     counted = [f"{count:,} {status}" for status, count in counts.items()]
     others = [f", {text}" for text in counted if not text.endswith(StepStatus.COMPLETED)]
     return f" [{done:,} of {step.item_count:,}{''.join(others)}]"
+
+
+def _said(step: StepRecord) -> str:
+    if step.last_heartbeat is None or step.completed_at is not None:
+        return ""
+    return f" {short_json(step.last_heartbeat)}"
 
 
 class _Span:

@@ -12,7 +12,14 @@ from rich.markup import escape
 from rich.text import Text
 from rich.tree import Tree
 
-from steplog.cli.console import STATUS_STYLES, duration, out, print_json_line, styled_status
+from steplog.cli.console import (
+    STATUS_STYLES,
+    duration,
+    out,
+    print_json_line,
+    short_json,
+    styled_status,
+)
 from steplog.cli.flow_view import SIGNS
 from steplog.cli.hints import command_line
 from steplog.cli.options import DataDir, DataFile, EmbeddedMode, settings_with
@@ -107,8 +114,9 @@ class Lines(Telling):
     def tell(self, glimpse: Glimpse) -> None:
         """Print what changed."""
         for step in glimpse.steps:
-            if self._told.get(step.step_execution_id) != step.status:
-                self._told[step.step_execution_id] = step.status
+            stands = f"{step.status} {short_json(step.last_heartbeat)}"
+            if self._told.get(step.step_execution_id) != stands:
+                self._told[step.step_execution_id] = stands
                 out.print(_line(step), soft_wrap=True)
         if glimpse.ended:
             execution = glimpse.execution
@@ -152,7 +160,10 @@ def _line(step: StepRecord, now: datetime | None = None) -> str:
         took_ms = _since(step.started_at, now)
     took = f" [dim]{duration(took_ms)}[/]" if took_ms else ""
     name = f"[{style}]{SIGNS.get(step.status, '·')}[/] {escape(step.step_id)}{visit}"
-    return f"{name} {styled_status(step.status)}{tries}{took}"
+    said = ""
+    if step.last_heartbeat is not None and step.status in GOING_ON:
+        said = f" [cyan]{escape(short_json(step.last_heartbeat))}[/]"
+    return f"{name} {styled_status(step.status)}{tries}{took}{said}"
 
 
 def _since(begun: datetime | None, now: datetime) -> float | None:

@@ -40,6 +40,10 @@ _FILL: Final = (
         duration_ms) SELECT execution_id, 's1', 1, 9, started_at, 1.0 FROM pipeline_executions
     """,
     """
+    INSERT INTO step_progress
+    SELECT execution_id, 's1', 1, 8, 1, started_at, '7' FROM pipeline_executions
+    """,
+    """
     INSERT INTO stored_payloads (execution_id, step_id, iteration, pointer, uri, sha256, size_bytes,
         pointer_hash)
     SELECT execution_id, 's1', 1, '/output', 's3://bucket/x',
@@ -87,6 +91,7 @@ LARGE_TABLES: Final = (
     "step_executions",
     "step_attempts",
     "step_compensations",
+    "step_progress",
     "stored_payloads",
     "interactions",
     "execution_status_changes",

@@ -53,6 +53,7 @@ class BarShape(BaseModel):
     seq: int
     interaction_id: str | None
     error_message: str | None
+    last_heartbeat: JsonValue = None
     item_count: int | None
     item_counts: dict[str, int] | None
     child_execution_id: str | None

@@ -100,6 +100,17 @@ class StepAttemptFailedLens(Struct, gc=False, frozen=True):
     attempt: Count = 1
     item_index: Index | None = None
     duration_ms: Milliseconds = 0.0
+    progress: Raw = NULL
+
+
+class StepProgressedLens(Struct, gc=False, frozen=True):
+    """See `steplog_contracts.events.StepProgressed`."""
+
+    step_id: str
+    item_index: Index | None = None
+    iteration: Count = 1
+    attempt: Count = 1
+    progress: Raw = NULL
 
 
 class StepCompletedLens(Struct, gc=False, frozen=True):
@@ -204,6 +215,13 @@ class StepCompensatedLens(Struct, gc=False, frozen=True):
     duration_ms: Milliseconds = 0.0
 
 
+class ExecutionDeadlinePassedLens(Struct, gc=False, frozen=True):
+    """See `steplog_contracts.events.ExecutionDeadlinePassed`."""
+
+    to_step: str
+    passed_at: Moment
+
+
 class ExecutionCompletedLens(Struct, gc=False, frozen=True):
     """See `steplog_contracts.events.ExecutionCompleted`."""
 
@@ -244,26 +262,14 @@ class ErrorLens(Struct, gc=False, frozen=True):
 
 
 StepLens = (
-    StepScheduledLens
-    | StepStartedLens
-    | StepAttemptFailedLens
-    | StepCompletedLens
-    | StepFailedLens
-    | StepSkippedLens
-    | StepCancelledLens
-    | StepWaitingLens
-    | StepResumedLens
-    | StepChildStartedLens
-    | StepCompensatedLens
-)
+    StepScheduledLens | StepStartedLens | StepAttemptFailedLens | StepCompletedLens
+    | StepFailedLens | StepSkippedLens | StepCancelledLens | StepWaitingLens | StepResumedLens
+    | StepChildStartedLens | StepCompensatedLens | StepProgressedLens
+)  # fmt: skip
 Lens = (
-    ExecutionStartedLens
-    | StepLens
-    | ExecutionCompletedLens
-    | ExecutionFailedLens
-    | ExecutionCancelledLens
-    | CommandRefusedLens
-)
+    StepLens | ExecutionStartedLens | ExecutionDeadlinePassedLens | ExecutionCompletedLens
+    | ExecutionFailedLens | ExecutionCancelledLens | CommandRefusedLens
+)  # fmt: skip
 
 _error = msgspec.json.Decoder(ErrorLens)
 
@@ -274,11 +280,7 @@ def error_of(raw: Raw) -> ErrorLens:
 
 
 def json_text(raw: Raw) -> str:
-    """Return the JSON text as it stood in the record.
-
-    Raises:
-        UnicodeDecodeError: it is not UTF-8.
-    """
+    """Return the JSON text as it stood in the record; raises UnicodeDecodeError."""
     return str(raw, "utf-8")
 
 

@@ -30,6 +30,8 @@ LENS_BY_EVENT: Final[dict[type[events.Event], type[Lens]]] = {
     events.StepResumed: event_structs.StepResumedLens,
     events.StepChildStarted: event_structs.StepChildStartedLens,
     events.StepCompensated: event_structs.StepCompensatedLens,
+    events.StepProgressed: event_structs.StepProgressedLens,
+    events.ExecutionDeadlinePassed: event_structs.ExecutionDeadlinePassedLens,
     events.ExecutionCompleted: event_structs.ExecutionCompletedLens,
     events.ExecutionFailed: event_structs.ExecutionFailedLens,
     events.ExecutionCancelled: event_structs.ExecutionCancelledLens,

@@ -22,6 +22,18 @@ class FailedAttempt(Struct, gc=False, frozen=True):
     error_info: str
 
 
+class Progress(Struct, gc=False, frozen=True):
+    """What a running visit said of itself by a heartbeat."""
+
+    execution_id: str
+    step_id: str
+    iteration: int
+    seq: int
+    attempt: int
+    progressed_at: datetime
+    progress: str
+
+
 class Question(Struct, gc=False):
     """A question to a person, as asked."""
 
@@ -146,6 +158,7 @@ class Changes(Struct):
     executions: dict[str, ExecutionState] = field(default_factory=dict)
     visits: dict[tuple[str, str, int], Visit] = field(default_factory=dict)
     failed_attempts: list[FailedAttempt] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     status_changes: list[StatusChange] = field(default_factory=list)
@@ -162,6 +175,7 @@ class Changes(Struct):
         """Whether nothing but executions and visits changed, as in most batches."""
         return not (
             self.failed_attempts
+            or self.progress
             or self.questions
             or self.answers
             or self.status_changes

@@ -13,6 +13,7 @@ from tracker_service.projections.row_changes import (
     Changes,
     Compensation,
     FailedAttempt,
+    Progress,
     Question,
 )
 from tracker_service.projections.state import (
@@ -180,6 +181,19 @@ def _attempt_failed(state: ExecutionState, visit: Visit, fact: Fact, changes: Ch
         )
     )
 
+    if payload.progress != event_structs.NULL:
+        _note_progress(visit, payload.progress, fact, changes)
+
+
+def _progressed(_state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
+    payload: event_structs.StepProgressedLens = fact.payload  # type: ignore[assignment]
+    _note_progress(visit, payload.progress, fact, changes)
+
+
+def _note_progress(visit: Visit, progress: Raw, fact: Fact, changes: Changes) -> None:
+    place = (visit.execution_id, visit.step_id, visit.iteration, fact.seq, visit.attempt)
+    changes.progress.append(Progress(*place, fact.time, json_text(progress)))
+
 
 def _completed(state: ExecutionState, visit: Visit, fact: Fact, changes: Changes) -> None:
     payload: event_structs.StepCompletedLens = fact.payload  # type: ignore[assignment]
@@ -276,4 +290,5 @@ STEP_FOLDS: Final[dict[type, _Fold]] = {
     event_structs.StepResumedLens: _resumed,
     event_structs.StepChildStartedLens: _child_started,
     event_structs.StepCompensatedLens: _compensated,
+    event_structs.StepProgressedLens: _progressed,
 }

@@ -37,8 +37,11 @@ def step_records(changes: Changes) -> list[Row]:
     """Return the records of the visits to steps, in the order they began; items are apart."""
     steps = [visit for visit in changes.visits.values() if visit.item_index is None]
     visits = sorted(steps, key=lambda visit: visit.seq)
+    said = {(one.step_id, one.iteration): Raw(one.progress.encode()) for one in changes.progress}
     found = [
-        _record(_visit(visit), records.STEP) | {"references": _kept(visit, changes)}
+        _record(_visit(visit), records.STEP)
+        | {"last_heartbeat": said.get((visit.step_id, visit.iteration))}
+        | {"references": _kept(visit, changes)}
         for visit in visits
     ]
     return [*with_counts(found, counts_of(changes.visits.values()))]

@@ -19,6 +19,7 @@ PRUNED_TABLES: Final = (
     "step_executions",
     "step_attempts",
     "step_compensations",
+    "step_progress",
     "stored_payloads",
     "interactions",
     "execution_status_changes",

@@ -29,6 +29,12 @@ def test_its_definitions_have_the_right_shape() -> None:
         assert problems_of(one) == [], written
 
 
+def test_its_limits_have_the_right_shape() -> None:
+    definition, (limits,) = json.loads(blocks("json")[0]), blocks("jsonc")
+
+    assert PipelineDefinition.model_validate(definition | json.loads(f"{{{limits}}}")).deadline
+
+
 def test_it_has_an_example_of_every_step_type() -> None:
     shown = {json.loads(written).get("type", "task") for written in blocks("json")[1:]
              if written.startswith("{")}  # fmt: skip

@@ -1,12 +1,11 @@
-"""Bounds of loops hold on every way round, and a heartbeat says that nobody listens to it."""
+"""Bounds of loops hold on every way round."""
 
-import logging
 from typing import Any
 
 import pytest
 
 from steplog_contracts import events as ev
-from tests.executor.flows import Recorded, asks, blueprint_of, passes, paths
+from tests.executor.flows import Recorded, asks, blueprint_of, paths
 
 EXPIRED = asks("result.timed_out")
 
@@ -77,16 +76,3 @@ async def test_a_try_that_came_due_while_it_was_set_aside_is_begun_once() -> Non
     outcome = await recorded.execution.go_on()
 
     assert (outcome.ended, len(recorded.log.of(ev.StepAttemptFailed, ev.StepFailed))) == (True, 2)
-
-
-async def test_a_heartbeat_says_once_a_visit_that_nobody_listens(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    def beats(data: Any, step: Any) -> None:
-        for n in range(3):
-            step.context.heartbeat(n)
-
-    with caplog.at_level(logging.WARNING):
-        await Recorded(blueprint_of({"a": beats, "b": passes}, paths("a > b"))).run()
-
-    assert [r.levelname for r in caplog.records if "heartbeat" in r.getMessage()] == ["WARNING"]

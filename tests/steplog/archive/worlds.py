@@ -26,8 +26,8 @@ OFFSETS = {
 }  # fmt: skip
 TABLES = (
     "pipeline_executions", "step_executions", "step_attempts", "step_compensations",
-    "interactions", "execution_status_changes", "pipeline_definitions", "applied_commands",
-    "refused_commands", "dead_letters",
+    "step_progress", "interactions", "execution_status_changes", "pipeline_definitions",
+    "applied_commands", "refused_commands", "dead_letters",
 )  # fmt: skip
 
 

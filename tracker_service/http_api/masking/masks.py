@@ -27,7 +27,9 @@ MAX_KNOWN_EXECUTIONS: Final = 1_000
 MAX_VISITS: Final = 5_000
 MAX_QUESTIONS: Final = 1_000
 _NOT_READ: Final = (NoPayloadStore, PayloadGone, PayloadTooLong, AlteredPayload, ValueError)
-_PAYLOADS: Final = ("input_data", "output_data", "parameters", "metadata", "human_input")
+_PAYLOADS: Final = (
+    "input_data", "output_data", "parameters", "metadata", "human_input", "last_heartbeat",
+)  # fmt: skip
 
 
 class Masks:

@@ -66,6 +66,7 @@ ORDER BY i.created_at, i.interaction_id LIMIT $3
 
 def steps(columns: str) -> str:
     """Return the statement for visits: `columns` of their rows as they stood."""
+    columns = columns.replace(records.ANY_HEARTBEAT, "h.progressed_at <= $1")
     return f"SELECT {columns} FROM ({_STEPS}) AS step_executions ORDER BY seq"  # noqa: S608
 
 

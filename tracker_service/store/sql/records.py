@@ -24,11 +24,19 @@ STEP: Final = (
     "metadata, iteration, attempt, seq, error_info, interaction_id, item_index, item_count, "
     "child_execution_id"
 )
+# Of a visit; the past asks for those up to a moment in place of `ANY_HEARTBEAT`.
+ANY_HEARTBEAT: Final = "h.seq > 0"
+LAST_HEARTBEAT: Final = (
+    "(SELECT h.progress FROM step_progress AS h "  # noqa: S608 - made of constants
+    "WHERE h.execution_id = step_executions.execution_id AND h.step_id = step_executions.step_id "
+    f"AND h.iteration = step_executions.iteration AND {ANY_HEARTBEAT} "
+    "ORDER BY h.seq DESC LIMIT 1) AS last_heartbeat"
+)
 # A visit as a timeline shows it: without what may be large.
 BAR: Final = (
     "step_execution_id, step_id, step_name, step_type, status, started_at, completed_at, "
     "execution_time_ms, iteration, attempt, seq, interaction_id, error_message, item_count, "
-    "child_execution_id"
+    "child_execution_id, " + LAST_HEARTBEAT
 )
 INTERACTION: Final = (
     "interaction_id, execution_id, pipeline_id, step_id, step_name, status, ui_schema, prompt, "
@@ -54,7 +62,8 @@ def with_references(table: str, object_of_rows: str) -> str:
     columns, keys, more = _KEYS[table]
     rows = " AND ".join(f"p.{key} = {table}.{key}" for key in keys) + more
     stored = f"SELECT {object_of_rows} FROM stored_payloads AS p WHERE {rows}"  # noqa: S608
-    return f'{columns}, ({stored}) AS "references"'
+    heartbeat = f", {LAST_HEARTBEAT}" if table == "step_executions" else ""
+    return f'{columns}{heartbeat}, ({stored}) AS "references"'
 
 
 JSON_COLUMNS: Final = frozenset(
@@ -70,6 +79,7 @@ JSON_COLUMNS: Final = frozenset(
         "channels",
         "assigned_users",
         "definition",
+        "last_heartbeat",
         "references",
     }
 )

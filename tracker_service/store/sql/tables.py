@@ -8,9 +8,7 @@ from msgspec import structs
 from tracker_service.projections.row_changes import (
     AppliedCommand,
     Changes,
-    Compensation,
     Definition,
-    FailedAttempt,
     Question,
     RefusedCommand,
     StatusChange,
@@ -25,6 +23,7 @@ from tracker_service.projections.state import (
 from tracker_service.store.sql.columns import Table, columns
 from tracker_service.store.sql.stored_payloads import STORED_PAYLOADS
 from tracker_service.store.sql.visit_row import visit_row
+from tracker_service.store.sql.visit_tables import COMPENSATIONS, FAILED_ATTEMPTS, PROGRESS
 
 
 def _execution_row(state: ExecutionState) -> tuple[Any, ...]:
@@ -130,24 +129,6 @@ VISITS: Final = Table[Visit](
     tuple(sorted(FINAL_STEP_STATUSES)),
 )
 # From here on one column per field of the fold's result, in its order; rows are only added.
-FAILED_ATTEMPTS: Final = Table[FailedAttempt](
-    "step_attempts",
-    columns(
-        """
-        execution_id text key
-        step_id text key
-        iteration integer key
-        attempt integer key
-        seq bigint once
-        failed_at timestamptz once
-        retry_at timestamptz once
-        duration_ms float8 once
-        error_message text once
-        error_info json once
-        """
-    ),
-    structs.astuple,
-)
 QUESTIONS: Final = Table[Question](
     "interactions",
     columns(
@@ -177,22 +158,6 @@ STATUS_CHANGES: Final = Table[StatusChange](
         seq bigint key
         status text once
         changed_at timestamptz once
-        """
-    ),
-    structs.astuple,
-)
-COMPENSATIONS: Final = Table[Compensation](
-    "step_compensations",
-    columns(
-        """
-        execution_id text key
-        step_id text key
-        iteration integer key
-        seq bigint once
-        compensated_at timestamptz once
-        output_data json once
-        error_info json once
-        duration_ms float8 once
         """
     ),
     structs.astuple,
@@ -243,6 +208,7 @@ ALL_TABLES: Final[tuple[Table[Any], ...]] = (
     EXECUTIONS,
     VISITS,
     FAILED_ATTEMPTS,
+    PROGRESS,
     QUESTIONS,
     STATUS_CHANGES,
     COMPENSATIONS,
@@ -257,6 +223,7 @@ def side_rows(changes: Changes) -> list[tuple[Table[Any], list[Sequence[Any]]]]:
     tables: tuple[tuple[Table[Any], Iterable[Any]], ...] = (
         (DEFINITIONS, changes.definitions.values()),
         (FAILED_ATTEMPTS, changes.failed_attempts),
+        (PROGRESS, changes.progress),
         (QUESTIONS, changes.questions),
         (STATUS_CHANGES, changes.status_changes),
         (COMPENSATIONS, changes.compensations),
