@@ -11,6 +11,9 @@ SteplogError
     ├── RunCancelled            what `Pipeline.run` raises when the execution was cancelled
     ├── TerminalError           raised by a step: do not try this again
     └── StepProblem             an attempt failed for a reason of ours, not of the step's code
+        ├── InvalidWait         a wait that leads to no time
+        ├── HostNotAllowed      a request to where none may go
+        ├── HttpFailed          a request without an answer that can be used
         ├── StepTimedOut        it took longer than `timeout_seconds` (also a TimeoutError)
         │   └── StepSilent      nothing was heard of it for `heartbeat_timeout_seconds`
         ├── WaitExpired         nobody answered in time
@@ -128,6 +131,10 @@ class TerminalError(ExecutorError):
     """Raised by a step to say: trying again can't help. Never retried."""
 
 
+class FailedByFlow(TerminalError):
+    """A step of type `fail`; its own class has the name that the definition gives."""
+
+
 class StepProblem(ExecutorError):
     """An attempt failed for a reason that steplog found, not the step's own code.
 
@@ -135,6 +142,28 @@ class StepProblem(ExecutorError):
     """
 
     terminal = False
+
+
+class InvalidWait(StepProblem):
+    """A `wait` whose settings lead to no time."""
+
+    terminal = True
+
+
+class HostNotAllowed(StepProblem):
+    """A request was to go where none may."""
+
+    terminal = True
+
+
+class HttpFailed(StepProblem):
+    """A request had no answer, or one that is worth another try."""
+
+
+class HttpStatusFailed(HttpFailed):
+    """A request was answered, and another one would be answered alike."""
+
+    terminal = True
 
 
 class StepTimedOut(StepProblem, TimeoutError):

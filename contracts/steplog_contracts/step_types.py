@@ -32,6 +32,7 @@ MAX_ITEMS_AT_ONCE: Final = 1_000
 MAX_BATCH_ITEMS: Final = 10_000
 MAX_CATCHES: Final = 100
 MAX_CASES: Final = 1_000
+MAX_RESPONSE_BYTES: Final = 50_000_000
 
 
 class Catch(Part):
@@ -125,12 +126,65 @@ class SwitchStep(StepDefinition):
     default: Name
 
 
+class BuiltInStep(StepDefinition):
+    """A step that is part of the language: it runs no code of users."""
+
+    def settings(self) -> JsonObject:
+        """Return what only steps of its type have, by the keys as they are written."""
+        shared = {*StepDefinition.model_fields, "error_handling", "output_schema"}
+        own = type(self).model_fields.keys() - shared
+        return {name: getattr(self, name) for name in own if getattr(self, name) is not None}
+
+
+class SetStep(BuiltInStep):
+    """A step of type `set`: its values, templates resolved, are laid over the data."""
+
+    values: JsonObject
+
+
+class NoopStep(BuiltInStep):
+    """A step of type `noop`: it does nothing."""
+
+
+class FailStep(BuiltInStep):
+    """A step of type `fail`: it fails with an error of this name, which `catch` knows it by."""
+
+    error: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")] = "FlowFailed"
+    message: str | None = None
+
+
+class WaitStep(BuiltInStep):
+    """A step of type `wait`: for some seconds, or until a time; each may be a template."""
+
+    seconds: float | str | None = None
+    until: str | None = None
+
+
+class HttpStep(BuiltInStep):
+    """A step of type `http`: one request to a host that the executor's settings allow."""
+
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    url: Annotated[str, Field(min_length=1)]
+    headers: JsonObject | None = None
+    body: JsonValue = None  # A text is sent as it is, anything else as JSON.
+    expect: list[int] | None = None  # The statuses of success; 200 to 299 where absent.
+    retry_statuses: list[int] = Field(default=[408, 425, 429, 500, 502, 503, 504])
+    max_response_bytes: int = Field(1_000_000, ge=0, le=MAX_RESPONSE_BYTES)
+    output_schema: Schema | None = None
+    error_handling: ErrorHandling | None = None
+
+
 STEP_MODELS: Final[dict[str, type[StepDefinition]]] = {
     TASK: TaskStep,
     "human": TaskStep,
     "condition": ConditionStep,
     "map": MapStep,
     "switch": SwitchStep,
+    "set": SetStep,
+    "noop": NoopStep,
+    "fail": FailStep,
+    "wait": WaitStep,
+    "http": HttpStep,
 }
 STEP_TYPES: Final = tuple(STEP_MODELS)
 

@@ -182,7 +182,8 @@ def compile_steps(steps: Sequence[Step], definition: JsonObject, allowlist: Allo
     """
     read = read_definition(definition, allowlist, made={step.name for step in steps})
     factories = {step.name: _copying(step) for step in steps}
-    return _blueprint(definition, read, factories)
+    # What is part of the language is nobody's object.
+    return _blueprint(definition, read, factories | _class_factories(read))
 
 
 def _blueprint(

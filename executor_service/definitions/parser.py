@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from pydantic import BaseModel
 
+from executor_service.definitions.built_in import task_of
 from executor_service.definitions.flow_checks import check_flow
 from executor_service.definitions.flow_parser import FlowReader
 from executor_service.definitions.json_schemas import compile_schema
@@ -30,16 +31,13 @@ from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
 from executor_service.engine.templates import Input, compile_template, is_constant
 from executor_service.engine.values import ABSENT, Absent
 from executor_service.errors import Problem
+from executor_service.steps.plain_steps import BUILT_IN
 from executor_service.steps.step import Step
 from steplog_contracts.definition import PipelineDefinition
 from steplog_contracts.definition_parts import LANGUAGE, InputDeclaration
 from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.schema_cost import PatternRoom
-from steplog_contracts.step_types import MapStep, StepDefinition, TaskStep
-
-CONDITION_STEP = "condition"
-# What a step of a type that runs no code of users has in place of what a task names.
-_NO_TASK = TaskStep(id="-")
+from steplog_contracts.step_types import BuiltInStep, MapStep, StepDefinition, TaskStep
 
 _log = structlog.get_logger(__name__)
 
@@ -176,7 +174,9 @@ class _DefinitionReader:
         where = f"$.steps[{index}]"
         if isinstance(step, MapStep):
             return self._map(step, index, flow)
-        task = step if isinstance(step, TaskStep) else _NO_TASK
+        task = step if isinstance(step, TaskStep) else task_of(step, where, self._problem)
+        if isinstance(step, BuiltInStep):
+            self._read.classes[step.id] = BUILT_IN[step.type]
         self._load(task, where, step)
         return replace(
             self._plan(task, step, index, where),
@@ -231,9 +231,8 @@ class _DefinitionReader:
         )
 
     def _load(self, task: TaskStep, where: str, step: StepDefinition) -> None:
-        if self._made is not None or not isinstance(step, TaskStep):
-            return
-        if step.type == CONDITION_STEP and task.module is None:
+        is_given = self._made is not None or not isinstance(step, TaskStep)
+        if is_given or (step.type == "condition" and task.module is None):
             return
         class_name = task.step_class or task.class_
         if not task.module or not class_name:

@@ -19,6 +19,7 @@ from executor_service.engine.step_events import step_completed, step_started
 from executor_service.engine.templates import render_inputs
 from executor_service.engine.visit import Visit
 from executor_service.engine.visit_events import of_visit, problem_info, routing_failed
+from executor_service.engine.waits import WAIT, wait_until
 from executor_service.errors import AttemptsLost, ConditionFailed, StepProblem
 from steplog_contracts import events as ev
 from steplog_contracts.definition_parts import FIRST_LANGUAGE
@@ -47,10 +48,23 @@ def _start(state: State, step_id: str, clock: Callable[[], datetime]) -> ev.Even
     step = state.plan.steps[step_id]
     iteration = state.iterations.get(step_id, 0) + 1
     delay_seconds = state.plan.loop.iteration_delay_seconds
+    due_at: datetime | None = None
     if delay_seconds and arrival.closes_cycle:
         due_at = clock() + timedelta(seconds=delay_seconds)
+    if step.type == WAIT and state.language > FIRST_LANGUAGE:
+        due_at = _wait_over(state, step, arrival.scope, due_at or clock())
+    if due_at is not None:
         return ev.StepScheduled(step_id=step_id, iteration=iteration, due_at=due_at)
     return _first_start(state, step, iteration, arrival.scope)
+
+
+def _wait_over(state: State, step: StepPlan, scope: Scope, now: datetime) -> datetime | None:
+    """Return when a step that waits is to be begun; None where that can't be told: it then begins,
+    and fails with the reason (see `executor_service.steps.plain_steps`)."""
+    try:
+        return wait_until(state, step, scope, step_input(state, step, scope), now)
+    except StepProblem:
+        return None
 
 
 def superseded(state: State, step_ids: Iterable[str], by: str) -> list[ev.Event]:
@@ -67,8 +81,11 @@ def superseded(state: State, step_ids: Iterable[str], by: str) -> list[ev.Event]
 
 def scheduled_start(state: State, not_before: datetime) -> list[ev.Event]:
     """Return the schedule of the flow's first step, for an execution that begins later."""
-    step_id = state.plan.start_at
-    return [ev.StepScheduled(step_id=step_id, due_at=not_before)]
+    step = state.plan.steps[state.plan.start_at]
+    due_at = not_before
+    if step.type == WAIT and state.language > FIRST_LANGUAGE:
+        due_at = _wait_over(state, step, state.root, not_before) or not_before
+    return [ev.StepScheduled(step_id=step.id, due_at=max(due_at, not_before))]
 
 
 def _first_start(state: State, step: StepPlan, iteration: int, scope: Scope) -> ev.StepStarted:
