@@ -106,6 +106,7 @@ def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Workpl
         dedupe_window=timedelta(hours=settings.dedupe_window_h),
         dedupe_max_ids=settings.dedupe_max_ids,
         set_aside=source.set_aside,
+        send=source.send,
         payloads=_payloads(settings),
         partition_of=partial(partition_of, partitions=settings.partitions),
     )

@@ -13,6 +13,7 @@ from executor_service.payloads.client import Payloads
 from executor_service.ports.command_source import ReceivedRecord
 from executor_service.ports.runtime import Clock
 from executor_service.steps.service_registry import ServiceRegistry
+from steplog_contracts.envelope import Record
 
 PARK_OVER = timedelta(seconds=60)
 
@@ -29,6 +30,8 @@ class Workplace:
     set_aside: Callable[[ReceivedRecord, str], Awaitable[None]]
     # Appends commands that stand at these offsets again, where one process may leave some.
     put_back: Callable[[Sequence[int]], Awaitable[None]] | None = None
+    # Appends a command to the topic of commands, keyed by its execution; returns once it is there.
+    send: Callable[[Record], Awaitable[None]] | None = None
     services: ServiceRegistry = field(default_factory=ServiceRegistry)
     payloads: Payloads = field(default_factory=Payloads)
     max_waiting_commands: int = MAX_WAITING_COMMANDS  # Of each partition.

@@ -230,5 +230,11 @@ class LoopBoundExceeded(StepProblem):
     """A step was to run more often, or for longer, than `loop_config` allows."""
 
 
+class ChildRefused(StepProblem):
+    """Another pipeline can't be run from here."""
+
+    terminal = True
+
+
 class AttemptsLost(StepProblem):
     """The process died under the step too often to try again."""

@@ -8,7 +8,7 @@ two: they are keyed by the origin, and `execution_id` must hash to the origin's 
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -22,7 +22,9 @@ from pydantic import (
 
 from steplog_contracts.data_ref import References
 from steplog_contracts.errors import UndecodableRecord
+from steplog_contracts.events import ErrorInfo
 from steplog_contracts.headers import MAX_ID_BYTES
+from steplog_contracts.parent_visit import ParentVisit
 from steplog_contracts.payload import JsonObject, JsonValue, json_problem
 from steplog_contracts.refusal_codes import RefusalCode
 
@@ -122,6 +124,8 @@ class RunPipeline(Command):
     priority: int = 0  # Higher starts first among commands waiting for a free slot.
     concurrency_key: _Id | None = None  # Executions with one key run within its limit.
     parent_execution_id: _Id | None = None
+    # The visit of the parent's step that waits for the end, where one does.
+    parent_visit: ParentVisit | None = Field(default=None, exclude_if=lambda visit: visit is None)
 
 
 class CancelExecution(Command):
@@ -167,11 +171,26 @@ class ForkExecution(Command):
     input_patch: JsonObject = Field(default_factory=dict)
 
 
+class ChildEnded(Command):
+    """Say to an execution that another one, which a step of it began, has ended; sent by the
+    executor that ended it, again and again until it is in the log of commands."""
+
+    command_type: ClassVar[str] = "steplog.command.child_ended.v1"
+    payload_fields: ClassVar[tuple[str, ...]] = ("output",)
+
+    child_execution_id: _Id
+    visit: ParentVisit
+    status: Literal["completed", "failed", "cancelled"]
+    output: JsonValue = None
+    error: ErrorInfo | None = None
+
+
 COMMAND_CLASSES: tuple[type[Command], ...] = (
     RunPipeline,
     CancelExecution,
     ResumeExecution,
     RetryExecution,
     ForkExecution,
+    ChildEnded,
 )
 COMMAND_CLASS_BY_TYPE: dict[str, type[Command]] = {c.command_type: c for c in COMMAND_CLASSES}

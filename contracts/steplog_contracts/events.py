@@ -198,6 +198,7 @@ class StepChildStarted(StepEvent):
     event_type: ClassVar[str] = "steplog.step.child_started.v1"
 
     child_execution_id: str
+    expires_at: datetime | None = None  # When the step no longer waits for the child's end.
 
 
 class StepCompensated(StepEvent):

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt
 
 
 class ParentVisit(BaseModel):
-    """The visit of a parent's step that began an execution and takes over how it ends."""
+    """The visit of a parent's step that began an execution; if it `waits`, it ends as that does."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -12,3 +12,4 @@ class ParentVisit(BaseModel):
     iteration: PositiveInt = 1
     attempt: PositiveInt = 1
     depth: PositiveInt = 1  # 1 for a child, 2 for a child's child.
+    waits: bool = True

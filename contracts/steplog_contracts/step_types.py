@@ -126,6 +126,18 @@ class SwitchStep(StepDefinition):
     default: Name
 
 
+class PipelineStep(StepDefinition):
+    """A step of type `pipeline`: it has another pipeline run, and ends as that does."""
+
+    pipeline: Name | None = None  # One that the executor knows by name.
+    definition: JsonObject | None = None  # Or its definition, written here.
+    input: JsonValue = None  # Templates; the flowing data where absent.
+    wait: bool = True
+    on_parent_end: Literal["cancel", "leave"] = "cancel"
+    output_schema: Schema | None = None
+    error_handling: ErrorHandling | None = None
+
+
 class BuiltInStep(StepDefinition):
     """A step that is part of the language: it runs no code of users."""
 
@@ -185,6 +197,7 @@ STEP_MODELS: Final[dict[str, type[StepDefinition]]] = {
     "fail": FailStep,
     "wait": WaitStep,
     "http": HttpStep,
+    "pipeline": PipelineStep,
 }
 STEP_TYPES: Final = tuple(STEP_MODELS)
 

@@ -11,8 +11,11 @@ from executor_service.commands.left_commands import LeftCommands
 from executor_service.commands.refusals import Refusals, told
 from executor_service.definitions.asked_modules import is_left
 from executor_service.errors import RecordingLost
+from executor_service.live.child_commands import ChildCommands
 from executor_service.live.partition_context import PartitionContext
 from executor_service.runtime.cancellation import is_own_end
+from steplog_contracts.commands import ChildEnded
+from steplog_contracts.errors import SteplogError
 
 # Beyond so many a partition is not read.
 MAX_PENDING_TASKS: Final = 1_000
@@ -28,6 +31,7 @@ class CommandTasks:
         self._mark = context.mark
         self.refusals = Refusals(context.writer, context.executor)
         self.left = LeftCommands()
+        self._children = ChildCommands(context.executor)
         self.pending: set[asyncio.Task[None]] = set()
 
     @property
@@ -42,8 +46,15 @@ class CommandTasks:
         else:
             self.spawn(delivery.offset, self._refused(delivery, error))
 
+    async def tell_refusal(self, delivery: Delivery, refusal: SteplogError) -> None:
+        """Tell the parent of an execution that can't begin, if there is one."""
+        await self._children.tell_refusal(delivery.command, refusal)
+
     async def _refused(self, delivery: Delivery, error: BaseException) -> None:
+        if isinstance(delivery.command, ChildEnded):
+            return  # Nobody waits for that end any more.
         await self.refusals.refuse(delivery.sent, delivery.offset, told(error))
+        await self.tell_refusal(delivery, told(error))
 
     def spawn(
         self, offset: int, work: Coroutine[Any, Any, None], *, done: bool = True

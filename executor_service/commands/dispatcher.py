@@ -3,6 +3,7 @@
 from collections.abc import Coroutine
 from typing import Any
 
+from executor_service.commands.child_ends import REFUSED_BEFORE, may_have_been_refused, pass_end
 from executor_service.commands.command_tasks import CommandTasks
 from executor_service.commands.delivery import Delivery
 from executor_service.commands.origin_history import Histories
@@ -14,6 +15,7 @@ from executor_service.live.partition_context import PartitionContext
 from executor_service.live.supervisor import LiveExecutions
 from steplog_contracts.commands import (
     CancelExecution,
+    ChildEnded,
     ForkExecution,
     ResumeExecution,
     RetryExecution,
@@ -65,7 +67,7 @@ class CommandDispatcher:
                 case RunPipeline() as command:
                     self._beginning.run(delivery, command, loads=not to_be_ended)
                     self.follow(delivery)
-                case CancelExecution() | ResumeExecution() as command:
+                case CancelExecution() | ResumeExecution() | ChildEnded() as command:
                     self._change(delivery, command)
                 case other:
                     text = f"This executor does not carry out {other.command_type} yet."
@@ -75,6 +77,11 @@ class CommandDispatcher:
 
     def follow(self, delivery: Delivery) -> None:
         """Be done with a command once its execution has ended or is parked."""
+        if may_have_been_refused(delivery.command) and not self._memory.begun(
+            delivery.execution_id
+        ):
+            self._tasks.spawn(delivery.offset, self._tasks.tell_refusal(delivery, REFUSED_BEFORE))
+            return
         commands = self._executions.commands_of(delivery.execution_id)
         if commands is None:
             commands = self._room.commands_of(delivery.execution_id)
@@ -83,11 +90,16 @@ class CommandDispatcher:
         else:
             commands.append(delivery.offset)
 
-    def _change(self, delivery: Delivery, command: CancelExecution | ResumeExecution) -> None:
+    def _change(
+        self, delivery: Delivery, command: CancelExecution | ResumeExecution | ChildEnded
+    ) -> None:
         """Pass a command on to an execution that has not ended."""
         if isinstance(command, CancelExecution):
             live = self._running(command.execution_id, to_be_ended=True)
             live.execution.cancel(command.reason, command.requested_by, delivery.command_id)
+        elif isinstance(command, ChildEnded):
+            live = self._running(command.execution_id)
+            pass_end(live.execution, command, delivery.command_id)
         else:
             live = self._running(command.execution_id)
             live.execution.resume(

@@ -39,7 +39,11 @@ def started_event(
         parent_execution_id=command.parent_execution_id,
         now=max(now, command.not_before or now),
     )
-    asked = {"requested_by": command.requested_by, "concurrency_key": command.concurrency_key}
+    asked = {
+        "requested_by": command.requested_by,
+        "concurrency_key": command.concurrency_key,
+        "parent_visit": command.parent_visit,
+    }
     return blueprint, started.model_copy(update=asked)
 
 

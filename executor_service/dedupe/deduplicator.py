@@ -9,7 +9,7 @@ from executor_service.dedupe.remembered import Remembered
 from executor_service.dedupe.seen_ids import SeenIds, command_digest, execution_digest
 from executor_service.errors import CommandNotApplicable
 from executor_service.log.recovery import RecoveredPartition
-from steplog_contracts.commands import CancelExecution, ResumeExecution
+from steplog_contracts.commands import CancelExecution, ChildEnded, ResumeExecution
 from steplog_contracts.envelope import SentCommand
 from steplog_contracts.refusal_codes import RefusalCode
 
@@ -72,7 +72,7 @@ class CommandMemory:
 
         What begins an execution is known by the execution's id; the rest by the command's own.
         """
-        if isinstance(sent.command, CancelExecution | ResumeExecution):
+        if isinstance(sent.command, CancelExecution | ResumeExecution | ChildEnded):
             look_from = self._seen.look_from(command_digest(sent.command_id))
             return None if look_from is None else Question(look_from, command_id=sent.command_id)
         execution_id = sent.command.execution_id
@@ -103,7 +103,7 @@ def repeated(sent: SentCommand, found: Found) -> CommandNotApplicable:
             f"Events from offset {found.offset} on were removed from the log, and with them what "
             "became of this command before. Send another one under an id of its own.",
         )
-    if isinstance(sent.command, CancelExecution | ResumeExecution):
+    if isinstance(sent.command, CancelExecution | ResumeExecution | ChildEnded):
         return CommandNotApplicable(
             RefusalCode.DUPLICATE_COMMAND,
             f"Command {sent.command_id} was carried out before; its effect stands at offset "

@@ -10,6 +10,7 @@ from steplog_contracts.definition_parts import ErrorHandling
 from steplog_contracts.step_types import (
     BuiltInStep,
     HttpStep,
+    PipelineStep,
     StepDefinition,
     TaskStep,
     WaitStep,
@@ -23,6 +24,10 @@ _ANY_TIME: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 def task_of(step: StepDefinition, where: str, problem: Report) -> TaskStep:
     """Return what stands for a step that names no class: its settings are the configuration."""
+    if isinstance(step, PipelineStep):
+        return TaskStep(
+            id=step.id, error_handling=step.error_handling, output_schema=step.output_schema
+        )
     if not isinstance(step, BuiltInStep):
         return TaskStep(id=step.id)
     if isinstance(step, WaitStep):

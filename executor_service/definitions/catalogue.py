@@ -9,6 +9,7 @@ import structlog
 
 from executor_service.definitions.blueprint import Blueprint, compile_definition, compile_unloaded
 from executor_service.definitions.step_loader import Allowlist
+from executor_service.errors import DefinitionRefused, Problem
 from executor_service.service_errors import UnknownPipeline
 from steplog_contracts.definition_parts import LANGUAGE
 from steplog_contracts.payload import JsonObject, sha256_of
@@ -37,7 +38,10 @@ class DefinitionCatalogue:
             DefinitionRefused: it breaks a rule; every problem is listed.
             NotAskedFor: this process leaves it to another one.
         """
-        return self._compiled(definition, LANGUAGE, is_recorded=False)
+        blueprint = self._compiled(definition, LANGUAGE, is_recorded=False)
+        if blueprint.plan.has_children:
+            self._refuse_missing(blueprint)
+        return blueprint
 
     def unloaded(self, definition: JsonObject) -> Blueprint:
         """Return the compiled form of a definition without its code: to be ended, not to run.
@@ -98,6 +102,22 @@ class DefinitionCatalogue:
         if self._folder is None or not self._folder.is_dir():
             return []
         return sorted(path.name.removesuffix(_SUFFIX) for path in self._folder.glob(f"*{_SUFFIX}"))
+
+    def _refuse_missing(self, blueprint: Blueprint) -> None:
+        """Refuse a definition that has pipelines run which nobody knows here."""
+        known = self.names()
+        problems = []
+        for step in blueprint.plan.ordered:
+            child = step.child or (step.item.child if step.item else None)
+            if child is not None and child.pipeline is not None and child.pipeline not in known:
+                where = f"$.steps[{step.index}].pipeline"
+                message = (
+                    f"There is no pipeline '{child.pipeline}' for step '{step.id}' to have run."
+                )
+                hint = f"known here: {', '.join(known[:10]) or 'none'}"
+                problems.append(Problem(where, message, hint))
+        if problems:
+            raise DefinitionRefused(problems)
 
     def _path(self, name: str) -> Path:
         # The name comes over the network: a plain file name, never a path.

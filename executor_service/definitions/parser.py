@@ -10,6 +10,7 @@ import structlog
 from pydantic import BaseModel
 
 from executor_service.definitions.built_in import task_of
+from executor_service.definitions.child_parser import read_child
 from executor_service.definitions.flow_checks import check_flow
 from executor_service.definitions.flow_parser import FlowReader
 from executor_service.definitions.json_schemas import compile_schema
@@ -180,6 +181,7 @@ class _DefinitionReader:
         self._load(task, where, step)
         return replace(
             self._plan(task, step, index, where),
+            child=read_child(step, where, self._shaped.name, self._step_ids, self._problem),
             condition=flow.choice(step, where),
             join=flow.join(step, where),
             outgoing=flow.outgoing(step.id),

@@ -7,6 +7,7 @@ evaluated here, once, and what they led to is recorded in `taken`.
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from executor_service.engine.child_input import recorded_input
 from executor_service.engine.human_waits import asks_a_person, waiting
 from executor_service.engine.map_input import map_input
 from executor_service.engine.map_items import ITEMS
@@ -92,6 +93,8 @@ def _first_start(state: State, step: StepPlan, iteration: int, scope: Scope) -> 
     if step.mapped is not None:
         return _map_start(state, step, iteration, scope)
     given = step_input(state, step, scope)
+    if step.child is not None and step.child.has_input:
+        given = recorded_input(step.child, state.reading(scope), step.id)
     return step_started(step.id, iteration, 1, step.name, step.type, given)
 
 

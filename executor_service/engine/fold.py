@@ -39,6 +39,7 @@ def _execution_started(state: State, event: ev.ExecutionStarted) -> None:
     state.input = event.input
     state.parameters = event.parameters
     state.metadata = event.metadata
+    state.depth = 0 if event.parent_visit is None else event.parent_visit.depth
     state.root = Scope(event.input if type(event.input) is dict else {})
     state.frontier.arrive(state.plan.start_at, Arrival(START, state.root))
 
@@ -221,7 +222,10 @@ def _step_resumed(state: State, event: ev.StepResumed) -> None:
 
 
 def _child_started(state: State, event: ev.StepChildStarted) -> None:
-    """Taken note of by the visit alone."""
+    visit = state.visits[event.step_id]
+    visit.status = "child"
+    visit.expires_at = event.expires_at
+    state.children += 1
 
 
 def _step_compensated(state: State, event: ev.StepCompensated) -> None:

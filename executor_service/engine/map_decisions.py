@@ -1,6 +1,7 @@
 """What follows for a map: its next items begun, its end."""
 
 from executor_service.engine import decide
+from executor_service.engine.child_input import recorded_input
 from executor_service.engine.item_reading import reading_of_item
 from executor_service.engine.map_items import Items, MapPlan, item_data
 from executor_service.engine.plan import StepPlan
@@ -11,7 +12,7 @@ from executor_service.engine.templates import render_inputs
 from executor_service.engine.visit_events import completed
 from executor_service.errors import StepProblem
 from steplog_contracts import events as ev
-from steplog_contracts.payload import JsonObject
+from steplog_contracts.payload import JsonValue
 
 
 def item_starts(state: State, map_id: str) -> list[ev.Event]:
@@ -33,9 +34,11 @@ def item_starts(state: State, map_id: str) -> list[ev.Event]:
 
 def _item_input(
     state: State, step: StepPlan, items: Items, plan: MapPlan, index: int, scope: Scope
-) -> JsonObject:
+) -> JsonValue:
     """Return an item's own input: not the whole data, or a history would grow with its square."""
     data = item_data(plan, items, index)
+    if step.child is not None and step.child.has_input:
+        return recorded_input(step.child, reading_of_item(state, data, scope), step.id)
     if not step.inputs:
         return data
     reading = reading_of_item(state, data, scope)

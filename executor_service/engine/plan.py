@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
+from executor_service.engine.child_plan import ChildPlan
 from executor_service.engine.graph import Graph
 from executor_service.engine.map_items import MapPlan
 from executor_service.engine.references import Reading
@@ -94,6 +95,7 @@ class StepPlan:
     check_output: SchemaCheck | None = None
     outgoing: tuple[PathPlan, ...] = ()
     always: tuple[int, ...] | None = None  # The paths taken, where no condition decides.
+    child: ChildPlan | None = None  # The pipeline that it has run in its place.
     mapped: MapPlan | None = None  # Of a map: it runs no code itself.
     item: "StepPlan | None" = None  # Of a map: the step that each item visits.
     item_index: int | None = None  # Of a visit to one item.
@@ -157,6 +159,12 @@ class Plan:
     def pure_steps(self) -> frozenset[str]:
         """The steps that may run ahead of the log."""
         return frozenset(step.id for step in self.ordered if step.is_pure)
+
+    @cached_property
+    def has_children(self) -> bool:
+        """Whether a step, or the items of a map, have other pipelines run."""
+        items = (step.item for step in self.ordered if step.item is not None)
+        return any(step.child is not None for step in (*self.ordered, *items))
 
     @cached_property
     def steps_on_cycles(self) -> frozenset[str]:

@@ -45,6 +45,12 @@ class RetryPolicy:
             return True
         return all(class_names(one) & self.retryable for one in inner)
 
+    def covers_names(self, names: frozenset[str]) -> bool:
+        """Say the same of an error of which only the names of its class are known."""
+        if names & self.non_retryable:
+            return False
+        return not self.retryable or bool(names & self.retryable)
+
     def delay(self, failures: int, fraction: float) -> timedelta:
         """Return the wait after the n-th failure; jitter takes up to half of it away.
 

@@ -56,6 +56,7 @@ def snapshot(state: State) -> JsonObject:
             [branch.path_index, scopes.number(branch.scope)] for branch in state.ended_branches
         ],
         "maps": saved(state.maps),
+        "children": [state.children, state.depth],
         "scopes": scopes.out,
         "stretches": state.frontier.numbers.taken,
     }
@@ -98,6 +99,7 @@ def _restored(kept: JsonObject, state: State) -> State:
     state.root = scopes[kept["root"]]
     for visit in kept["visits"]:
         state.visits[visit["step"]] = _visit_in(visit, state.plan, scopes)
+    state.children, state.depth = kept.get("children", (0, 0))
     for map_id, became in kept.get("maps", {}).items():
         items = state.maps[map_id] = Items.recorded(map_id, state.visits[map_id].input)
         restore_into(items, became)

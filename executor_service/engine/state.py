@@ -21,10 +21,10 @@ class State:
     """Everything an execution's events say, as far as what follows depends on it."""
 
     __slots__ = (
-        "began_at", "cancelling", "deadline_at", "deadline_passed", "end", "ended_branches",
-        "execution_id", "failure", "finishing", "first_started_at", "frontier", "input",
-        "iterations", "language", "maps", "metadata", "parameters", "plan", "recorded_at", "root",
-        "seq", "started_at", "visits",
+        "began_at", "cancelling", "children", "deadline_at", "deadline_passed", "depth", "end",
+        "ended_branches", "execution_id", "failure", "finishing", "first_started_at", "frontier",
+        "input", "iterations", "language", "maps", "metadata", "parameters", "plan", "recorded_at",
+        "root", "seq", "started_at", "visits",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, execution_id: str) -> None:
@@ -51,6 +51,8 @@ class State:
         self.deadline_at: datetime | None = None  # Worked out of `deadline.at` when asked for.
         self.deadline_passed = False  # And the flow went to the deadline's step.
         self.end: ev.Event | None = None
+        self.children = 0  # Executions it has begun.
+        self.depth = 0  # How many executions led to it, one having begun the other.
 
     @property
     def started(self) -> bool:

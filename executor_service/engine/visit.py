@@ -9,10 +9,11 @@ from executor_service.engine.scope import Scope
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonValue
 
-# `mapping`: a map, while its items are visited; `stopped`: its end is to be recorded, as cancelled.
+# `mapping`: a map, while its items are visited; `child`: waits for the end of another execution;
+# `stopped`: its end is to be recorded, as cancelled.
 VisitStatus = Literal[
-    "scheduled", "running", "retrying", "waiting", "answered", "mapping", "stopped"
-]  # fmt: skip
+    "scheduled", "running", "retrying", "waiting", "answered", "mapping", "child", "stopped"
+]
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from executor_service.library.event_publisher import recorder_of
 from executor_service.library.run_result import RunResult
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.execution import Execution, Outcome
+from executor_service.runtime.parent_execution import ParentExecution
 from executor_service.steps.service_registry import ServiceRegistry
 from executor_service.steps.step import ExecutionContext, Step
 from steplog_contracts.payload import JsonObject, JsonValue
@@ -155,7 +156,8 @@ class Pipeline:
 
     def _execution(self, execution_id: str, result: RunResult) -> Execution:
         tracker = self.services.get("execution_tracker") if self.services else None
-        return Execution(
+        kind = ParentExecution if self.blueprint.plan.has_children else Execution
+        return kind(
             self.blueprint,
             execution_id,
             recorder_of(tracker, execution_id),

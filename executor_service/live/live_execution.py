@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import structlog
 
@@ -15,6 +16,7 @@ from executor_service.engine.error_text import text_of
 from executor_service.engine.fold import evolve
 from executor_service.engine.state import State, initial
 from executor_service.errors import ExecutorError, RecordingLost
+from executor_service.live.child_commands import ChildCommands
 from executor_service.live.partition_context import PartitionContext
 from executor_service.live.wake_timers import Alarms
 from executor_service.log.recorder import ExecutionRecorder
@@ -26,10 +28,13 @@ from executor_service.runtime.cancellation import is_own_end
 from executor_service.runtime.execution import Execution
 from executor_service.runtime.held_execution import UNREADABLE, ExecutionHeld, HeldExecution
 from executor_service.runtime.outcome import Outcome
+from executor_service.runtime.parent_execution import ParentExecution
 from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import ErrorInfo, ExecutionFailed, ExecutionStarted
 from steplog_contracts.parked_execution import ParkedExecution, ParkedFact
 
+# A longer history stays in memory while its children run: they may end one after the other.
+MAX_SEQ_PARKED: Final = 100
 Work = Callable[[], Coroutine[Any, Any, Outcome]]
 
 _log = structlog.get_logger(__name__)
@@ -61,6 +66,7 @@ class LiveExecution:
     when_refused: Callable[[SteplogError], None] | None = None
     since: int = 0  # Its events that no snapshot has stand at this events offset or after it.
     gone: bool = False  # It has ended, or is parked, or never was.
+    started: ExecutionStarted | None = None
 
     @property
     def at_rest(self) -> bool:
@@ -80,6 +86,7 @@ class LiveMaker:
     def __init__(self, context: PartitionContext) -> None:
         self._workplace = context.executor
         self._writer = context.writer
+        self._children = ChildCommands(context.executor)
 
     def new(
         self,
@@ -92,7 +99,10 @@ class LiveMaker:
         """Return an execution whose `facts` are recorded and not folded."""
         claim_check = claim_check or ClaimCheck(self._workplace.payloads)
         recorder = self._recorder(execution_id, command_id, claim_check, facts)
-        execution = Execution(
+        kind: Any = Execution
+        if blueprint.plan.has_children:
+            kind = partial(ParentExecution, children=self._children)
+        execution = kind(
             blueprint,
             execution_id,
             recorder,
@@ -253,6 +263,9 @@ async def park(live: LiveExecution, parking: Parking, alarms: Alarms, clock: Clo
     wake_at = live.execution.next_due
     if wake_at is not None:
         alarms.set(live.execution_id, wake_at)
+    execution, is_long = live.execution, live.recorder.seq > MAX_SEQ_PARKED
+    if is_long and isinstance(execution, ParentExecution) and execution.waits_for_others:
+        return False  # Each end of many children would read and write the whole history again.
     return await set_down(live, parking, wake_at) and live.rests(clock.now())
 
 

@@ -9,7 +9,9 @@ from executor_service.admission.concurrency_limits import LimitsHeld
 from executor_service.admission.controller import BEGUN_BEFORE, Waiting
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.errors import RecordingLost
+from executor_service.live.child_commands import ChildCommands, NotTold
 from executor_service.live.drain import drop
+from executor_service.live.former_ends import FormerEnds
 from executor_service.live.live_execution import (
     LiveExecution,
     LiveMaker,
@@ -49,8 +51,9 @@ class LiveExecutions:
         self._held: dict[str, tuple[RecoveredExecution, ClaimCheck | None]] = {}
         self._alarms = Alarms(workplace.clock, self._woken)
         self._maker = LiveMaker(context)
+        self._children = ChildCommands(workplace)
+        self._former_ends = FormerEnds(context, self._children)
         self._arrivals = Arrivals(workplace.payloads, self._revive, self._fail)
-        self._clearing: set[asyncio.Task[None]] = set()
         self._limits = LimitsHeld(workplace.admission, context.partition)
 
     def __contains__(self, execution_id: str) -> bool:
@@ -155,7 +158,7 @@ class LiveExecutions:
         """Go on with everything a former owner left unfinished, and set every alarm."""
         for execution in recovered.executions.values():
             if execution.ended:
-                self._clear_snapshot(execution.execution_id)
+                self._former_ends.finish(execution)
             elif may_be_adopted(execution):
                 self._adopt(execution)
             elif not execution.foreign:
@@ -181,7 +184,7 @@ class LiveExecutions:
         """Stop everything where it stands, recording nothing."""
         self._alarms.close()
         tasks = [live.task for live in self._live.values() if live.task is not None]
-        await drop([*tasks, *self._clearing, *self._arrivals.tasks])
+        await drop([*tasks, *self._former_ends.tasks, *self._arrivals.tasks])
         self._live.clear()
         self._held.clear()
         self._limits.drop_all()
@@ -221,6 +224,7 @@ class LiveExecutions:
 
     def _keep(self, live: LiveExecution, started: ExecutionStarted) -> LiveExecution:
         self._live[live.execution_id] = live
+        live.started = started
         self._held.pop(live.execution_id, None)
         self._limits.count(started, live.execution_id)
         live.since = self._mark.held(live.execution_id, self._writer.next_offset)
@@ -235,6 +239,7 @@ class LiveExecutions:
     async def _see_through(self, live: LiveExecution, work: Work) -> None:
         try:
             if await ended(live, work):
+                await self._children.tell(live.execution_id, live.started, live.recorder.end)
                 await self._parking.clear(live.execution_id)
                 self._settle(live)
                 self._limits.end(live.execution_id)
@@ -249,6 +254,8 @@ class LiveExecutions:
         except RecordingLost as error:
             self._context.lose(str(error))
             return
+        except NotTold:
+            return  # Its command is not done with, so the next owner tells it.
         finally:
             live.task = None
         if live.execution_id in self._live and not live.rests(self._workplace.clock.now()):
@@ -283,8 +290,3 @@ class LiveExecutions:
             return  # It stays parked, for an executor that can; the log says so.
         if live is not None:
             self.go_on(live)
-
-    def _clear_snapshot(self, execution_id: str) -> None:
-        # A former owner recorded the end and stopped before it removed the snapshot.
-        if execution_id in self._parking:
-            self._clearing.add(asyncio.create_task(self._parking.clear(execution_id)))

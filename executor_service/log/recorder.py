@@ -13,7 +13,14 @@ from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock
 from steplog_contracts.encoder import ExecutionEncoder
 from steplog_contracts.envelope import Record, format_time
-from steplog_contracts.events import Event, ExecutionStarted, StepEvent, StepScheduled, StepStarted
+from steplog_contracts.events import (
+    ENDINGS,
+    Event,
+    ExecutionStarted,
+    StepEvent,
+    StepScheduled,
+    StepStarted,
+)
 from steplog_contracts.payload import encode_payload
 
 # A longer history is not kept in memory, and so is never parked.
@@ -60,8 +67,14 @@ class ExecutionRecorder:
         self._groups: list[tuple[Sequence[Event], Sequence[datetime]]] | None = []
         self._newest = facts[-1].time if facts else None
         self._draining = False
+        self._end: Event | None = None
         self.under_way = False  # Events are given and not acknowledged; for good after a failure.
         self._command_offsets: dict[str, int] = {}
+
+    @property
+    def end(self) -> Event | None:
+        """Return the event that ended the execution, once it is given to the log."""
+        return self._end
 
     def expect(self, command_id: str, command_offset: int) -> None:
         """Know where a command stands whose effects are to be recorded."""
@@ -102,6 +115,8 @@ class ExecutionRecorder:
             RecordingLost: another executor owns the partition.
         """
         self.under_way = True
+        if isinstance(events[-1], ENDINGS):
+            self._end = events[-1]
         if self._writer.starts.held:
             done = await self._held_back(events, times, cause)
             events, times = events[done:], None if times is None else times[done:]

@@ -32,6 +32,8 @@ from steplog_contracts.events import (
 from steplog_contracts.payload import sha256_of
 
 _ENDINGS = frozenset(ENDINGS)
+# Users' data can look like it, which costs a look and no more.
+_CHILD = b'"parent_visit":{'
 _CLAIM = ("ce_type", PartitionClaimed.event_type.encode())
 
 _log = structlog.get_logger(__name__)
@@ -50,6 +52,7 @@ class _Found:
     ended: bool = False
     broken: bool = False
     foreign: bool = False
+    is_child: bool = False  # Its parent may have to be told its end.
 
     def opened(self) -> RecoveredExecution:
         """Return it with its events decoded, as far as they can be."""
@@ -203,7 +206,7 @@ class PartitionFold:
         if execution_id not in self._found:  # Otherwise a repeat of seq 1: the first one stands.
             self._found[execution_id] = _Found(
                 execution_id, heading.correlation_id, logged.offset, 1, records=[logged],
-                foreign=heading.writer_epoch is None,
+                foreign=heading.writer_epoch is None, is_child=_CHILD in (logged.value or b""),
             )  # fmt: skip
 
     def _continue(self, logged: LoggedRecord, heading: Heading) -> None:
@@ -218,8 +221,10 @@ class PartitionFold:
         if heading.event_class in _ENDINGS:
             found.ended = True
             if not self._keep_ended:
-                found.records.clear()
-                found.snapshot = None
+                # Of a child its beginning and its end are needed still.
+                begins = found.records[:1] if found.snapshot is None else []
+                found.records[:] = [*begins, logged] if found.is_child else []
+                found.snapshot = found.snapshot if found.is_child else None
 
     def _known(self, offset: int, heading: Heading) -> _Found | None:
         """Return the execution an event belongs to, taking it up from its snapshot if it has one.
@@ -237,8 +242,9 @@ class PartitionFold:
         if heading.seq <= snapshot.seq:
             return None
         taken_up = _Found(
-            heading.execution_id, heading.correlation_id, offset, snapshot.seq, snapshot=snapshot
-        )
+            heading.execution_id, heading.correlation_id, offset, snapshot.seq, snapshot=snapshot,
+            is_child=_CHILD in snapshot.value,
+        )  # fmt: skip
         self._found[heading.execution_id] = taken_up
         return taken_up
 

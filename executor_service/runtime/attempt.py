@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from executor_service.definitions.blueprint import Blueprint
+from executor_service.engine.child_decisions import ChildBegun, ChildTimedOut
 from executor_service.engine.human_waits import expiry
 from executor_service.engine.retry import RetryPolicy
 from executor_service.engine.state import State
@@ -74,7 +75,7 @@ class Called(NamedTuple):
 
 # A step that fell silent is tried again, also where its definition has no `retry`.
 OF_SILENT_STEPS: Final = RetryPolicy()
-AttemptResult = Returned | TryAgain | GaveUp
+AttemptResult = Returned | TryAgain | GaveUp | ChildBegun | ChildTimedOut
 
 
 class Attempts:

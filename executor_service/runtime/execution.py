@@ -49,6 +49,8 @@ STEPS_PER_TURN: Final = 128
 class Execution:
     """One execution, from its first event to its last."""
 
+    attempts_kind: type[Attempts] = Attempts
+
     def __init__(  # noqa: PLR0913 - its ports
         self,
         blueprint: Blueprint,
@@ -69,13 +71,12 @@ class Execution:
         self._wakeup, pure = Wakeup(clock), blueprint.plan.pure_steps
         self._outbox = Outbox(recorder, on_event, clock, pure, self._wakeup.wake)
         self._progress = Progress(initial(blueprint, execution_id), self._outbox, clock)
-        self._attempts = Attempts(
+        self._attempts = self.attempts_kind(
             blueprint, execution_id, clock=clock, services=services, randomness=randomness,
             progressed=self._progress.progressed, claim_check=claim_check,
         )  # fmt: skip
         self._ends = RunEnd(self._progress, clock, self._interrupt)
-        self._tasks = StepTasks(self._attempts, self._wakeup.wake)
-        self._answers = Answers()
+        self._tasks, self._answers = StepTasks(self._attempts, self._wakeup.wake), Answers()
         self._calling: StepCall | None = None  # Of steps in the execution's own task.
         self._inline = False  # Whether one runs there.
 
@@ -282,9 +283,8 @@ class Execution:
             self._take(step_id, result)
 
     def _take(self, step_id: str, result: AttemptResult) -> None:
-        progress = self._progress
-        progress.take(step_id, result)
-        if step_id not in progress.state.visits:
+        self._progress.take(step_id, result)
+        if step_id not in self.state.visits:
             self._attempts.forget(step_id)
 
     async def _something_happens(self) -> None:

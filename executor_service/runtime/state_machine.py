@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from executor_service.engine import completion, decide, human_waits, map_decisions
+from executor_service.engine import (
+    child_decisions,
+    completion,
+    decide,
+    human_waits,
+    map_decisions,
+)
+from executor_service.engine.child_decisions import ChildBegun, ChildTimedOut
 from executor_service.engine.delays import cap_delay
 from executor_service.engine.fold import evolve
 from executor_service.engine.limits import stopped, too_late, turned
@@ -102,6 +109,13 @@ class Progress:
                 progress=result.progress,
                 duration_ms=result.duration_ms,
             )
+        elif isinstance(result, ChildBegun):
+            now = self._clock.now()
+            events = child_decisions.begun(self.state, step_id, result.child_id, now)
+        elif isinstance(result, ChildTimedOut):
+            visit = self.state.visits[step_id]
+            error, now = child_decisions.timed_out(visit), self._clock.now()
+            events = child_decisions.failed(self.state, visit, error, now, result.fraction)
         else:
             events = decide.gave_up(
                 self.state, step_id, result.error, result.raised, duration_ms=result.duration_ms
@@ -114,7 +128,11 @@ class Progress:
         """End the waits that have expired; where that leads to is not begun yet."""
         state = self.state
         for step_id in self.timers.take_due(state, now):
-            if state.visits[step_id].status != "waiting":
+            status = state.visits[step_id].status
+            if status == "child":
+                self.launches.append((step_id, True))
+                continue
+            if status != "waiting":
                 self._due[step_id] = None
                 continue
             self.fold(decide.due(state, step_id, now), now)
@@ -172,7 +190,9 @@ class Progress:
         """
         lost = False
         for step_id, visit in list(self.state.visits.items()):
-            if visit.status == "running":
+            if visit.status == "running" and visit.step.child is not None:
+                self.launches.append((step_id, False))  # Asked for again: it is the same child.
+            elif visit.status == "running":
                 lost = True
                 self.fold(decide.lost(self.state, step_id), now)
             elif visit.status == "answered":
@@ -213,4 +233,4 @@ def _fails(event: ev.Event) -> bool:
     return isinstance(event, ev.StepFailed) and not event.continued
 
 
-_TIMED = frozenset({ev.StepScheduled, ev.StepAttemptFailed, ev.StepWaiting})
+_TIMED = frozenset({ev.StepScheduled, ev.StepAttemptFailed, ev.StepWaiting, ev.StepChildStarted})

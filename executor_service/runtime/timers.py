@@ -41,7 +41,7 @@ def due_time(visit: Visit) -> datetime | None:
     """Return when the visit goes on by itself, if ever."""
     if visit.status in ("scheduled", "retrying"):
         return visit.due_at
-    return visit.expires_at if visit.status == "waiting" else None
+    return visit.expires_at if visit.status in ("waiting", "child") else None
 
 
 def only_waits(state: State) -> bool:
@@ -57,6 +57,6 @@ def waits_longer(state: State, due: datetime | None, now: datetime, than: timede
     return due is not None and due - now > than
 
 
-# For a person, and of a map for its items, which are visits themselves.
-_FOR_OTHERS = frozenset({"waiting", "mapping"})
+# For a person, for another execution, and of a map for its items, which are visits themselves.
+_FOR_OTHERS = frozenset({"waiting", "child", "mapping"})
 _WAITS = _FOR_OTHERS | {"scheduled", "retrying"}

@@ -141,6 +141,7 @@ def _workplace(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> Wor
         clock=SystemClock(),
         services=settings.services or ServiceRegistry(),
         set_aside=source.set_aside,
+        send=source.send,
         put_back=source.put_back,
         partition_of=lambda _execution_id: 0,
         payloads=settings.payloads,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from steplog_contracts.commands import (
     CancelExecution,
+    ChildEnded,
     Command,
     ForkExecution,
     ResumeExecution,
@@ -34,6 +35,7 @@ from steplog_contracts.events import (
     StepStarted,
     StepWaiting,
 )
+from steplog_contracts.parent_visit import ParentVisit
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 ERROR = ErrorInfo(
@@ -112,5 +114,9 @@ COMMANDS: tuple[Command, ...] = (
     RetryExecution(execution_id="e-2", origin_execution_id="e-1"),
     ForkExecution(
         execution_id="e-2", origin_execution_id="e-1", from_step="clean", input_patch={"x": 1}
+    ),
+    ChildEnded(
+        execution_id="e-1", child_execution_id="c-1", visit=ParentVisit(step_id="pay"),
+        status="failed", error=ERROR,
     ),
 )  # fmt: skip

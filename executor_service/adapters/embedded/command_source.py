@@ -88,6 +88,10 @@ class EmbeddedCommandSource:
         headers = dead_letter_headers(self._topic_name, record, reason)
         await self._file.append("dead_commands", [Record(record.key, record.value, headers)])
 
+    async def send(self, record: Record) -> None:
+        """Append a command; return once it is in the file."""
+        await self._file.append("commands", [record])
+
     async def put_back(self, offsets: Sequence[int]) -> None:
         """Append commands that stand at these offsets once more."""
         for offset in offsets:

@@ -186,18 +186,25 @@ class KafkaCommandSource:
         """See `CommandSource.set_aside`."""
         headers = dead_letter_headers(self._topic, record, reason)
         kept = Record(record.key, record.value, headers)
+        # Its offset holds the mark back, so it is not lost; nor does it stop others.
+        await self._deliver(self._dead_topic, kept, record.offset)
+
+    async def send(self, record: Record) -> None:
+        """Append a command, to the partition that its key gives; return once it is in the log."""
+        await self._deliver(self._topic, record)
+
+    async def _deliver(self, topic: str, record: Record, offset: int | None = None) -> None:
         while True:
             try:
-                await self._producer.deliver(self._dead_topic, kept)
+                await self._producer.deliver(topic, record)
                 return
             except (KafkaSilent, KafkaUnreachable) as error:
                 if self._stopping:
                     raise
-                # Its offset holds the mark back, so it is not lost; nor does it stop others.
-                self._say_postponed(record.offset, str(error))
+                self._say_postponed(offset, str(error))
             await asyncio.sleep(RETRY_DELAY_S)
 
-    def _say_postponed(self, offset: int, reason: str) -> None:
+    def _say_postponed(self, offset: int | None, reason: str) -> None:
         """Log it once in a while: many records may wait, each trying again every second."""
         self._postponed_tries += 1
         if time.monotonic() < self._say_postponed_at:

@@ -1,5 +1,6 @@
 """An owner of one partition on a log in memory, and commands to give it."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -85,11 +86,23 @@ class Owning:
             clock=self.clock,
             partition_of=self._partition_of,
             set_aside=self._set_aside,
+            send=self._send,
             payloads=self.payloads,
         )
 
     def _partition_of(self, execution_id: str) -> int:
         return self.partition_of(execution_id)  # Looked up late: tests replace it.
+
+    async def _send(self, record: Record) -> None:
+        """Put a command of an executor on the topic; it is fed as any other."""
+        self.commands.append(record)
+        offset = len(self.commands) - 1
+        asyncio.get_running_loop().call_soon(self._feed_in_turn, offset)
+
+    def _feed_in_turn(self, offset: int) -> None:
+        # As the topic would: each once, in order, to the owner of the moment.
+        if self.owner.live and self.owner.next_command == offset:
+            self._feed(offset)
 
     async def _set_aside(self, record: ReceivedRecord, reason: str) -> None:
         self.set_aside.append((record, reason))

@@ -1,0 +1,98 @@
+"""Attempts at steps that have another pipeline run: asked for, and called off.
+
+Nothing here waits for the child: its end comes as a command, so its parent takes no memory
+meanwhile. Asking twice is harmless, for the child's id follows from the attempt.
+"""
+
+from executor_service.engine.child_decisions import ChildBegun, ChildTimedOut, child_of
+from executor_service.engine.child_input import child_input
+from executor_service.engine.child_plan import MAX_CHILDREN, MAX_DEPTH
+from executor_service.engine.item_reading import reading_of
+from executor_service.engine.state import State
+from executor_service.engine.user_code import Raised
+from executor_service.engine.visit import Visit
+from executor_service.errors import ChildRefused
+from executor_service.ports.children import Children
+from executor_service.runtime.attempt import AttemptResult, Attempts
+from executor_service.runtime.step_invocation import StepCall
+from steplog_contracts.parent_visit import ParentVisit
+
+_REASON = "The step that began it ended."
+
+
+class ChildCalls(Attempts):
+    """The attempts of an execution whose definition has steps of type `pipeline`."""
+
+    children: Children | None = None
+
+    async def run(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
+        """Run the step once; one with a child asks for it."""
+        if visit.step.child is None:
+            return await super().run(state, visit, calling)
+        began_s = self._monotonic_s()
+        try:
+            await calling.hold(self._ask_for(state, visit))
+        except Raised as error:
+            return await self._failed(state, visit, error.error, began_s, calling, None)
+        return ChildBegun(child_of(state, visit))
+
+    async def expired(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
+        """Return what answers for a wait that expired; a child that took too long is called off."""
+        if visit.step.child is None:
+            return await super().expired(state, visit, calling)
+        try:
+            await calling.hold(self.cancel_child(state, visit))
+        except Raised as error:
+            return await self._failed(state, visit, error.error, self._monotonic_s(), calling, None)
+        return ChildTimedOut(self.delay_fraction())
+
+    def delay_fraction(self) -> float:
+        """Return the random part of a delay before another child is begun."""
+        return self._randomness()
+
+    async def cancel_all(self, state: State, reason: str) -> None:
+        """Call off the children of open visits that are to end with their parent."""
+        for visit in list(state.visits.values()):
+            child = visit.step.child
+            if child is not None and child.cancelled_with_parent and visit.attempt:
+                await self.cancel_child(state, visit, reason)
+
+    async def cancel_child(self, state: State, visit: Visit, reason: str = _REASON) -> None:
+        """Call off the child of a visit."""
+        if self.children is not None and visit.status in ("running", "child"):
+            await self.children.cancel(child_of(state, visit), reason)
+
+    async def _ask_for(self, state: State, visit: Visit) -> None:
+        step, child = visit.step, visit.step.child
+        assert child is not None, "asked for only where there is one"
+        if child.has_input:
+            child_input(child, reading_of(state, visit), step.id)  # It raises where it can't be.
+        if self.children is None:
+            raise ChildRefused(
+                "Pipeline.run has no way to run other pipelines; run this one with an executor, or "
+                "in embedded mode."
+            )
+        if state.depth >= MAX_DEPTH:
+            raise ChildRefused(
+                f"Step '{step.id}' would begin an execution {state.depth + 1} below the first; "
+                f"{MAX_DEPTH} is the most."
+            )
+        if state.children >= MAX_CHILDREN:
+            raise ChildRefused(
+                f"This execution has begun {MAX_CHILDREN} others, which is the most that one may."
+            )
+        link = ParentVisit(
+            step_id=step.id,
+            iteration=visit.iteration,
+            attempt=visit.attempt,
+            depth=state.depth + 1,
+            waits=child.waits,
+        )
+        await self.children.begin(
+            child_of(state, visit),
+            pipeline=child.pipeline,
+            definition=child.definition,
+            input_data=visit.input,
+            parent_id=state.execution_id,
+            parent_visit=link,
+        )
