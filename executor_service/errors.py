@@ -216,6 +216,16 @@ class Unresolved(StepProblem):
     terminal = True
 
 
+class ExpressionRefused(ExecutorError):
+    """A template that is no reference and no expression."""
+
+
+class ExpressionFailed(StepProblem):
+    """A template works on a value of another type than it takes."""
+
+    terminal = True
+
+
 class TextTooLong(StepProblem):
     """Templates put more text together than a value may have."""
 

@@ -25,17 +25,23 @@ from executor_service.definitions.step_loader import (
     load_function,
     load_step_class,
 )
+from executor_service.definitions.template_names import refused_templates
 from executor_service.definitions.unknown_keys import unknown_keys, unknown_types
 from executor_service.engine.conditions import ConditionCompiler, UserFunction
 from executor_service.engine.error_text import text_of
 from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
-from executor_service.engine.templates import Input, compile_template, is_constant
+from executor_service.engine.templates import (
+    Input,
+    TemplateNames,
+    compile_template,
+    is_constant,
+)
 from executor_service.engine.values import ABSENT, Absent
 from executor_service.errors import Problem
 from executor_service.steps.plain_steps import BUILT_IN
 from executor_service.steps.step import Step
 from steplog_contracts.definition import PipelineDefinition
-from steplog_contracts.definition_parts import LANGUAGE, InputDeclaration
+from steplog_contracts.definition_parts import FIRST_LANGUAGE, LANGUAGE, InputDeclaration
 from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.schema_cost import PatternRoom
 from steplog_contracts.step_types import BuiltInStep, MapStep, StepDefinition, TaskStep
@@ -102,7 +108,8 @@ class _DefinitionReader:
         self._made = made
         self._shape = shape
         self._imports = imports
-        self._step_ids = {step.id: None for step in shaped.steps}
+        ids, functions = (step.id for step in shaped.steps), shape.language > FIRST_LANGUAGE
+        self._step_ids = TemplateNames(ids, functions=functions)
         self._maps = MapReader(self._step_ids, self._problem)
         self._conditions = ConditionCompiler(
             self._step_ids, self._problem, self._function, time.monotonic
@@ -138,6 +145,7 @@ class _DefinitionReader:
             limits=read_limits(shaped, self._step_ids, self._problem),
             ordered=tuple(steps.values()),
         )
+        read.problems += islice(refused_templates(self._step_ids, shaped), MAX_PROBLEMS)
         is_clear = len(steps) == len(shaped.steps) and shaped.flow.start_at in steps
         if is_clear and not any(problem.severity == "error" for problem in read.problems):
             read.plan = flow.with_closing_paths(read.plan)

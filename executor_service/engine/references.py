@@ -8,6 +8,7 @@ flowing data.
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
 
 from executor_service.engine.values import ABSENT, Absent
@@ -57,6 +58,7 @@ class Reading:
     result: JsonValue | Absent = ABSENT
     step_id: str = ""  # The step whose end is decided, where one is.
     execution_id: str = ""
+    now: datetime | None = None  # Where what comes of it is recorded with a step's end.
 
 
 class Results:

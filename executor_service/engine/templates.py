@@ -7,13 +7,20 @@ value that comes out of a template is never read as a template again, so none ca
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from executor_service.engine.references import Reading, Reference, Root, parse_template, resolve
+from executor_service.engine.expressions import (
+    Expression,
+    alternatives,
+    is_expression,
+    parse,
+    value_of,
+)
+from executor_service.engine.references import Reading, Reference, Root, parse_template
 from executor_service.engine.values import ABSENT, Absent, copy_json
-from executor_service.errors import TextTooLong, Unresolved
+from executor_service.errors import ExpressionRefused, TextTooLong, Unresolved
 from steplog_contracts.payload import JsonObject, JsonValue
 
 # What an event can carry where no store is: no value may be larger then.
@@ -26,17 +33,35 @@ _SOURCE = re.compile(rf"\s*{_SINGLE}(?:\s*\|\s*{_SINGLE})*\s*")
 _EACH_SOURCE = re.compile(_SINGLE)
 
 
+class TemplateNames(dict[str, None]):
+    """The ids of steps that templates may name, and whether they may call functions."""
+
+    def __init__(self, step_ids: Iterable[str], *, functions: bool) -> None:
+        super().__init__(dict.fromkeys(step_ids))
+        self.functions = functions
+        self.refused: dict[str, str] = {}  # Templates that can't be read, and why.
+
+    def expression(self, part: str, text: str) -> Expression:
+        """Return one alternative of a template; one that can't be read is kept as refused."""
+        if is_expression(part):
+            try:
+                return parse(part, self)
+            except ExpressionRefused as error:
+                self.refused[text] = str(error)
+        return parse_template(part, self)
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Alternatives, the first that resolves wins."""
 
-    references: tuple[Reference, ...]
+    references: tuple[Expression, ...]
     text: str
 
     def value(self, reading: Reading) -> JsonValue | Absent:
         """Return the value found, or ABSENT."""
         for reference in self.references:
-            found = resolve(reference, reading)
+            found = value_of(reference, reading)
             if found is not ABSENT:
                 return found
         return ABSENT
@@ -94,8 +119,9 @@ def _compile_text(text: str, step_ids: Collection[str], *, sources: bool) -> Tem
 
 
 def _choice(inner: str, step_ids: Collection[str], text: str) -> Choice:
-    references = tuple(parse_template(part, step_ids) for part in inner.split("|"))
-    return Choice(references, text)
+    if isinstance(step_ids, TemplateNames) and step_ids.functions:
+        return Choice(tuple(step_ids.expression(part, text) for part in alternatives(inner)), text)
+    return Choice(tuple(parse_template(part, step_ids) for part in inner.split("|")), text)
 
 
 @dataclass(slots=True)
@@ -201,7 +227,11 @@ def steps_named(choice: Choice) -> list[str] | None:
     """Return the steps the alternatives name, or None if one could resolve without any step."""
     names: list[str] = []
     for reference in choice.references:
-        if reference.root is not Root.STEP or reference.data_keys is not None:
+        if (
+            not isinstance(reference, Reference)
+            or reference.root is not Root.STEP
+            or reference.data_keys is not None
+        ):
             return None
         names.append(reference.step_id or "")
     return names

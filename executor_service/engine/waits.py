@@ -25,7 +25,7 @@ def wait_until(
     """
     settings = step.config
     if step.config_template is not None:
-        reading = replace(state.reading(scope), data=(given,))
+        reading = replace(state.reading(scope), data=(given,), now=now)
         settings = render(step.config_template, reading, f"Step '{step.id}'")
     return due_time(settings, now)
 

@@ -99,7 +99,7 @@ class Attempts:
     ) -> None:
         self._blueprint = blueprint
         self._execution_id = execution_id
-        self._monotonic_s = clock.monotonic_s
+        self._monotonic_s, self._now = clock.monotonic_s, clock.now
         self._services = services
         self._randomness = randomness
         self._heartbeats = Heartbeats(clock, progressed)
@@ -199,7 +199,7 @@ class Attempts:
         step = visit.step
         iteration, made = self._objects.get(step.id, (0, None))
         if made is None or (step.config_template is not None and iteration != visit.iteration):
-            config = resolved_config(state, visit)
+            config = resolved_config(state, visit, self._now())
             made = self._blueprint.make_step(step.declared_id, config)
             made.services = self._services
             self._objects[step.id] = (visit.iteration, made)

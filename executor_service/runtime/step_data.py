@@ -1,6 +1,7 @@
 """What a step is given and what it returns, held to what its definition says of them."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from executor_service.engine.human_waits import asks_a_person
 from executor_service.engine.item_reading import reading_of
@@ -48,7 +49,7 @@ def check_output(step: StepPlan, output: JsonValue) -> None:
         raise SchemaMismatch(f"The result of step '{step.id}' breaks its output_schema: {problem}")
 
 
-def resolved_config(state: State, visit: Visit) -> JsonObject | None:
+def resolved_config(state: State, visit: Visit, now: datetime) -> JsonObject | None:
     """Return a step's config with its templates resolved; None where it has none."""
     template = visit.step.config_template
     if template is None:
@@ -56,7 +57,7 @@ def resolved_config(state: State, visit: Visit) -> JsonObject | None:
     # The step's own inputs lie over the data here too.
     # An item is given little of the data, so there the branch's lies beneath.
     beneath = () if visit.step.item_index is None else (visit.scope.data,)
-    reading = replace(state.reading(visit.scope), data=(visit.input, *beneath))
+    reading = replace(state.reading(visit.scope), data=(visit.input, *beneath), now=now)
     resolved: JsonObject = render(template, reading, f"Step '{visit.step.id}' config")
     if "error_handling" in visit.step.config:
         resolved["error_handling"] = visit.step.config["error_handling"]

@@ -45,7 +45,7 @@ UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
     "$.outputs[0].sorce": (written("a", outputs=[{"name": "x", "sorce": "{{ y }}"}]), "'source'"),
     "$.steps[0].timeout_seconds": (with_step(timeout_seconds=3), "it belongs in error_handling"),
     "$.steps[0].max_attempts": (with_step(max_attempts=3), "it belongs in error_handling.retry"),
-    "$.steps[0].then": (with_step(then="b"), "it belongs in a step of type condition"),
+    "$.steps[0].else": (with_step(**{"else": "b"}), "it belongs in a step of type condition"),
     "$.steps[0].class_": (with_step(class_="X"), "did you mean 'class'?"),
     "$.steps[0].error_handling.retry.tries": (
         with_step(error_handling={"retry": {"tries": 3}}), "known: "),
@@ -151,7 +151,7 @@ def test_metadata_and_keys_of_ones_own_are_free_at_every_level() -> None:
 
 
 # This one was refused then too.
-@pytest.mark.parametrize("place", sorted(UNKNOWN.keys() - {"$.steps[0].then"}))
+@pytest.mark.parametrize("place", sorted(UNKNOWN.keys() - {"$.steps[0].else"}))
 def test_what_began_under_the_first_language_is_read_as_it_was(place: str) -> None:
     definition = UNKNOWN[place][0]
 
