@@ -42,10 +42,11 @@ def run_pipeline(
 
 
 def cancel_execution(
-    execution_id: str, reason: str, requested_by: str | None = None
+    execution_id: str, reason: str, requested_by: str | None = None, *, compensate: bool = False
 ) -> CancelExecution:
-    """Return the command that stops an execution."""
-    given = {"execution_id": execution_id, "reason": reason, "requested_by": requested_by}
+    """Return the command that stops an execution, its completed steps undone if asked."""
+    given: dict[str, Any] = {"execution_id": execution_id, "reason": reason}
+    given |= {"requested_by": requested_by, "compensate": compensate}
     return _checked(CancelExecution, given)
 
 

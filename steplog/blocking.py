@@ -62,9 +62,9 @@ class BlockingSteplog:
         """Ask for an execution; `given` is what `Steplog.run` takes by name."""
         return _on(self._loop, self._steplog.run(pipeline, input, **given))
 
-    def cancel(self, execution_id: str, reason: str = "") -> Submitted:
-        """Ask an execution to stop before its next step."""
-        return _on(self._loop, self._steplog.cancel(execution_id, reason))
+    def cancel(self, execution_id: str, reason: str = "", *, compensate: bool = False) -> Submitted:
+        """Ask an execution to stop before its next step, what it did undone if asked."""
+        return _on(self._loop, self._steplog.cancel(execution_id, reason, compensate=compensate))
 
     def resume(
         self, execution_id: str, human_input: JsonValue, step_id: str | None = None

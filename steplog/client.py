@@ -107,9 +107,13 @@ class Steplog:
         }
         return await self._send(asking.run_pipeline(pipeline, input, given), command_id)
 
-    async def cancel(self, execution_id: str, reason: str = "") -> Submitted:
-        """Ask an execution to stop before its next step."""
-        return await self._send(asking.cancel_execution(execution_id, reason))
+    async def cancel(
+        self, execution_id: str, reason: str = "", *, compensate: bool = False
+    ) -> Submitted:
+        """Ask an execution to stop before its next step, what it did undone if asked."""
+        return await self._send(
+            asking.cancel_execution(execution_id, reason, compensate=compensate)
+        )
 
     async def resume(
         self, execution_id: str, human_input: JsonValue, step_id: str | None = None

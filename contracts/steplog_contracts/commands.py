@@ -134,6 +134,7 @@ class CancelExecution(Command):
     command_type: ClassVar[str] = "steplog.command.cancel_execution.v1"
 
     reason: Annotated[str, AfterValidator(_reason)] = ""
+    compensate: bool = Field(default=False, exclude_if=lambda compensate: not compensate)
 
 
 class ResumeExecution(Command):

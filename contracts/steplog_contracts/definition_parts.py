@@ -130,6 +130,20 @@ class ErrorHandling(DescribedPart):
     heartbeat_timeout_seconds: Span | None = None
 
 
+class Compensation(DescribedPart):
+    """How a completed step is undone: by a method of its class, or by a class of its own."""
+
+    CALLED: ClassVar[str] = "compensate"
+
+    method: str | None = None
+    module: str | None = None
+    step_class: str | None = None
+    class_: str | None = Field(None, alias="class")
+    config: JsonObject = Field(default_factory=dict)
+    retry: Retry | None = None
+    timeout_seconds: Span | None = None
+
+
 class InputDeclaration(DescribedPart):
     """One input of a step, or one output of the pipeline."""
 

@@ -15,6 +15,12 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from steplog_contracts.event_base import ErrorInfo, Event, Index, Origin, StepEvent
 from steplog_contracts.parent_visit import ParentVisit
 from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.undo_events import (
+    ExecutionCompensating,
+    StepCompensated,
+    StepCompensationFailed,
+    StepCompensationStarted,
+)
 
 __all__ = [
     "ENDINGS",
@@ -24,6 +30,7 @@ __all__ = [
     "ErrorInfo",
     "Event",
     "ExecutionCancelled",
+    "ExecutionCompensating",
     "ExecutionCompleted",
     "ExecutionDeadlinePassed",
     "ExecutionFailed",
@@ -34,6 +41,8 @@ __all__ = [
     "StepCancelled",
     "StepChildStarted",
     "StepCompensated",
+    "StepCompensationFailed",
+    "StepCompensationStarted",
     "StepCompleted",
     "StepEvent",
     "StepFailed",
@@ -201,16 +210,6 @@ class StepChildStarted(StepEvent):
     expires_at: datetime | None = None  # When the step no longer waits for the child's end.
 
 
-class StepCompensated(StepEvent):
-    """A completed step was undone after its execution failed or was cancelled."""
-
-    event_type: ClassVar[str] = "steplog.step.compensated.v1"
-
-    output: JsonValue = None
-    error: ErrorInfo | None = None
-    duration_ms: NonNegativeFloat = 0.0
-
-
 class ExecutionDeadlinePassed(Event):
     """The deadline passed at which the flow goes to a step; what was open is cancelled next."""
 
@@ -284,6 +283,9 @@ EVENT_CLASSES: tuple[type[Event], ...] = (
     StepResumed,
     StepChildStarted,
     StepCompensated,
+    ExecutionCompensating,
+    StepCompensationStarted,
+    StepCompensationFailed,
     ExecutionDeadlinePassed,
     ExecutionCompleted,
     ExecutionFailed,

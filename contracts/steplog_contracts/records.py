@@ -21,6 +21,7 @@ class ExecutionStatus(StrEnum):
     RUNNING = "running"
     WAITING_FOR_HUMAN = "waiting_for_human"
     PAUSED = "paused"
+    COMPENSATING = "compensating"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"

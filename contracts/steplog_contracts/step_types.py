@@ -15,6 +15,7 @@ from steplog_contracts.definition_parts import (
     FIRST_LANGUAGE,
     FREE_PREFIX,
     LANGUAGE_KEY,
+    Compensation,
     ErrorHandling,
     InputDeclaration,
     Name,
@@ -72,6 +73,8 @@ class StepDefinition(Part):
 class TaskStep(StepDefinition):
     """A step that runs a class: of type `task`, or `human`, which says that it asks a person."""
 
+    SINCE_2: ClassVar[frozenset[str]] = StepDefinition.SINCE_2 | {"compensate"}
+
     module: str | None = None
     step_class: str | None = None
     class_: str | None = Field(None, alias="class")
@@ -80,6 +83,8 @@ class TaskStep(StepDefinition):
     input_schema: Schema | None = None
     output_schema: Schema | None = None
     error_handling: ErrorHandling | None = None
+    # How it is undone; a method `compensate` of its class where this is absent, false for none.
+    compensate: Compensation | str | bool | None = None
 
 
 class ConditionStep(TaskStep):

@@ -10,6 +10,9 @@ from collections.abc import Collection, Sequence
 from executor_service.engine.human_waits import interaction_id_of
 from steplog_contracts.events import (
     Event,
+    StepCompensated,
+    StepCompensationFailed,
+    StepCompensationStarted,
     StepCompleted,
     StepEvent,
     StepFailed,
@@ -22,6 +25,9 @@ from steplog_contracts.events import (
 from steplog_contracts.item_ids import map_of
 
 Visit = tuple[str, int]
+_NOT_TAKEN = (
+    StepSkipped, StepProgressed, StepCompensationStarted, StepCompensationFailed, StepCompensated,
+)  # fmt: skip
 
 
 def ended_visits(events: Sequence[Event]) -> set[Visit]:
@@ -41,6 +47,15 @@ def ended_visits(events: Sequence[Event]) -> set[Visit]:
     }
 
 
+def before_undone(events: Sequence[Event]) -> Sequence[Event]:
+    """Return the events before the first completion that was undone: the rest built on it."""
+    undone = {visit_of(event) for event in events if isinstance(event, StepCompensated)}
+    for index, event in enumerate(events):
+        if isinstance(event, StepCompleted) and visit_of(event) in undone:
+            return events[:index]
+    return events
+
+
 def copies(events: Sequence[Event], kept: Collection[Visit], execution_id: str) -> list[Event]:
     """Return the events of the kept visits as `execution_id` records them.
 
@@ -51,7 +66,7 @@ def copies(events: Sequence[Event], kept: Collection[Visit], execution_id: str) 
         _owned_by(execution_id, event)
         for event in events
         if isinstance(event, StepEvent)
-        and not isinstance(event, StepSkipped | StepProgressed)
+        and not isinstance(event, _NOT_TAKEN)
         and (visit_of(event) in kept or _begins(event, going_on))
     ]
 

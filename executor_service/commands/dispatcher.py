@@ -96,7 +96,8 @@ class CommandDispatcher:
         """Pass a command on to an execution that has not ended."""
         if isinstance(command, CancelExecution):
             live = self._running(command.execution_id, to_be_ended=True)
-            live.execution.cancel(command.reason, command.requested_by, delivery.command_id)
+            asked = (command.reason, command.requested_by, delivery.command_id)
+            live.execution.cancel(*asked, compensate=command.compensate)
         elif isinstance(command, ChildEnded):
             live = self._running(command.execution_id)
             pass_end(live.execution, command, delivery.command_id)

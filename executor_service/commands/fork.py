@@ -11,7 +11,14 @@ from executor_service.definitions.blueprint import Blueprint
 from executor_service.errors import CommandNotApplicable
 from executor_service.log.recovery import RecoveredExecution
 from steplog_contracts.commands import ForkExecution
-from steplog_contracts.events import Event, ExecutionStarted, Origin, StepCompleted, StepEvent
+from steplog_contracts.events import (
+    Event,
+    ExecutionStarted,
+    Origin,
+    StepCompensated,
+    StepCompleted,
+    StepEvent,
+)
 from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.refusal_codes import RefusalCode
 
@@ -28,6 +35,7 @@ def forked(
     fork_at = (command.from_step, command.iteration)
     before = _until(fork_at, origin, blueprint)
     kept = ended_visits(before)
+    _refuse_undone(origin, kept)
     _refuse_patch_without_effect(command.input_patch, before, kept)
     link = Origin(
         execution_id=origin.execution_id,
@@ -72,6 +80,17 @@ def _until(fork_at: Visit, origin: RecoveredExecution, blueprint: Blueprint) -> 
         RefusalCode.STEP_NOT_REACHED,
         f"Execution {origin.execution_id} never reached {visit}; fork from a step it began.",
     )
+
+
+def _refuse_undone(origin: RecoveredExecution, kept: set[Visit]) -> None:
+    """Results whose steps were undone since can't be taken over."""
+    for event, _ in origin.facts:
+        if isinstance(event, StepCompensated) and (event.step_id, event.iteration) in kept:
+            raise CommandNotApplicable(
+                RefusalCode.STEP_NOT_REACHED,
+                f"Step '{event.step_id}' was undone after execution {origin.execution_id} failed; "
+                "fork from that step or an earlier one.",
+            )
 
 
 def _started(began: ExecutionStarted, blueprint: Blueprint, patch: JsonObject) -> ExecutionStarted:

@@ -7,7 +7,12 @@ failed it, or were cancelled with it, are left out, so the flow stands again rig
 
 from collections.abc import Sequence
 
-from executor_service.commands.copied_events import copies, ended_visits, last_taken_seq
+from executor_service.commands.copied_events import (
+    before_undone,
+    copies,
+    ended_visits,
+    last_taken_seq,
+)
 from executor_service.errors import CommandNotApplicable
 from executor_service.log.recovery import RecoveredExecution
 from steplog_contracts.events import (
@@ -29,7 +34,7 @@ def retried(origin: RecoveredExecution, execution_id: str, command_id: str) -> l
     """
     events = [fact.event for fact in origin.facts]
     _refuse_unless_failed(origin.execution_id, events[-1])
-    kept = ended_visits(events)
+    kept = ended_visits(before_undone(events))
     link = Origin(
         execution_id=origin.execution_id,
         kind="retry",

@@ -180,10 +180,10 @@ def compile_steps(steps: Sequence[Step], definition: JsonObject, allowlist: Allo
     Raises:
         DefinitionRefused: as of `compile_definition`.
     """
-    read = read_definition(definition, allowlist, made={step.name for step in steps})
-    factories = {step.name: _copying(step) for step in steps}
-    # What is part of the language is nobody's object.
-    return _blueprint(definition, read, factories | _class_factories(read))
+    read = read_definition(definition, allowlist, made={step.name: type(step) for step in steps})
+    # What is part of the language, or undoes a step, is nobody's object.
+    factories = _class_factories(read) | {step.name: _copying(step) for step in steps}
+    return _blueprint(definition, read, factories)
 
 
 def _blueprint(

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from executor_service.definitions.built_in import task_of
 from executor_service.definitions.child_parser import read_child
+from executor_service.definitions.compensation_parser import ClassesAtHand, read_compensation
 from executor_service.definitions.flow_checks import check_flow
 from executor_service.definitions.flow_parser import FlowReader
 from executor_service.definitions.json_schemas import compile_schema
@@ -106,6 +107,7 @@ class _DefinitionReader:
         self._pattern_room = PatternRoom()
         self._allowlist = allowlist
         self._made = made
+        self._undoing_from = ClassesAtHand(made, read.classes, self._load_class, self._problem)
         self._shape = shape
         self._imports = imports
         ids, functions = (step.id for step in shaped.steps), shape.language > FIRST_LANGUAGE
@@ -123,12 +125,6 @@ class _DefinitionReader:
         misleading_ids(shaped.steps, self._problem)
         self._read_parameters()
         read.problems.extend(check_secrets(shaped))
-        if shaped.on_failure is not None:
-            self._problem(
-                "$.on_failure",
-                "Compensation is not carried out by this version.",
-                "remove it, or undo in a step that a path leads to",
-            )
         read.check_input = self._schema(shaped.input_schema, "$.input_schema")
         flow = FlowReader(shaped, self._conditions, self._problem, self._shape.language)
         steps = {step.id: self._step(step, index, flow) for index, step in enumerate(shaped.steps)}
@@ -142,6 +138,7 @@ class _DefinitionReader:
             loop=LoopBounds() if loop is None else LoopBounds(**_declared(loop, LoopBounds)),
             outputs=self._inputs(shaped.outputs, "$.outputs"),
             check_output=self._schema(shaped.output_schema, "$.output_schema"),
+            compensates=shaped.on_failure is not None,
             limits=read_limits(shaped, self._step_ids, self._problem),
             ordered=tuple(steps.values()),
         )
@@ -191,6 +188,7 @@ class _DefinitionReader:
             self._plan(task, step, index, where),
             child=read_child(step, where, self._shaped.name, self._step_ids, self._problem),
             condition=flow.choice(step, where),
+            compensation=read_compensation(task, step.id, where, self._undoing_from),
             join=flow.join(step, where),
             outgoing=flow.outgoing(step.id),
             always=flow.always_taken(step.id),
@@ -242,17 +240,19 @@ class _DefinitionReader:
 
     def _load(self, task: TaskStep, where: str, step: StepDefinition) -> None:
         is_given = self._made is not None or not isinstance(step, TaskStep)
-        if is_given or (step.type == "condition" and task.module is None):
-            return
+        if not is_given and (step.type != "condition" or task.module is not None):
+            self._load_class(task, step.id, where)
+
+    def _load_class(self, task: TaskStep, name: str, where: str) -> None:
         class_name = task.step_class or task.class_
         if not task.module or not class_name:
             missing = "step_class" if task.module else "module"
-            self._problem(f"{where}.{missing}", f"Step '{step.id}' names no {missing}.")
+            self._problem(f"{where}.{missing}", f"Step '{name}' names no {missing}.")
             return
         try:
             if self._imports:
                 found = load_step_class(task.module, class_name, self._allowlist)
-                self._read.classes[step.id] = found
+                self._read.classes[name], self._read.configs[name] = found, task.config
             else:
                 self._allowlist.check(task.module)
         except NotLoadable as error:

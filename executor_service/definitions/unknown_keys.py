@@ -126,11 +126,11 @@ def _problem(key: str, where: str, part: str, known: list[str], elsewhere: str =
 
 def _elsewhere(key: str) -> str:
     """Return where a key does mean something, if anywhere."""
-    for model in _parts(Part):
-        if key in keys_of(model):
-            return f"it belongs in {model.CALLED}"
+    places = [model.CALLED for model in _parts(Part) if key in keys_of(model)][:1]
     types = [name for name, model in STEP_MODELS.items() if key in keys_of(model)]
-    return f"it belongs in a step of type {', '.join(types)}" if types else ""
+    if types:
+        places.append(f"a step of type {', '.join(types)}")
+    return "; ".join(f"it belongs in {place}" for place in places)
 
 
 def _parts(above: type[Part]) -> Iterator[type[Part]]:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from executor_service.engine.cancelled_visits import cancelled, elapsed_ms
 from executor_service.engine.decide import superseded
-from executor_service.engine.limits import cancelled, limit_passed, must_turn
+from executor_service.engine.limits import limit_passed, must_turn
 from executor_service.engine.state import State
 from executor_service.engine.templates import render_inputs
+from executor_service.engine.undoing import compensating
 from executor_service.errors import LoopBoundExceeded, SchemaMismatch, StepProblem
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonValue
@@ -98,7 +100,7 @@ def completion(state: State, now: datetime) -> list[ev.Event]:
         output = _final_output(state)
     except StepProblem as problem:
         error = ev.ErrorInfo(type=type(problem).__name__, message=str(problem))
-        return [ev.ExecutionFailed(error=error, duration_ms=duration_ms)]
+        return failing(state, error, now)
     skipped = [
         ev.StepSkipped(
             step_id=step.id, step_name=step.name, step_type=step.type, reason="No path led to it."
@@ -124,6 +126,8 @@ def _final_output(state: State) -> JsonValue:
 
 def failing(state: State, error: ev.ErrorInfo, now: datetime) -> list[ev.Event]:
     """Return the end of an execution that fails; steps of other branches are cancelled."""
+    if state.plan.compensates and state.done and state.undoing is None:
+        return compensating(state, error, "")
     where = f" in step '{error.step_id}'" if error.step_id else ""
     return [
         *cancelled(state, f"The execution failed{where}."),
@@ -141,10 +145,3 @@ def cancelling(
             reason=reason, requested_by=requested_by, duration_ms=elapsed_ms(state, now)
         ),
     ]
-
-
-def elapsed_ms(state: State, now: datetime) -> float:
-    """Return how long the execution has run, as far as its beginning is known."""
-    if state.started_at is None:
-        return 0.0
-    return max(0.0, (now - state.started_at).total_seconds() * 1000)

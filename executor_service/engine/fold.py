@@ -9,13 +9,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from executor_service.engine import undoing
 from executor_service.engine.deadline import pass_deadline
 from executor_service.engine.frontier import Arrival
 from executor_service.engine.map_items import Items
 from executor_service.engine.plan import PathPlan
 from executor_service.engine.scope import Scope, drop
 from executor_service.engine.state import START, State
-from executor_service.engine.visit import EndedBranch, Visit, ended_with_failure
+from executor_service.engine.visit import EndedBranch, Undone, Visit, ended_with_failure
 from steplog_contracts import events as ev
 from steplog_contracts.definition_parts import FIRST_LANGUAGE
 from steplog_contracts.item_ids import map_of
@@ -110,7 +111,11 @@ def _step_completed(state: State, event: ev.StepCompleted) -> None:
         if items is not None:
             items.complete(event.item_index, event.output)
         return
-    state.visits[event.step_id].scope.write(event.step_id, event.output)
+    visit = state.visits[event.step_id]
+    if visit.step.compensation is not None:
+        done = (visit.step, visit.iteration, visit.scope, visit.input, event.output)
+        state.done.append(Undone(*done))
+    visit.scope.write(event.step_id, event.output)
     _leave(state, event.step_id, event.taken)
 
 
@@ -228,10 +233,6 @@ def _child_started(state: State, event: ev.StepChildStarted) -> None:
     state.children += 1
 
 
-def _step_compensated(state: State, event: ev.StepCompensated) -> None:
-    """The execution has ended or is ending; nothing follows from it."""
-
-
 def _ended(state: State, event: ev.Event) -> None:
     state.end = event
     state.visits.clear()
@@ -251,7 +252,10 @@ _FOLDS: dict[type[ev.Event], Callable[[State, Any], None]] = {
     ev.StepWaiting: _step_waiting,
     ev.StepResumed: _step_resumed,
     ev.StepChildStarted: _child_started,
-    ev.StepCompensated: _step_compensated,
+    ev.ExecutionCompensating: undoing.begin_undoing,
+    ev.StepCompensationStarted: undoing.start_undoing,
+    ev.StepCompensationFailed: undoing.fail_undoing,
+    ev.StepCompensated: undoing.end_undoing,
     ev.ExecutionDeadlinePassed: pass_deadline,
     ev.ExecutionCompleted: _ended,
     ev.ExecutionFailed: _ended,

@@ -8,11 +8,11 @@ begins to count then.
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from executor_service.engine.cancelled_visits import cancelled
 from executor_service.engine.fold import evolve
 from executor_service.engine.state import Planned, State, initial
 from executor_service.engine.templates import Template, render
 from executor_service.engine.time_limits import FAIL, TimeLimits
-from executor_service.engine.visit import Visit
 from executor_service.errors import (
     DeadlinePassed,
     ExecutionTimedOut,
@@ -67,31 +67,6 @@ def turned(state: State, now: datetime) -> list[ev.Event]:
     to_step = limits.deadline.then
     reason = f"The deadline passed; the flow goes to step '{to_step}'."
     return [ev.ExecutionDeadlinePassed(to_step=to_step, passed_at=now), *cancelled(state, reason)]
-
-
-def cancelled(state: State, reason: str) -> list[ev.Event]:
-    """Return the end of every open visit."""
-    return [
-        ev.StepCancelled(
-            step_id=step_id,
-            iteration=visit.iteration,
-            item_index=visit.step.item_index,
-            attempt=visit.attempt or 1,
-            reason=reason,
-        )
-        for step_id, visit in state.visits.items()
-    ]
-
-
-def stopped(visit: Visit) -> ev.Event:
-    """Return the end of a visit whose cancellation a crash kept from being recorded."""
-    return ev.StepCancelled(
-        step_id=visit.step.id,
-        iteration=visit.iteration,
-        item_index=visit.step.item_index,
-        attempt=visit.attempt or 1,
-        reason="The flow had gone elsewhere.",
-    )
 
 
 def refuse_past_deadline(planned: Planned, started: ev.ExecutionStarted, now: datetime) -> None:

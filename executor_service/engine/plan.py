@@ -73,6 +73,16 @@ class PathPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class CompensationPlan:
+    """How a step is undone: by a method of its own, or by the class made under `made_as`."""
+
+    method: str | None = None
+    made_as: str | None = None
+    retry: RetryPolicy | None = None
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StepPlan:
     """One declared step."""
 
@@ -90,6 +100,7 @@ class StepPlan:
     enable_fallback: bool = False
     timeout_seconds: float | None = None
     heartbeat_timeout_seconds: float | None = None
+    compensation: CompensationPlan | None = None
     is_pure: bool = False  # Running it again, or before its beginning is on record, harms nobody.
     check_input: SchemaCheck | None = None
     check_output: SchemaCheck | None = None
@@ -143,6 +154,7 @@ class Plan:
     outputs: tuple[Input, ...] | None = None
     check_output: SchemaCheck | None = None
     limits: TimeLimits | None = None
+    compensates: bool = False  # Whether a failure undoes what was done.
     ordered: tuple[StepPlan, ...] = ()
 
     @cached_property

@@ -13,7 +13,7 @@ from executor_service.engine.map_items import Items, restore_into, saved
 from executor_service.engine.plan import Plan
 from executor_service.engine.scope import Scope, Stretch
 from executor_service.engine.state import State
-from executor_service.engine.visit import EndedBranch, Visit
+from executor_service.engine.visit import EndedBranch, Undone, Visit
 from executor_service.errors import ExecutorError
 from steplog_contracts.definition_parts import FIRST_LANGUAGE
 from steplog_contracts.events import ErrorInfo
@@ -45,6 +45,9 @@ def snapshot(state: State) -> JsonObject:
         "cancelling": state.cancelling,
         "finishing": state.finishing,
         "deadline_passed": state.deadline_passed,
+        "done": [
+            [d.step.id, d.iteration, scopes.number(d.scope), d.input, d.output] for d in state.done
+        ],
         "began_at": _text(state.began_at),
         "root": scopes.number(state.root),
         "visits": [_visit_out(visit, scopes) for visit in state.visits.values()],
@@ -95,6 +98,9 @@ def _restored(kept: JsonObject, state: State) -> State:
     state.cancelling = kept["cancelling"]
     state.finishing = kept.get("finishing", False)
     state.deadline_passed = kept.get("deadline_passed", False)
+    for step_id, iteration, scope, given, output in kept.get("done", ()):
+        done = (state.plan.steps[step_id], iteration, scopes[scope], given, output)
+        state.done.append(Undone(*done))
     state.began_at = _time(kept.get("began_at"))
     state.root = scopes[kept["root"]]
     for visit in kept["visits"]:

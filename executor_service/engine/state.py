@@ -8,7 +8,7 @@ from executor_service.engine.map_items import Items
 from executor_service.engine.plan import Plan
 from executor_service.engine.references import Reading
 from executor_service.engine.scope import Scope, WithResult, join
-from executor_service.engine.visit import EndedBranch, Visit
+from executor_service.engine.visit import EndedBranch, Undoing, Undone, Visit
 from steplog_contracts import events as ev
 from steplog_contracts.definition_parts import FIRST_LANGUAGE
 from steplog_contracts.payload import JsonObject, JsonValue
@@ -21,10 +21,10 @@ class State:
     """Everything an execution's events say, as far as what follows depends on it."""
 
     __slots__ = (
-        "began_at", "cancelling", "children", "deadline_at", "deadline_passed", "depth", "end",
-        "ended_branches", "execution_id", "failure", "finishing", "first_started_at", "frontier",
-        "input", "iterations", "language", "maps", "metadata", "parameters", "plan", "recorded_at",
-        "root", "seq", "started_at", "visits",
+        "began_at", "cancelling", "children", "deadline_at", "deadline_passed", "depth", "done",
+        "end", "ended_branches", "execution_id", "failure", "finishing", "first_started_at",
+        "frontier", "input", "iterations", "language", "maps", "metadata", "parameters", "plan",
+        "recorded_at", "root", "seq", "started_at", "undoing", "visits",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, execution_id: str) -> None:
@@ -48,6 +48,8 @@ class State:
         self.finishing = False  # A branch came to `end_all`: what it has made is the result.
         self.cancelling: str | None = None  # The reason, once a step was cancelled without failure.
         self.began_at: datetime | None = None  # When its first step began.
+        self.done: list[Undone] = []  # Completed visits that can be undone, in recorded order.
+        self.undoing: Undoing | None = None
         self.deadline_at: datetime | None = None  # Worked out of `deadline.at` when asked for.
         self.deadline_passed = False  # And the flow went to the deadline's step.
         self.end: ev.Event | None = None

@@ -61,6 +61,31 @@ class Visit:
 
 
 @dataclass(slots=True)
+class Undone:
+    """A completed visit that a compensation would undo."""
+
+    step: StepPlan
+    iteration: int
+    scope: Scope
+    input: JsonValue
+    output: JsonValue
+
+
+@dataclass(slots=True)
+class Undoing:
+    """A compensation, and how the step that is undone now stands; `stuck` waits for a person."""
+
+    error: ev.ErrorInfo | None
+    reason: str
+    requested_by: str | None
+    status: Literal["ready", "running", "retrying", "stuck"] = "ready"
+    attempt: int = 0
+    failures: int = 0
+    due_at: datetime | None = None
+    last_error: ev.ErrorInfo | None = None
+
+
+@dataclass(slots=True)
 class EndedBranch:
     """A branch that ended, kept for the final output; `path_index` is the last path it took."""
 

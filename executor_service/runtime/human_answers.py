@@ -31,6 +31,7 @@ class CancelRequest:
     reason: str
     requested_by: str | None
     cause: str | None
+    compensate: bool = False  # Whether completed steps are undone first.
 
 
 class Answers:

@@ -6,7 +6,7 @@ from executor_service.engine.state import State
 from executor_service.engine.values import copy_json
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonValue
-from steplog_contracts.records import ExecutionStatus
+from steplog_contracts.records import FINAL_EXECUTION_STATUSES, ExecutionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Outcome:
     @property
     def ended(self) -> bool:
         """Whether nothing follows any more."""
-        return self.status is not ExecutionStatus.WAITING_FOR_HUMAN
+        return self.status in FINAL_EXECUTION_STATUSES
 
 
 def outcome_of(state: State, raised: BaseException | None) -> Outcome:
@@ -34,5 +34,7 @@ def outcome_of(state: State, raised: BaseException | None) -> Outcome:
             return Outcome(ExecutionStatus.FAILED, None, error, state, raised)
         case ev.ExecutionCancelled():
             return Outcome(ExecutionStatus.CANCELLED, None, None, state)
+        case _ if state.undoing is not None:
+            return Outcome(ExecutionStatus.COMPENSATING, None, state.undoing.error, state, raised)
         case _:
             return Outcome(ExecutionStatus.WAITING_FOR_HUMAN, None, None, state)

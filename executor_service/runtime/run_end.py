@@ -6,6 +6,7 @@ from datetime import datetime
 
 from executor_service.engine import completion
 from executor_service.engine.limits import must_turn, next_limit
+from executor_service.engine.undoing import compensating
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.human_answers import CancelRequest
 from executor_service.runtime.state_machine import Progress
@@ -54,6 +55,11 @@ class RunEnd:
     def _fold_cancellation(self, now: datetime) -> None:
         state = self._progress.state
         cancel = self.cancel or CancelRequest(state.cancelling or "", None, None)
+        if cancel.compensate and state.done:
+            self.cancel = None  # It is on record now; another one gives the compensation up.
+            events = compensating(state, None, cancel.reason, cancel.requested_by)
+            self._progress.fold(events, now, cancel.cause)
+            return
         events = completion.cancelling(state, cancel.reason, cancel.requested_by, now)
         self._progress.fold(events, now, cancel.cause)
 

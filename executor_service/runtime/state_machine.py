@@ -10,10 +10,11 @@ from executor_service.engine import (
     human_waits,
     map_decisions,
 )
+from executor_service.engine.cancelled_visits import stopped
 from executor_service.engine.child_decisions import ChildBegun, ChildTimedOut
 from executor_service.engine.delays import cap_delay
 from executor_service.engine.fold import evolve
-from executor_service.engine.limits import stopped, too_late, turned
+from executor_service.engine.limits import too_late, turned
 from executor_service.engine.state import State
 from executor_service.engine.visit import Visit
 from executor_service.errors import StartedTooLate

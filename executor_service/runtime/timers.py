@@ -47,12 +47,16 @@ def due_time(visit: Visit) -> datetime | None:
 def only_waits(state: State) -> bool:
     """Return whether nothing runs: every open visit waits for a person or for a time."""
     visits = state.visits.values()
+    if state.undoing is not None:
+        return not visits and state.undoing.status in ("stuck", "retrying")
     return bool(visits) and all(visit.status in _WAITS for visit in visits)
 
 
 def waits_longer(state: State, due: datetime | None, now: datetime, than: timedelta) -> bool:
     """Return whether a state that only waits will do so for people, or until long after `now`."""
-    if all(visit.status in _FOR_OTHERS for visit in state.visits.values()):
+    if state.undoing is not None and state.undoing.status == "stuck":
+        return True
+    if state.visits and all(visit.status in _FOR_OTHERS for visit in state.visits.values()):
         return True
     return due is not None and due - now > than
 

@@ -11,6 +11,9 @@ from steplog.cli.submitting import ExecutionId, submit
 def cancel(
     execution_id: ExecutionId,
     reason: Annotated[str, typer.Option(help="Why; kept in the history.")] = "",
+    compensate: Annotated[
+        bool, typer.Option("--compensate", help="Undo its completed steps first.")
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
     embedded: EmbeddedMode = False,
@@ -22,7 +25,7 @@ def cancel(
     """
     submit(
         settings_with(data_dir, embedded=embedded, data=data),
-        lambda steplog: steplog.cancel(execution_id, reason),
+        lambda steplog: steplog.cancel(execution_id, reason, compensate=compensate),
         "Execution {id} is cancelled.",
         as_json=as_json,
     )

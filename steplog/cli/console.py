@@ -59,6 +59,7 @@ STATUS_STYLES = {
     "running": "cyan",
     "pending": "dim",
     "waiting_for_human": "yellow",
+    "compensating": "magenta",
     "paused": "yellow",
     "failed": "red",
     "cancelled": "magenta",

@@ -117,8 +117,17 @@ def every_kind(name: str) -> list[Record]:
     ]
     begun = history.started(definition={"name": "P"}, metadata={"k": "v"}, cause=f"c-{name}")
     told = [begun, *(history.record(fact) for fact in facts), claim(0), refused(f"r-{name}", name)]
-    undone = events.StepCompensated(**at, output={"undone": True})
-    return [*told, history.record(undone), history.record(events.ExecutionFailed(error=AN_ERROR))]
+    undoing: list[events.Event] = [
+        events.ExecutionCompensating(error=AN_ERROR),
+        events.StepCompensationStarted(**at),
+        events.StepCompensationFailed(**at, error=AN_ERROR, retry_at=BEGINNING),
+        events.StepCompensated(**at, output={"undone": True}),
+    ]
+    return [
+        *told,
+        *(history.record(event) for event in undoing),
+        history.record(events.ExecutionFailed(error=AN_ERROR)),
+    ]
 
 
 def with_header(headers: Headers, name: str, value: bytes | None, way: str) -> Headers:

@@ -160,12 +160,13 @@ class StatusChangeShape(BaseModel):
 
 
 class CompensationShape(BaseModel):
-    """A step that was undone."""
+    """A step that was undone, or an attempt at that which failed."""
 
     step_id: str
     iteration: int
     seq: int
     compensated_at: datetime
+    error_info: JsonValue = None
 
 
 class TimelineAnswer(Answer):

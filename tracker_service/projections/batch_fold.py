@@ -19,7 +19,6 @@ from tracker_service.projections.event_structs import (
     CommandRefusedLens,
     ExecutionCompletedLens,
     Lens,
-    StepCompensatedLens,
     column_text,
     reason_text,
 )
@@ -35,6 +34,7 @@ from tracker_service.projections.record_header import Heading, Unreadable
 from tracker_service.projections.row_changes import Changes, RefusedCommand, SetAside
 from tracker_service.projections.state import ExecutionState
 from tracker_service.projections.step_fold import compensate
+from tracker_service.projections.undo_structs import StepCompensatedLens
 
 States = dict[str, ExecutionState]
 BEHIND = "behind_dead_letter"

@@ -21,6 +21,12 @@ from tracker_service.projections.column_values import (
     Number,
     Seq,
 )
+from tracker_service.projections.undo_structs import (
+    ExecutionCompensatingLens,
+    StepCompensatedLens,
+    StepCompensationFailedLens,
+    StepCompensationStartedLens,
+)
 
 NULL: Final = Raw(b"null")
 ABSENT: Final = Raw(b"")
@@ -203,18 +209,6 @@ class StepChildStartedLens(Struct, gc=False, frozen=True):
     item_index: Index | None = None
 
 
-class StepCompensatedLens(Struct, gc=False, frozen=True):
-    """See `steplog_contracts.events.StepCompensated`."""
-
-    step_id: str
-    iteration: Count = 1
-    attempt: Count = 1
-    item_index: Index | None = None
-    output: Raw = NULL
-    error: Raw = NULL
-    duration_ms: Milliseconds = 0.0
-
-
 class ExecutionDeadlinePassedLens(Struct, gc=False, frozen=True):
     """See `steplog_contracts.events.ExecutionDeadlinePassed`."""
 
@@ -264,11 +258,12 @@ class ErrorLens(Struct, gc=False, frozen=True):
 StepLens = (
     StepScheduledLens | StepStartedLens | StepAttemptFailedLens | StepCompletedLens
     | StepFailedLens | StepSkippedLens | StepCancelledLens | StepWaitingLens | StepResumedLens
-    | StepChildStartedLens | StepCompensatedLens | StepProgressedLens
+    | StepChildStartedLens | StepCompensatedLens | StepCompensationStartedLens
+    | StepCompensationFailedLens | StepProgressedLens
 )  # fmt: skip
 Lens = (
-    StepLens | ExecutionStartedLens | ExecutionDeadlinePassedLens | ExecutionCompletedLens
-    | ExecutionFailedLens | ExecutionCancelledLens | CommandRefusedLens
+    StepLens | ExecutionStartedLens | ExecutionDeadlinePassedLens | ExecutionCompensatingLens
+    | ExecutionCompletedLens | ExecutionFailedLens | ExecutionCancelledLens | CommandRefusedLens
 )  # fmt: skip
 
 _error = msgspec.json.Decoder(ErrorLens)

@@ -23,6 +23,7 @@ from tracker_service.projections.row_changes import (
     StatusChange,
 )
 from tracker_service.projections.state import (
+    COMPENSATING,
     EXECUTION_CANCELLED,
     EXECUTION_COMPLETED,
     EXECUTION_FAILED,
@@ -33,6 +34,7 @@ from tracker_service.projections.state import (
 )
 from tracker_service.projections.step_fold import STEP_FOLDS, fold_step, withdraw
 from tracker_service.projections.stored_payloads import note_stored
+from tracker_service.projections.undo_structs import ExecutionCompensatingLens
 
 
 def begin(fact: Fact, changes: Changes) -> ExecutionState:
@@ -83,6 +85,8 @@ def _fold_execution(state: ExecutionState, fact: Fact, changes: Changes) -> None
         if payload.references is not None:
             note_stored(changes, payload.references, state.execution_id)
         _end(state, fact, EXECUTION_COMPLETED, payload.duration_ms, changes)
+    elif isinstance(payload, ExecutionCompensatingLens):
+        _set_status(state, fact, COMPENSATING, changes)
     elif isinstance(payload, event_structs.ExecutionFailedLens):
         state.error_message = column_text(error_of(payload.error).message)
         state.error_info = json_text(payload.error)
@@ -191,8 +195,14 @@ def _maps(state: ExecutionState) -> int:
 
 
 def _derive_status(state: ExecutionState, fact: Fact, changes: Changes) -> None:
+    if state.status == COMPENSATING:
+        return  # Until it ends.
     waiting = state.waiting_visits
     status = WAITING if waiting and waiting == len(state.open_visits) - _maps(state) else RUNNING
+    _set_status(state, fact, status, changes)
+
+
+def _set_status(state: ExecutionState, fact: Fact, status: str, changes: Changes) -> None:
     if status != state.status:
         state.status = status
         changes.status_changes.append(StatusChange(state.execution_id, fact.seq, status, fact.time))

@@ -11,7 +11,7 @@ from steplog_contracts.errors import ContractError, UndecodableRecord, UnknownRe
 from steplog_contracts.nesting import check_depth
 from steplog_contracts.payload import encode_payload
 from steplog_contracts.upcasting import CHAIN
-from tracker_service.projections import event_structs
+from tracker_service.projections import event_structs, undo_structs
 from tracker_service.projections.column_bounds import check_bounds
 from tracker_service.projections.errors import Unfoldable
 from tracker_service.projections.event_structs import Lens
@@ -29,7 +29,10 @@ LENS_BY_EVENT: Final[dict[type[events.Event], type[Lens]]] = {
     events.StepWaiting: event_structs.StepWaitingLens,
     events.StepResumed: event_structs.StepResumedLens,
     events.StepChildStarted: event_structs.StepChildStartedLens,
-    events.StepCompensated: event_structs.StepCompensatedLens,
+    events.StepCompensated: undo_structs.StepCompensatedLens,
+    events.ExecutionCompensating: undo_structs.ExecutionCompensatingLens,
+    events.StepCompensationStarted: undo_structs.StepCompensationStartedLens,
+    events.StepCompensationFailed: undo_structs.StepCompensationFailedLens,
     events.StepProgressed: event_structs.StepProgressedLens,
     events.ExecutionDeadlinePassed: event_structs.ExecutionDeadlinePassedLens,
     events.ExecutionCompleted: event_structs.ExecutionCompletedLens,

@@ -14,6 +14,7 @@ from steplog_contracts.records import ExecutionStatus, StepStatus
 # Plain strings: these are compared and written for every event.
 RUNNING = ExecutionStatus.RUNNING.value
 WAITING = ExecutionStatus.WAITING_FOR_HUMAN.value
+COMPENSATING = ExecutionStatus.COMPENSATING.value
 EXECUTION_COMPLETED = ExecutionStatus.COMPLETED.value
 EXECUTION_FAILED = ExecutionStatus.FAILED.value
 EXECUTION_CANCELLED = ExecutionStatus.CANCELLED.value

@@ -29,13 +29,19 @@ from tracker_service.projections.state import (
     Visit,
 )
 from tracker_service.projections.stored_payloads import ASKED, RECORD_FIELDS, note_stored
+from tracker_service.projections.undo_structs import (
+    UNDOINGS,
+    StepCompensatedLens,
+    StepCompensationStartedLens,
+)
 
 
 def fold_step(state: ExecutionState, fact: Fact, changes: Changes) -> None:
     """Apply a step event; one for a visit that has ended changes nothing."""
     payload: event_structs.StepLens = fact.payload  # type: ignore[assignment]
-    if type(payload) is event_structs.StepCompensatedLens:
-        compensate(state, fact, changes)
+    if type(payload) in UNDOINGS:
+        if type(payload) is not StepCompensationStartedLens:
+            compensate(state, fact, changes)
         return
     step_id = column_text(payload.step_id)
     key = (step_id, payload.iteration)
@@ -92,8 +98,8 @@ def withdraw(state: ExecutionState, fact: Fact, changes: Changes) -> None:
 
 
 def compensate(state: ExecutionState, fact: Fact, changes: Changes) -> None:
-    """Note that a step was undone; its ended row stays as it ended."""
-    payload: event_structs.StepCompensatedLens = fact.payload  # type: ignore[assignment]
+    """Note that a step was undone, or that an attempt failed; its ended row stays as it ended."""
+    payload: StepCompensatedLens = fact.payload  # type: ignore[assignment]
     changes.compensations.append(
         Compensation(
             state.execution_id,
@@ -101,7 +107,7 @@ def compensate(state: ExecutionState, fact: Fact, changes: Changes) -> None:
             payload.iteration,
             fact.seq,
             fact.time,
-            _text_or_none(payload.output),
+            _text_or_none(getattr(payload, "output", event_structs.NULL)),
             _text_or_none(payload.error),
             round(payload.duration_ms, 3),
         )
@@ -289,6 +295,6 @@ STEP_FOLDS: Final[dict[type, _Fold]] = {
     event_structs.StepWaitingLens: _waiting,
     event_structs.StepResumedLens: _resumed,
     event_structs.StepChildStartedLens: _child_started,
-    event_structs.StepCompensatedLens: _compensated,
+    **dict.fromkeys(UNDOINGS, _compensated),
     event_structs.StepProgressedLens: _progressed,
 }

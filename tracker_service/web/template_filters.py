@@ -14,6 +14,7 @@ SIGNS: Final[Mapping[str, str]] = {
     "running": "●",
     "pending": "○",
     "waiting_for_human": "?",
+    "compensating": "↶",
     "paused": "‖",
     "cancelled": "■",
     "skipped": "-",

@@ -76,7 +76,7 @@ def test_everything_wrong_is_told_at_once_with_its_place() -> None:
         (written("a", parameters={"x": "{{ parameters.x }}"}), "$.parameters.x"),
         (written("a", metadata={"deep": float("nan")}), "$"),
         (written("a", version=[1]), "$.version"),
-        (written("a", on_failure="compensate"), "$.on_failure"),
+        (written("a", on_failure="undo"), "$.on_failure"),
     ],
 )
 def test_a_definition_of_the_wrong_shape_is_refused(definition: Any, place: str) -> None:

@@ -63,6 +63,7 @@ class CancelRequest(command_submission.Body):
     """Why an execution is to stop."""
 
     reason: str = Field("", max_length=2_000)
+    compensate: bool = False  # Whether its completed steps are undone first.
 
 
 class ResumeRequest(command_submission.Body):
@@ -98,7 +99,12 @@ async def cancel_execution(
 ) -> Response:
     """Stop an execution before its next step."""
     command_id = submission.command_id(f"cancel {execution_id}")
-    command = submission.made(CancelExecution, execution_id=execution_id, reason=given.reason)
+    command = submission.made(
+        CancelExecution,
+        execution_id=execution_id,
+        reason=given.reason,
+        compensate=given.compensate,
+    )
     return await submission.answered(command, command_id)
 
 

@@ -38,7 +38,7 @@ async def get_graph(one: AskedIfChanged) -> Response:
 async def get_timeline(one: AskedIfChanged) -> Response:
     """Return what happened when: visits, failed attempts, waits, status changes, undoings."""
     model, execution_id = one.parts.model, one.execution_id
-    undone = ("step_id", "iteration", "seq", "compensated_at")
+    undone = ("step_id", "iteration", "seq", "compensated_at", "error_info")
     body = {
         "execution_id": execution_id,
         **record(_picked(one.row, ("status", "started_at", "completed_at"))),

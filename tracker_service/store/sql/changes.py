@@ -13,7 +13,7 @@ from tracker_service.store.sql.dialect import Arguments
 
 # Executions in flight are few; those that wait for people may be many, and change seldom.
 LIVE_ROWS = 5_000
-_LIVE = ("pending", "running", "waiting_for_human", "paused")
+_LIVE = ("pending", "running", "waiting_for_human", "paused", "compensating")
 
 
 def changed(since: Mapping[int, int], until: Mapping[int, int]) -> tuple[str, Arguments]:

@@ -50,7 +50,7 @@ COMPENSATIONS: Final = Table[Compensation](
         execution_id text key
         step_id text key
         iteration integer key
-        seq bigint once
+        seq bigint key
         compensated_at timestamptz once
         output_data json once
         error_info json once

@@ -1,0 +1,81 @@
+"""Runs a compensation: one step after another, each attempt recorded before and after."""
+
+from executor_service.engine import undoing
+from executor_service.engine.cancelled_visits import stopped
+from executor_service.engine.user_code import Raised
+from executor_service.engine.visit import Undone
+from executor_service.ports.runtime import Clock, Randomness
+from executor_service.runtime.attempt import Attempts
+from executor_service.runtime.error_info import error_info
+from executor_service.runtime.event_buffer import Outbox
+from executor_service.runtime.guarded_loop import itself
+from executor_service.runtime.run_end import RunEnd
+from executor_service.runtime.state_machine import Progress
+from executor_service.runtime.step_invocation import StepCall, StepStopped
+
+
+class Undo:
+    """The compensation of one execution."""
+
+    def __init__(
+        self, progress: Progress, attempts: Attempts, outbox: Outbox, ends: RunEnd,
+        clock: Clock, randomness: Randomness,
+    ) -> None:  # fmt: skip
+        self._progress = progress
+        self._attempts = attempts
+        self._outbox = outbox
+        self._ends = ends
+        self._clock = clock
+        self._randomness = randomness
+        self.resumed: tuple[str | None] | None = None  # By which command, where it was stuck.
+
+    async def step(self, calling: StepCall) -> bool:
+        """Do what comes next; False where that waits for its time or for a person."""
+        state, progress, now = self._progress.state, self._progress, self._clock.now()
+        progress.launches.clear()
+        for visit in list(state.visits.values()):
+            progress.fold([stopped(visit)], now)
+        done, cancel = undoing.next_undone(state), self._ends.cancel
+        if done is None or cancel is not None:
+            by, cause = (None, None) if cancel is None else (cancel.requested_by, cancel.cause)
+            progress.fold(undoing.ended(state, now, by), now, cause)
+        elif self._waits():
+            await self._outbox.flush()
+            return False
+        else:
+            by_command, self.resumed = self.resumed, None
+            command = by_command[0] if by_command else None
+            progress.fold(undoing.attempt_to_undo(state, done), now, command)
+            await self._outbox.flush()
+            if state.undoing is not None and state.undoing.status == "running":
+                await self._attempt(done, calling)
+        await self._outbox.flush()
+        return True
+
+    def _waits(self) -> bool:
+        state = self._progress.state.undoing
+        if state is None or (state.status == "stuck" and self.resumed is None):
+            return state is not None
+        return state.due_at is not None and state.due_at > self._clock.now()
+
+    async def _attempt(self, done: Undone, calling: StepCall) -> None:
+        state, began_s = self._progress.state, self._clock.monotonic_s()
+        assert state.undoing is not None, "asked for while undoing"
+        attempt, now = state.undoing.attempt, self._clock.now
+        try:
+            output = await self._attempts.undo(state, done, attempt, calling)
+        except StepStopped:
+            return
+        except Raised as error:
+            raised: BaseException = itself(error.error)
+        except Exception as error:
+            raised = error
+        else:
+            took_ms = (self._clock.monotonic_s() - began_s) * 1000
+            self._progress.fold(undoing.undone(state, done, output, took_ms), now())
+            return
+        took_ms = (self._clock.monotonic_s() - began_s) * 1000
+        info = error_info(raised, done.step.id, attempt)
+        fraction = self._randomness()
+        failed = undoing.not_undone(state, done, raised, info, now(), fraction, took_ms)
+        self._progress.fold(failed, now())
