@@ -19,6 +19,10 @@ class Entry:
 
 PANELS: Final[Mapping[str, Mapping[str, Entry]]] = {
     "Run pipelines": {
+        "convert": Entry(
+            "steplog.cli.convert:convert",
+            "Write a definition from one of another language.",
+        ),
         "check": Entry(
             "steplog.cli.check:check",
             "Check a definition: every problem with its place.",
