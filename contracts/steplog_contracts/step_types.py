@@ -106,7 +106,8 @@ class MapStep(StepDefinition):
 
     items: JsonValue  # A template of the list, or the list itself.
     item_name: Name = "item"
-    step: ItemStep
+    step: ItemStep | None = None
+    pipeline: Name | None = None  # In place of a step: another pipeline runs for each item.
     max_concurrency: int = Field(20, ge=1, le=MAX_ITEMS_AT_ONCE)
     # How many items may fail: a number, or a share of all such as "1%".
     tolerated_failures: int | str = 0

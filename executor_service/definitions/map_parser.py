@@ -26,6 +26,7 @@ class MapReader:
         """Return what a map does with its list."""
         self._check_name(step, where)
         self._check_item_step(step, f"{where}.step")
+        self._check_own_handling(step.error_handling, where)
         if step.inputs is not None:
             self._problem(
                 f"{where}.inputs",
@@ -65,6 +66,14 @@ class MapReader:
 
     def _check_item_step(self, step: MapStep, where: str) -> None:
         inner = step.step
+        if (inner is None) == (step.pipeline is None):
+            self._problem(
+                where,
+                "A map has either a 'step' or a 'pipeline' for its items.",
+                "give one of them",
+            )
+        if inner is None:
+            return
         if "id" in inner.model_fields_set:
             self._problem(
                 f"{where}.id", "The step of a map's items has no id.", "its id is the map's"
@@ -82,7 +91,6 @@ class MapReader:
                 "An item does not go on from its failure.",
                 "say with tolerated_failures how many may fail",
             )
-        self._check_own_handling(step.error_handling, where.rpartition(".")[0])
 
     def _check_own_handling(self, handling: ErrorHandling | None, where: str) -> None:
         given = set() if handling is None else handling.model_fields_set

@@ -28,6 +28,7 @@ from executor_service.definitions.step_loader import (
 )
 from executor_service.definitions.template_names import refused_templates
 from executor_service.definitions.unknown_keys import unknown_keys, unknown_types
+from executor_service.engine.child_plan import ChildPlan
 from executor_service.engine.conditions import ConditionCompiler, UserFunction
 from executor_service.engine.error_text import text_of
 from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
@@ -196,10 +197,6 @@ class _DefinitionReader:
 
     def _map(self, step: MapStep, index: int, flow: FlowReader) -> StepPlan:
         where = f"$.steps[{index}]"
-        named = step.step.model_copy(update={"id": step.id, "name": step.step.name or step.name})
-        self._load(named, f"{where}.step", named)
-        if named.catch or named.join is not None:
-            self._problem(f"{where}.step", "An item goes nowhere from here.", "give it to the map")
         return StepPlan(
             id=step.id,
             index=index,
@@ -212,8 +209,19 @@ class _DefinitionReader:
             always=flow.always_taken(step.id),
             join=flow.join(step, where),
             mapped=self._maps.plan(step, where),
-            item=replace(self._plan(named, named, index, f"{where}.step"), always=()),
+            item=self._item(step, index, where),
         )
+
+    def _item(self, step: MapStep, index: int, where: str) -> StepPlan:
+        """Return the step that each item of a map visits."""
+        if step.step is None:
+            name, child = step.name or step.id, ChildPlan(step.pipeline, None)
+            return StepPlan(step.id, index, name, "pipeline", child=child, always=())
+        named = step.step.model_copy(update={"id": step.id, "name": step.step.name or step.name})
+        self._load(named, f"{where}.step", named)
+        if named.catch or named.join is not None:
+            self._problem(f"{where}.step", "An item goes nowhere from here.", "give it to the map")
+        return replace(self._plan(named, named, index, f"{where}.step"), always=())
 
     def _plan(self, task: TaskStep, step: StepDefinition, index: int, where: str) -> StepPlan:
         handling = self._shape.handling_of(task, where, self._read.problems)

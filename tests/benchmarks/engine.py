@@ -9,15 +9,17 @@ import time
 import tracemalloc
 from typing import Any
 
-from executor_service import Allowlist, Pipeline, Step
+from executor_service import Allowlist, Pipeline, Step, create_pipeline_from_json
 from executor_service.adapters.system_clock import SystemClock
 from executor_service.definitions.blueprint import compile_steps
 from executor_service.runtime.execution import Execution
 from tests.benchmarks.figures import publish_figures
 
 ROUNDS = 15
+MAP_ROUNDS = 5
 RUNS_OF_TEN_STEPS = 100
 LONG_CHAIN_STEPS = 10_000
+MAP_ITEMS = 10_000
 BRANCHES = 1_000
 
 
@@ -50,6 +52,25 @@ def fan_out(branches: int) -> Pipeline:
     paths += [{"from": name, "to": "join"} for name in middle]
     steps = [NoOp(name) for name in ("fork", *middle, "join")]
     return Pipeline("fan_out", steps, {"start_at": "fork", "paths": paths})
+
+
+def map_of_items() -> Pipeline:
+    """Return a pipeline of one map over the items of its input."""
+    step = {"module": "tests.benchmarks.engine", "step_class": "NoOp"}
+    each = {"id": "each", "type": "map", "items": "{{ pipeline_input.items }}", "step": step}
+    return create_pipeline_from_json(
+        {"name": "map", "steps": [each], "flow": {"start_at": "each", "paths": []}}
+    )
+
+
+async def map_seconds() -> float:
+    """Return the CPU time of an item of a map that does nothing, the best of several rounds."""
+    pipeline, best = map_of_items(), float("inf")
+    for _ in range(MAP_ROUNDS):
+        began = time.process_time()
+        await pipeline.run({"items": list(range(MAP_ITEMS))})
+        best = min(best, time.process_time() - began)
+    return best / MAP_ITEMS
 
 
 async def cpu_seconds(pipeline: Pipeline, runs: int) -> float:
@@ -108,6 +129,7 @@ async def measure() -> dict[str, float]:
     fork = await cpu_seconds(fan_out(BRANCHES), 1)
     return {
         "steps_per_s_linear_10": round(1 / ten),
+        "map_items_per_s": round(1 / await map_seconds()),
         "pure_steps_per_s": round(10 * RUNS_OF_TEN_STEPS / pure),
         "us_per_step_linear_10": ten * 1e6,
         "us_per_step_linear_10000": long * 1e6,

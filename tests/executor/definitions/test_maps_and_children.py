@@ -48,7 +48,8 @@ def of_map(**keys: Any) -> dict[str, Any]:
         ({"step": {**ITEM, "id": "x"}}, "$.steps[0].step.id"),
         ({"step": {**ITEM, "type": "map"}}, "$.steps[0].step.type"),
         ({"step": {"module": "os", "step_class": "x"}}, "$.steps[0].step.module"),
-        ({"step": None}, "$.steps[0].step"),
+        ({"step": None}, "either a 'step' or a 'pipeline'"),
+        ({"pipeline": "x"}, "either a 'step' or a 'pipeline'"),
     ],
     ids=str,
 )

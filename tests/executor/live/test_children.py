@@ -1,6 +1,8 @@
 """Executions that have others run: one child for each attempt, whose end is the step's."""
 
+import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -224,3 +226,20 @@ async def test_a_crash_anywhere_starts_exactly_one_child_and_loses_no_end(kept: 
     assert again.kinds(child).count("ExecutionStarted") == 1
     assert len(ends(again.history("e-1"))) == 1
     assert len(ends(again.history(child), "s1")) == 1
+
+
+async def test_a_map_may_have_a_pipeline_run_for_each_item(tmp_path: Path) -> None:
+    (tmp_path / "leaf.json").write_text(json.dumps(linear("Quick")))
+    owning = await Owning(pipelines=tmp_path).begin()
+    mapped = {"id": "call", "type": "map", "items": [7, 8], "pipeline": "leaf"}
+    definition = {"name": "p", "steps": [mapped], "flow": {"start_at": "call", "paths": []}}
+
+    await owning.run_definition("e-1", definition)
+    for _ in range(3):
+        await settle()
+
+    [end] = ends(owning.history("e-1"))
+    assert isinstance(end, StepCompleted)
+    assert end.output == [
+        {"item": 7, "item_index": 0, "s1": "done"}, {"item": 8, "item_index": 1, "s1": "done"}
+    ]  # fmt: skip

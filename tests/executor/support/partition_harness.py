@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from executor_service.admission.slots import ExecutionSlots
@@ -58,6 +59,8 @@ class Owning:
         payloads: Payloads | None = None,
         seen: SharedLog | None = None,
         capacity: int = CAPACITY,
+        *,
+        pipelines: Path | None = None,
     ) -> None:
         self.events = events or SharedLog()
         self.parked = parked or SharedLog()
@@ -69,6 +72,7 @@ class Owning:
         self.set_aside: list[tuple[ReceivedRecord, str]] = []
         self.slots = ExecutionSlots(capacity)
         self.partition_of: Callable[[str], int] = lambda _: PARTITION
+        self.pipelines = pipelines
         self.workplace = self._workplace()
         self.logs = PartitionLogs(
             FakeEventLog(self.events), FakeEventLog(self.parked), FakeEventLog(self.seen)
@@ -80,7 +84,7 @@ class Owning:
             instance="test",
             catalogue=DefinitionCatalogue(
                 Allowlist(["tests.executor.*"]),
-                None,
+                self.pipelines,
             ),
             slots=self.slots,
             clock=self.clock,
