@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable, Collection
 from typing import Final
 
+from executor_service.engine.child_plan import ChildPlan
 from executor_service.engine.map_items import ITEM_INDEX, MapPlan, Tolerance
+from executor_service.engine.plan import StepPlan
 from executor_service.engine.templates import compile_template
 from steplog_contracts.definition_parts import ErrorHandling
 from steplog_contracts.item_ids import split_item
-from steplog_contracts.step_types import MapStep, StepDefinition
+from steplog_contracts.step_types import MapStep, StepDefinition, TaskStep
 
 _PERCENT: Final = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
 _ALL_PERCENT: Final = 100.0
@@ -74,6 +76,8 @@ class MapReader:
             )
         if inner is None:
             return
+        if inner.catch or inner.join is not None:
+            self._problem(where, "An item goes nowhere from here.", "give it to the map")
         if "id" in inner.model_fields_set:
             self._problem(
                 f"{where}.id", "The step of a map's items has no id.", "its id is the map's"
@@ -113,6 +117,25 @@ class MapReader:
             'give a number such as 5, or a share such as "1%"',
         )
         return Tolerance()
+
+
+def item_step(step: MapStep) -> TaskStep | None:
+    """Return the step that items visit, named as its map; None where a pipeline runs for them."""
+    inner = step.step
+    if inner is None:
+        return None
+    return inner.model_copy(update={"id": step.id, "name": inner.name or step.name})
+
+
+def calling(step: MapStep, index: int) -> StepPlan:
+    """Return the plan of items that have a pipeline run."""
+    child = ChildPlan(step.pipeline, None)
+    return StepPlan(step.id, index, step.name or step.id, "pipeline", child=child, always=())
+
+
+def goes_on(step: MapStep) -> bool:
+    """Say whether the flow goes on from a map's failure."""
+    return step.error_handling is not None and step.error_handling.continue_on_error
 
 
 def misleading_ids(steps: list[StepDefinition], problem: Report) -> None:

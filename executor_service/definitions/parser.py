@@ -16,7 +16,13 @@ from executor_service.definitions.flow_checks import check_flow
 from executor_service.definitions.flow_parser import FlowReader
 from executor_service.definitions.json_schemas import compile_schema
 from executor_service.definitions.limits_parser import read_limits
-from executor_service.definitions.map_parser import MapReader, misleading_ids
+from executor_service.definitions.map_parser import (
+    MapReader,
+    calling,
+    goes_on,
+    item_step,
+    misleading_ids,
+)
 from executor_service.definitions.retry_parser import retry_policy
 from executor_service.definitions.secret_checks import check_secrets
 from executor_service.definitions.shape import MAX_PROBLEMS, ShapeReader
@@ -28,7 +34,6 @@ from executor_service.definitions.step_loader import (
 )
 from executor_service.definitions.template_names import refused_templates
 from executor_service.definitions.unknown_keys import unknown_keys, unknown_types
-from executor_service.engine.child_plan import ChildPlan
 from executor_service.engine.conditions import ConditionCompiler, UserFunction
 from executor_service.engine.error_text import text_of
 from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
@@ -202,8 +207,7 @@ class _DefinitionReader:
             index=index,
             name=step.name or step.id,
             type=step.type,
-            continue_on_error=step.error_handling is not None
-            and step.error_handling.continue_on_error,
+            continue_on_error=goes_on(step),
             check_output=self._schema(step.output_schema, f"{where}.output_schema"),
             outgoing=flow.outgoing(step.id),
             always=flow.always_taken(step.id),
@@ -214,13 +218,10 @@ class _DefinitionReader:
 
     def _item(self, step: MapStep, index: int, where: str) -> StepPlan:
         """Return the step that each item of a map visits."""
-        if step.step is None:
-            name, child = step.name or step.id, ChildPlan(step.pipeline, None)
-            return StepPlan(step.id, index, name, "pipeline", child=child, always=())
-        named = step.step.model_copy(update={"id": step.id, "name": step.step.name or step.name})
+        named = item_step(step)
+        if named is None:
+            return calling(step, index)
         self._load(named, f"{where}.step", named)
-        if named.catch or named.join is not None:
-            self._problem(f"{where}.step", "An item goes nowhere from here.", "give it to the map")
         return replace(self._plan(named, named, index, f"{where}.step"), always=())
 
     def _plan(self, task: TaskStep, step: StepDefinition, index: int, where: str) -> StepPlan:
