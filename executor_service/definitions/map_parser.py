@@ -24,6 +24,24 @@ class MapReader:
         self._step_ids = step_ids
         self._problem = problem
 
+    def step(self, step: MapStep, index: int, where: str, item: StepPlan) -> StepPlan:
+        """Return a map's own plan; where it leads is its flow's business."""
+        handling = step.error_handling
+        return StepPlan(
+            id=step.id,
+            index=index,
+            name=step.name or step.id,
+            type=step.type,
+            continue_on_error=handling is not None and handling.continue_on_error,
+            mapped=self.plan(step, where),
+            item=item,
+        )
+
+    def calling(self, step: MapStep, index: int) -> StepPlan:
+        """Return the plan of items that have a pipeline run."""
+        child = ChildPlan(step.pipeline, None)
+        return StepPlan(step.id, index, step.name or step.id, "pipeline", child=child, always=())
+
     def plan(self, step: MapStep, where: str) -> MapPlan:
         """Return what a map does with its list."""
         self._check_name(step, where)
@@ -125,17 +143,6 @@ def item_step(step: MapStep) -> TaskStep | None:
     if inner is None:
         return None
     return inner.model_copy(update={"id": step.id, "name": inner.name or step.name})
-
-
-def calling(step: MapStep, index: int) -> StepPlan:
-    """Return the plan of items that have a pipeline run."""
-    child = ChildPlan(step.pipeline, None)
-    return StepPlan(step.id, index, step.name or step.id, "pipeline", child=child, always=())
-
-
-def goes_on(step: MapStep) -> bool:
-    """Say whether the flow goes on from a map's failure."""
-    return step.error_handling is not None and step.error_handling.continue_on_error
 
 
 def misleading_ids(steps: list[StepDefinition], problem: Report) -> None:

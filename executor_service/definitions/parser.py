@@ -16,13 +16,7 @@ from executor_service.definitions.flow_checks import check_flow
 from executor_service.definitions.flow_parser import FlowReader
 from executor_service.definitions.json_schemas import compile_schema
 from executor_service.definitions.limits_parser import read_limits
-from executor_service.definitions.map_parser import (
-    MapReader,
-    calling,
-    goes_on,
-    item_step,
-    misleading_ids,
-)
+from executor_service.definitions.map_parser import MapReader, item_step, misleading_ids
 from executor_service.definitions.retry_parser import retry_policy
 from executor_service.definitions.secret_checks import check_secrets
 from executor_service.definitions.shape import MAX_PROBLEMS, ShapeReader
@@ -202,25 +196,21 @@ class _DefinitionReader:
 
     def _map(self, step: MapStep, index: int, flow: FlowReader) -> StepPlan:
         where = f"$.steps[{index}]"
-        return StepPlan(
-            id=step.id,
-            index=index,
-            name=step.name or step.id,
-            type=step.type,
-            continue_on_error=goes_on(step),
-            check_output=self._schema(step.output_schema, f"{where}.output_schema"),
+        check_output = self._schema(step.output_schema, f"{where}.output_schema")
+        item = self._item(step, index, where)
+        return replace(
+            self._maps.step(step, index, where, item),
+            check_output=check_output,
             outgoing=flow.outgoing(step.id),
             always=flow.always_taken(step.id),
             join=flow.join(step, where),
-            mapped=self._maps.plan(step, where),
-            item=self._item(step, index, where),
         )
 
     def _item(self, step: MapStep, index: int, where: str) -> StepPlan:
         """Return the step that each item of a map visits."""
         named = item_step(step)
         if named is None:
-            return calling(step, index)
+            return self._maps.calling(step, index)
         self._load(named, f"{where}.step", named)
         return replace(self._plan(named, named, index, f"{where}.step"), always=())
 
