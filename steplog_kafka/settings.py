@@ -27,8 +27,10 @@ PREFIX = "STEPLOG_KAFKA_"
 DEFAULT_SERVERS = "127.0.0.1:9092"
 DEFAULT_CLIENT_ID = "steplog"
 DEFAULT_REQUEST_TIMEOUT_MS = 10_000
-# A topic made or moved a moment ago is known to clients after so long; aiokafka's own is 5 min.
-DEFAULT_METADATA_MAX_AGE_MS = 60_000
+# A topic made or moved a moment ago, and a leader elected while a producer was idle, are known to
+# clients after so long; aiokafka's own is 5 min. A broker that has just started may not know its
+# topics yet: the leader of a group then hands out nothing until it looks again.
+DEFAULT_METADATA_MAX_AGE_MS = 5_000
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]

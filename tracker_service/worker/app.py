@@ -43,9 +43,6 @@ HEARTBEAT_S = 1.0
 STREAM_BUFFER_BATCHES = 4
 # Offsets are committed for lag tools only.
 COMMIT_INTERVAL_S = 5.0
-# A broker that has just started may not know its topics yet: the worker is then given nothing, and
-# looks again only when its view of the topics is this old (Faust's own: 5 min).
-METADATA_MAX_AGE_MS = 5_000
 WATCH_INTERVAL_S = 1.0
 # So many heartbeats may be lost before the group takes a worker for dead, less one.
 HEARTBEATS_PER_SESSION = 4
@@ -94,11 +91,11 @@ def make_app(settings: Settings, loop: Any) -> Any:
             f"The folder {settings.tracker_data_folder} can't be made: {error.strerror}; set "
             "STEPLOG_TRACKER_DATA_FOLDER to one that can be written."
         ) from error
-    servers = kafka_settings(settings.kafka_bootstrap_servers).servers
+    kafka = kafka_settings(settings.kafka_bootstrap_servers)
     app = faust.App(
         settings.consumer_group,
         # Shown only: the one client is made by `transport.ConsumerThread`.
-        broker=[f"kafka://{server}" for server in servers],
+        broker=[f"kafka://{server}" for server in kafka.servers],
         loop=loop,
         datadir=str(settings.tracker_data_folder),
         key_serializer="raw",
@@ -113,7 +110,7 @@ def make_app(settings: Settings, loop: Any) -> Any:
         stream_wait_empty=True,
         stream_buffer_maxsize=STREAM_BUFFER_BATCHES,
         consumer_auto_offset_reset="earliest",
-        consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
+        consumer_metadata_max_age_ms=kafka.metadata_max_age_ms,
         broker_commit_interval=COMMIT_INTERVAL_S,
         broker_session_timeout=settings.tracker_session_timeout_s,
         broker_heartbeat_interval=settings.tracker_session_timeout_s / HEARTBEATS_PER_SESSION,

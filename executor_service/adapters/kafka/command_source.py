@@ -26,9 +26,6 @@ from steplog_kafka.settings import Kafka, kafka_settings
 # Polling goes on while partitions are paused, so long steps never cost the membership.
 MAX_POLL_INTERVAL_MS = 60_000
 MAX_POLL_RECORDS = 500
-# A broker that has just started may not know its topics yet. Who leads the group then hands out
-# nothing, and looks again only when its view of the topics is this old (the client's own: 5 min).
-METADATA_MAX_AGE_MS = 5_000
 # Beyond the time that joining the group may take.
 JOIN_MARGIN_MS = 5_000
 RETRY_DELAY_S = 1.0
@@ -81,7 +78,6 @@ class KafkaCommandSource:
             ),
             heartbeat_interval_ms=session_timeout_ms // 4,
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
-            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             # Keeps partitions where they are when members come and go: a moved one reruns steps.
             partition_assignment_strategy=(StickyPartitionAssignor,),
         )
