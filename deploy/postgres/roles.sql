@@ -14,7 +14,8 @@ DECLARE
         'applied_commands', 'dead_letters', 'drift_checks', 'drifted_executions',
         'execution_status_changes', 'interactions', 'pipeline_definitions', 'pipeline_executions',
         'projection_positions', 'read_model', 'refused_commands', 'schema_migrations',
-        'step_attempts', 'step_compensations', 'step_executions', 'stored_payloads'
+        'step_attempts', 'step_compensations', 'step_executions', 'step_progress',
+        'stored_payloads'
     ];
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['steplog_owner', 'steplog_tracker', 'steplog_reader'] LOOP
