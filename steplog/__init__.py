@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         Step,
         TerminalError,
     )
-    from steplog.client import Steplog
+    from steplog.client.client import Steplog
     from steplog.embedded import Embedded
     from steplog_contracts.errors import SteplogError
     from tracker_service import ExecutionTracker

@@ -12,13 +12,13 @@ from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final, Self, TypeVar
 
-from steplog.addresses import Addresses
-from steplog.client import DEFAULT_RESULT_TIMEOUT_S, Steplog
-from steplog.definition_source import PipelineSource
-from steplog.read_api import ExecutionPage, Parameter
-from steplog.sending import Submitted
-from steplog.stored_values import RecordT, with_each
-from steplog.watching import Glimpse
+from steplog.client.addresses import Addresses
+from steplog.client.client import DEFAULT_RESULT_TIMEOUT_S, Steplog
+from steplog.client.definition_source import PipelineSource
+from steplog.client.read_api import ExecutionPage, Parameter
+from steplog.client.sender import Submitted
+from steplog.client.stored_values import RecordT, with_each
+from steplog.client.watch import Glimpse
 from steplog_contracts.payload import JsonValue
 from steplog_contracts.records import ExecutionRecord, InteractionRecord, StepRecord
 from steplog_contracts.stored_value import StoredValue

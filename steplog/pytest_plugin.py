@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 if TYPE_CHECKING:
-    from steplog.embedded.running_through import Answers, RanPipeline
+    from steplog.embedded.run_to_end import Answers, RanPipeline
     from steplog_contracts.payload import JsonValue
 
 RunPipeline: TypeAlias = "Callable[..., RanPipeline]"
@@ -36,8 +36,8 @@ def steplog_run(tmp_path: Path) -> RunPipeline:
     `step_modules` a definition may name any installed module but the standard library's.
     """
     # Only now: a test run that does not use the fixture is not made to load all of steplog.
-    from steplog.embedded.running_through import run_through  # noqa: PLC0415
-    from steplog.json_input import definition_in  # noqa: PLC0415
+    from steplog.client.json_input import definition_in  # noqa: PLC0415
+    from steplog.embedded.run_to_end import run_through  # noqa: PLC0415
 
     def run(
         definition: Mapping[str, Any] | str | Path,

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from steplog.local.choice import choose_kafka, choose_postgres, running
-from steplog.topics import apply_topics
+from steplog.admin.topics import apply_topics
+from steplog.local.server_choice import choose_kafka, choose_postgres, running
 from steplog_contracts.topics import Topics, topics_for
 from tests.services import Services
 

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from steplog.archive.format import ArchivedRecord
-from steplog.archive.selecting import MAX_ENDED_KNOWN
+from steplog.archive.selection import MAX_ENDED_KNOWN
 from steplog.errors import BadInput
 from steplog_contracts.events import ENDINGS
 from tracker_service.projections.record_header import Heading, read_heading

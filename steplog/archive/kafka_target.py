@@ -11,10 +11,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from steplog.archive.importing import LogNotEmpty
-from steplog.archive.rebasing import IMPORT_OWNER, import_claim
+from steplog.admin.topics import apply_topics
+from steplog.archive.epoch_rebase import IMPORT_OWNER, import_claim
+from steplog.archive.importer import LogNotEmpty
 from steplog.errors import BadInput, ServiceUnreachable
-from steplog.topics import apply_topics
 from steplog_contracts.envelope import Record
 from steplog_contracts.events import PartitionClaimed
 from steplog_contracts.topics import Topics

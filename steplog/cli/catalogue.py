@@ -20,123 +20,128 @@ class Entry:
 PANELS: Final[Mapping[str, Mapping[str, Entry]]] = {
     "Run pipelines": {
         "convert": Entry(
-            "steplog.cli.convert:convert",
+            "steplog.cli.commands.convert:convert",
             "Write a definition from one of another language.",
         ),
         "check": Entry(
-            "steplog.cli.check:check",
+            "steplog.cli.commands.check:check",
             "Check a definition: every problem with its place.",
         ),
-        "run": Entry("steplog.cli.run:run", "Run a pipeline."),
+        "run": Entry("steplog.cli.commands.run:run", "Run a pipeline."),
         "resume": Entry(
-            "steplog.cli.resume:resume",
+            "steplog.cli.commands.resume:resume",
             "Answer a step that waits for a person; the answer is held to what the step asked for.",
         ),
         "cancel": Entry(
-            "steplog.cli.cancel:cancel",
+            "steplog.cli.commands.cancel:cancel",
             "Stop an execution before its next step; running async steps are cancelled.",
         ),
         "retry": Entry(
-            "steplog.cli.retry:retry",
+            "steplog.cli.commands.retry:retry",
             "Begin a new execution that goes on where a failed or cancelled one stopped.",
         ),
         "fork": Entry(
-            "steplog.cli.fork:fork", "Begin new executions from recorded points of others."
+            "steplog.cli.commands.fork:fork", "Begin new executions from recorded points of others."
         ),
     },
     "Look at executions": {
         "ls": Entry(
-            "steplog.cli.ls:ls", "List executions, newest first; with --as-of as they stood then."
+            "steplog.cli.commands.ls:ls",
+            "List executions, newest first; with --as-of as they stood then.",
         ),
         "show": Entry(
-            "steplog.cli.show:show",
+            "steplog.cli.commands.show:show",
             "Show one execution and the steps it took; with --as-of or --at-seq as it stood then.",
         ),
         "watch": Entry(
-            "steplog.cli.watch:watch",
+            "steplog.cli.commands.watch:watch",
             "Watch an execution until it has ended; exits with 2 if it failed or was cancelled.",
         ),
         "events": Entry(
-            "steplog.cli.events:events",
+            "steplog.cli.commands.events:events",
             "Show the recorded events of one execution, decoded, in the order of the log.",
         ),
         "waits": Entry(
-            "steplog.cli.waits:waits",
+            "steplog.cli.commands.waits:waits",
             "List the questions that wait for a person, oldest first; with ID all that it asked.",
         ),
         "payload": Entry(
-            "steplog.cli.payload:payload",
+            "steplog.cli.commands.payload:payload",
             "Print a value that was too large for an event, as the JSON that was stored.",
         ),
         "stats": Entry(
-            "steplog.cli.stats:stats",
+            "steplog.cli.commands.stats:stats",
             "Show how many executions ended, failed and how long they took, by pipeline or step.",
         ),
         "top": Entry(
-            "steplog.cli.top:top",
+            "steplog.cli.commands.top:top",
             "Show what runs, how much of it, and how far the read model is behind; Ctrl-C leaves.",
         ),
     },
     "Use the history": {
         "replay-definition": Entry(
-            "steplog.cli.replay_definition:replay_definition",
+            "steplog.cli.commands.replay_definition:replay_definition",
             "Lead recorded executions through a changed definition; exits with 3 if one would "
             "differ.",
         ),
         "rebuild": Entry(
-            "steplog.cli.rebuild:rebuild",
+            "steplog.cli.commands.rebuild:rebuild",
             "Make all rows again from the log, compare them, and swap them in while all goes on.",
         ),
         "verify": Entry(
-            "steplog.cli.verify:verify",
+            "steplog.cli.commands.verify:verify",
             "Fold executions again from the log and compare their rows; exits with 1 if any "
             "differs.",
         ),
         "diff-projection": Entry(
-            "steplog.cli.diff_projection:diff_projection",
+            "steplog.cli.commands.diff_projection:diff_projection",
             "Fold the whole log with the code installed here and report which live rows would "
             "change.",
         ),
         "export": Entry(
-            "steplog.cli.export:export",
+            "steplog.cli.commands.export:export",
             "Write recorded events to an archive that `steplog import` can fill a cluster from.",
         ),
         "import": Entry(
-            "steplog.cli.import_archives:import_files",
+            "steplog.cli.commands.import_archives:import_files",
             "Fill an empty cluster from archives; run again after an interruption, it goes on.",
         ),
     },
     "Keep it running": {
         "lag": Entry(
-            "steplog.cli.lag:lag",
+            "steplog.cli.commands.lag:lag",
             "Show the tracker's gap (events) and lag (seconds); exits with 1 if no worker is at "
             "it, no process has the file open (--embedded), or the log lost records.",
         ),
-        "dead-letters": Entry("steplog.cli.dead_letters:app", "Events that could not be applied."),
-        "commands": Entry("steplog.cli.commands:app", "Commands that wait for a decision."),
-        "topics": Entry("steplog.cli.topics:app", "Topics on the broker."),
-        "token": Entry("steplog.cli.token:app", "Tokens for the HTTP API."),
+        "dead-letters": Entry(
+            "steplog.cli.commands.dead_letters:app", "Events that could not be applied."
+        ),
+        "commands": Entry(
+            "steplog.cli.commands.commands:app", "Commands that wait for a decision."
+        ),
+        "topics": Entry("steplog.cli.commands.topics:app", "Topics on the broker."),
+        "token": Entry("steplog.cli.commands.token:app", "Tokens for the HTTP API."),
         "prune": Entry(
-            "steplog.cli.prune:prune",
+            "steplog.cli.commands.prune:prune",
             "Remove the rows of executions that ended long ago; `steplog rebuild` brings them "
             "back.",
         ),
     },
     "On this machine": {
         "up": Entry(
-            "steplog.cli.up:up",
+            "steplog.cli.commands.up:up",
             "Start Kafka, PostgreSQL, the executor, the tracker and the API on this machine.",
         ),
         "status": Entry(
-            "steplog.cli.status:status",
+            "steplog.cli.commands.status:status",
             "Show the parts of the local stack; exits with 1 unless all of them run.",
         ),
         "down": Entry(
-            "steplog.cli.down:down",
+            "steplog.cli.commands.down:down",
             "Stop the local stack, in order, and return once nothing of it runs; its data stays.",
         ),
         "move": Entry(
-            "steplog.cli.move:move",
+            "steplog.cli.commands.move:move",
             "Move a file of embedded mode into empty topics of Kafka; what had not ended goes on "
             "there.",
         ),

@@ -13,8 +13,8 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from steplog.cli.console import out, print_error, print_warning
 from steplog.cli.lazy import LazyGroup
+from steplog.cli.views.console import out, print_error, print_warning
 from steplog.errors import ExecutionDidNotComplete
 from steplog_contracts.errors import SteplogError
 from steplog_contracts.setting_names import unknown_settings

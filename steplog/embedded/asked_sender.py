@@ -2,9 +2,9 @@
 
 from executor_service.definitions.asked_modules import AskedModules
 from executor_service.service_errors import UnknownPipeline
+from steplog.client.sender import Submitted
 from steplog.embedded.node import Node
 from steplog.embedded.sender import EmbeddedSender
-from steplog.sending import Submitted
 from steplog_contracts.codec import decode_command, decode_event
 from steplog_contracts.commands import (
     Command,

@@ -10,15 +10,15 @@ import structlog
 
 from executor_service import ServiceRegistry
 from steplog.blocking import BlockingSteplog
-from steplog.client import Steplog
+from steplog.client.client import Steplog
+from steplog.client.read_api import ReadApi
+from steplog.client.sender import Submitted
 from steplog.embedded.asked_sender import AskedSender
 from steplog.embedded.node import Node, running_node
-from steplog.embedded.reading import in_process
+from steplog.embedded.read_api import in_process
 from steplog.embedded.sender import EmbeddedSender
 from steplog.embedded.settings import DEFAULT_IN_FLIGHT, EmbeddedSettings
 from steplog.errors import CommandWasRefused
-from steplog.read_api import ReadApi
-from steplog.sending import Submitted
 from steplog_contracts.records import FINAL_EXECUTION_STATUSES, ExecutionRecord
 
 # A repaired row changes without an event of its execution: looked for at least so often.

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from executor_service.adapters.embedded.event_log import PARTITIONS
 from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.payloads.client import Payloads
-from steplog.command_records import record_of
-from steplog.sending import Submitted
+from steplog.client.command_encoding import record_of
+from steplog.client.sender import Submitted
 from steplog_contracts.commands import Command
 from steplog_contracts.envelope import SentCommand
 
@@ -15,7 +15,7 @@ SOURCE = "steplog-embedded"
 
 
 class EmbeddedSender:
-    """Appends commands; satisfies `steplog.sending.Sender`."""
+    """Appends commands; satisfies `steplog.client.sender.Sender`."""
 
     def __init__(self, file: EmbeddedFile, payloads: Payloads | None = None) -> None:
         """Without `payloads` a command that is too large for the log is refused."""

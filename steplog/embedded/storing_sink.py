@@ -1,8 +1,8 @@
 """Commands that come to the API of a file: what is large in them is stored beside it."""
 
+from steplog.client.sender import Submitted
 from steplog.embedded.sender import EmbeddedSender
 from steplog.errors import BadInput, ServiceUnreachable
-from steplog.sending import Submitted
 from steplog_contracts.commands import Command
 from tracker_service.http_api.problems import TooLarge
 from tracker_service.log.command_sink import CommandNotSent

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from steplog.errors import ServerNotStarted
+from steplog.local.health_checks import kafka_answers, postgres_answers
 from steplog.local.kafka_jars import KAFKA_VERSION
 from steplog.local.kafka_properties import broker_settings
 from steplog.local.ports import LOOPBACK, free_ports
 from steplog.local.postgres_programs import POSTGRES_MAJOR_VERSION
-from steplog.local.readiness import kafka_answers, postgres_answers
 from steplog_contracts.private_files import private_folder, write_private
 from steplog_kafka.settings import local_kafka
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from steplog.errors import ServerNotStarted
 from steplog.local.child import PRIVATE_UMASK, Child, Program
 from steplog.local.foreground import run_in_foreground
+from steplog.local.health_checks import kafka_answers
 from steplog.local.kafka_jars import OnBytes, ignore_bytes, java, kafka_jars
 from steplog.local.kafka_properties import LOGGING_PROPERTIES, server_settings
 from steplog.local.ports import LOOPBACK, free_ports
-from steplog.local.readiness import kafka_answers
 from steplog_contracts.private_files import private_folder, write_private
 from steplog_kafka.settings import local_kafka
 

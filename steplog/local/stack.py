@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
+from steplog.admin.topics import apply_topics
 from steplog.errors import ServerNotStarted
-from steplog.local.choice import choose_kafka, choose_postgres, refuse_security_of_another
 from steplog.local.data_folder import DataFolder
 from steplog.local.interrupts import interrupts_ignored
 from steplog.local.kafka_jars import DOWNLOAD_BYTES
-from steplog.local.leftovers import end_leftovers
 from steplog.local.ports import free_ports, is_free
+from steplog.local.server_choice import choose_kafka, choose_postgres, refuse_security_of_another
 from steplog.local.services import ServiceSettings, migrate, services
 from steplog.local.stack_state import ProcessState, StackState
+from steplog.local.stale_processes import end_leftovers
 from steplog.local.supervisor import Supervisor
 from steplog.settings import DEFAULT_API_PORT, SteplogSettings
-from steplog.topics import apply_topics
 
 LOOK_INTERVAL_S = 0.2
 TRIM_LOGS_INTERVAL_S = 60.0

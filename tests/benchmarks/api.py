@@ -19,9 +19,9 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from steplog.local.choice import choose_kafka, choose_postgres
 from steplog.local.ports import free_ports
 from steplog.local.server import start_server
+from steplog.local.server_choice import choose_kafka, choose_postgres
 from tests.benchmarks.figures import percentile, publish_figures
 from tests.benchmarks.many_rows import fill
 from tests.benchmarks.questions import Asking

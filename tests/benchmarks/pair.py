@@ -19,8 +19,8 @@ import asyncpg
 import uvloop
 from aiokafka import AIOKafkaProducer
 
-from steplog.local.choice import choose_kafka, choose_postgres
 from steplog.local.server import start_server
+from steplog.local.server_choice import choose_kafka, choose_postgres
 from tests.benchmarks.cpu import CpuMeter
 from tests.benchmarks.figures import percentile, publish_figures
 from tests.benchmarks.flushed import alone_flushed

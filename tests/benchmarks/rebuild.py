@@ -23,8 +23,8 @@ import asyncpg
 import psutil
 from aiokafka import AIOKafkaProducer
 
-from steplog.local.choice import choose_kafka, choose_postgres
 from steplog.local.server import start_server
+from steplog.local.server_choice import choose_kafka, choose_postgres
 from tests.benchmarks.bare_copy import copy_rates
 from tests.benchmarks.figures import percentile, publish_figures
 from tests.benchmarks.tracker import POLL_S, TrackerBenchmark, _lags

@@ -20,8 +20,8 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from steplog.local.child import Child
-from steplog.local.choice import choose_kafka, choose_postgres
 from steplog.local.server import start_server
+from steplog.local.server_choice import choose_kafka, choose_postgres
 from tests.benchmarks.cpu import CpuMeter
 from tests.benchmarks.figures import percentile, publish_figures
 from tests.benchmarks.tracker_log import BATCH_BYTES, LogWriter

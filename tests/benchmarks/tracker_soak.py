@@ -21,7 +21,7 @@ import psutil
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from steplog.local.choice import choose_kafka, choose_postgres, running
+from steplog.local.server_choice import choose_kafka, choose_postgres, running
 from steplog_contracts.envelope import Record
 from tests.benchmarks.figures import publish_figures
 from tests.benchmarks.tracker_log import BATCH_BYTES, EVENTS_PER_EXECUTION, TOGETHER, LogWriter

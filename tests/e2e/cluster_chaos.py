@@ -21,9 +21,9 @@ from typing import Any
 
 import httpx
 
-from steplog.addresses import Addresses
-from steplog.client import Steplog
-from steplog.topics import apply_topics
+from steplog.admin.topics import apply_topics
+from steplog.client.addresses import Addresses
+from steplog.client.client import Steplog
 from steplog_kafka.settings import KafkaSettings
 from tests.benchmarks.figures import publish_figures
 from tests.e2e.chaos_stall import diagnosis

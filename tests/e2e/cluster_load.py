@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 
 from executor_service.adapters.system_clock import SystemClock
-from steplog.client import Steplog
+from steplog.client.client import Steplog
 from steplog.errors import SteplogError
 from steplog_contracts.partitioning import partition_of
 from steplog_contracts.payload import JsonObject

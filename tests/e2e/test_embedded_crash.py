@@ -12,8 +12,8 @@ import pytest
 
 from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.adapters.embedded.reader import EmbeddedReader
-from steplog.asking import run_pipeline
-from steplog.embedded.reading import open_embedded_read
+from steplog.client.command_builder import run_pipeline
+from steplog.embedded.read_api import open_embedded_read
 from steplog.embedded.sender import EmbeddedSender
 from steplog_contracts.envelope import RecordedEvent
 from steplog_contracts.events import StepStarted

@@ -11,8 +11,8 @@ import asyncpg
 import httpx
 import pytest
 
-from steplog.addresses import Addresses
-from steplog.client import Steplog
+from steplog.client.addresses import Addresses
+from steplog.client.client import Steplog
 from steplog.errors import BadInput
 from steplog.local.ports import free_ports
 from steplog_contracts.payload import JsonObject

@@ -8,12 +8,12 @@ import pytest
 from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.adapters.embedded.reader import EmbeddedReader
 from executor_service.embedded_errors import FileHeld
-from steplog.addresses import Addresses
-from steplog.archive.importing import LogNotEmpty
-from steplog.asking import resume_execution, run_pipeline
-from steplog.command_sender import CommandSender
+from steplog.archive.importer import LogNotEmpty
+from steplog.client.addresses import Addresses
+from steplog.client.command_builder import resume_execution, run_pipeline
+from steplog.client.kafka_sender import CommandSender
 from steplog.embedded import Embedded
-from steplog.embedded.moving import Moved, move
+from steplog.embedded.move_to_kafka import Moved, move
 from steplog.embedded.sender import EmbeddedSender
 from steplog_contracts.commands import Command
 from steplog_contracts.topics import topics_for

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from steplog.cli import main, replay_definition
+from steplog.cli import main
+from steplog.cli.commands import replay_definition
 from steplog.cli.lazy import entries
 from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.house.rules import ROOT

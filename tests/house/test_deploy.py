@@ -17,11 +17,11 @@ from pydantic_settings import BaseSettings
 
 from executor_service.settings import ExecutorSettings
 from steplog import health
+from steplog.admin.topics_file import read_topics_file
 from steplog.local.kafka_jars import KAFKA_VERSION
 from steplog.local.kafka_properties import broker_settings
 from steplog.local.postgres_programs import POSTGRES_MAJOR_VERSION
 from steplog.settings import SteplogSettings
-from steplog.topics_file import read_topics_file
 from steplog_contracts.topics import topics_for
 from tests.house.deployment import (
     DEPLOY,

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from steplog.local.choice import running
 from steplog.local.ports import free_ports
 from steplog.local.postgres import PostgresServer
+from steplog.local.server_choice import running
 from steplog.local.system_user import unprivileged_user
 
 START_TIMEOUT_S = 30.0

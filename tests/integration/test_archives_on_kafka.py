@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from executor_service.adapters.kafka.event_log import KafkaEventLog
-from steplog.archive.exporting import export_window
+from steplog.archive.exporter import export_window
 from steplog.archive.files import Format, reader_for, writer_for
 from steplog.archive.format import ArchiveReader, Opening
-from steplog.archive.importing import Imported, LogNotEmpty, import_archives
+from steplog.archive.importer import Imported, LogNotEmpty, import_archives
 from steplog.archive.kafka_target import KafkaImportTarget
-from steplog.archive.selecting import Wanted
+from steplog.archive.selection import Wanted
 from steplog_contracts.envelope import Record
 from steplog_contracts.events import ExecutionCompleted
 from steplog_contracts.topics import Topics, topics_for

@@ -7,7 +7,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from executor_service.adapters.kafka.command_source import KafkaCommandSource
-from steplog.topics import apply_topics
+from steplog.admin.topics import apply_topics
 from steplog_contracts.topics import Topics, topics_for
 
 PARTITIONS = 2

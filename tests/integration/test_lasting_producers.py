@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from executor_service.adapters.kafka.command_source import KafkaCommandSource
 from executor_service.adapters.kafka.event_log import KafkaEventLog
 from executor_service.ports.command_source import ReceivedRecord
-from steplog.command_sender import CommandSender
+from steplog.client.kafka_sender import CommandSender
 from steplog_contracts.commands import CancelExecution
 from steplog_contracts.envelope import Record
 from steplog_contracts.errors import SteplogError

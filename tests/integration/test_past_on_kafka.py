@@ -10,8 +10,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from steplog.admin.topics import apply_topics
 from steplog.local.ports import free_ports
-from steplog.topics import apply_topics
 from steplog_contracts.topics import topics_for
 from tests.conftest import ServicesFactory
 from tests.integration.test_archives_on_kafka import append

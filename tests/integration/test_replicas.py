@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from steplog.topics import apply_topics
+from steplog.admin.topics import apply_topics
 from steplog_contracts.topics import topics_for
 from steplog_kafka.clients import make_admin
 from steplog_kafka.settings import local_kafka

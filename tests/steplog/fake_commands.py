@@ -1,6 +1,6 @@
 """A log of commands in memory, for clients under test."""
 
-from steplog.sending import Submitted
+from steplog.client.sender import Submitted
 from steplog_contracts.commands import Command
 
 PARTITIONS = 8

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from steplog.blocking import BlockingSteplog
-from steplog.client import Steplog
+from steplog.client.client import Steplog
+from steplog.client.read_api import ReadApi
 from steplog.embedded import Embedded
 from steplog.errors import BadInput
-from steplog.read_api import ReadApi
+from tests.steplog.client.test_client import Scripted
 from tests.steplog.fake_commands import FakeCommands
-from tests.steplog.test_client import Scripted
 
 WORDS = sorted(
     name

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from steplog.local.choice import running
 from steplog.local.postgres import PostgresServer
+from steplog.local.server_choice import running
 from tests.conftest import TEST_PARTITIONS, database
 from tests.executor.support import people_steps
 from tests.services import Services

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from steplog.access_rights import Role, grant, rights
+from steplog.admin.access_rights import Role, grant, rights
 from steplog_contracts.topics import topics_for
 from steplog_kafka.settings import local_kafka
 from tests.services import Services

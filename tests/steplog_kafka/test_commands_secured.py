@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from executor_service.log.low_water_mark import ResumePoint
-from steplog.access_rights import Role
-from steplog.addresses import Addresses
-from steplog.client import Steplog
+from steplog.admin.access_rights import Role
+from steplog.client.addresses import Addresses
+from steplog.client.client import Steplog
 from steplog.local.ports import free_ports
 from steplog_kafka.settings import kafka_settings
 from tests.executor.support import people_steps

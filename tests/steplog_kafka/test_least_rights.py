@@ -9,7 +9,7 @@ import httpx
 import pytest
 import yaml
 
-from steplog.access_rights import Role, grant, rights
+from steplog.admin.access_rights import Role, grant, rights
 from steplog.local.ports import free_ports
 from steplog_contracts.topics import topics_for
 from steplog_kafka.settings import local_kafka

@@ -7,8 +7,8 @@ import pytest
 
 from executor_service.adapters.kafka.topics import check_topics
 from executor_service.service_errors import WrongTopic as WrongTopicOfExecutor
+from steplog.admin.topics import apply_topics
 from steplog.errors import WrongTopic
-from steplog.topics import apply_topics
 from steplog_contracts.topics import Topic, Topics, topics_for
 from steplog_kafka.settings import KafkaSettings
 from steplog_kafka.topic_state import TopicState, faults

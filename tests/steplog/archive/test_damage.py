@@ -9,7 +9,7 @@ import pytest
 
 from steplog.archive.files import Format, reader_for, writer_for
 from steplog.archive.format import DamagedArchive, Opening
-from steplog.archive.importing import import_archives
+from steplog.archive.importer import import_archives
 from steplog.errors import BadInput
 from tests.steplog.archive.test_round_trip import a_log
 from tests.steplog.archive.worlds import MemoryTarget, archive_of, ignore_progress

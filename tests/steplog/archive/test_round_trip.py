@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steplog.archive import importing
+from steplog.archive import importer
 from steplog.archive.continuity import ArchiveHasGap
 from steplog.archive.files import Format
-from steplog.archive.importing import LogNotEmpty, import_archives
+from steplog.archive.importer import LogNotEmpty, import_archives
 from steplog_contracts import events
 from steplog_contracts.envelope import Record
 from steplog_contracts.partitioning import partition_of_key
@@ -72,7 +72,7 @@ def test_the_imported_log_leads_to_the_same_rows(moves: Moves, broken_off: list[
 def test_the_harness_finds_an_epoch_that_is_not_rebased(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two claims in the first log, one in the imported: the old epoch would make all stale."""
     monkeypatch.setattr(
-        importing,
+        importer,
         "rebased",
         lambda record, _epoch: Record(record.key, record.value, list(record.headers)),
     )

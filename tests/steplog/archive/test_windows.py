@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from steplog.archive.archive_set import check_together, windows_left_out
 from steplog.archive.files import reader_for
-from steplog.archive.importing import import_archives
-from steplog.archive.selecting import Wanted
-from steplog.archive.together import check_together, windows_left_out
+from steplog.archive.importer import import_archives
+from steplog.archive.selection import Wanted
 from steplog.errors import BadInput
 from tests.steplog.archive.worlds import MemoryTarget, archive_of, ignore_progress
 from tests.tracker.histories import BEGINNING, History, Log, LogEntry, claim

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from steplog.archive.exporting import export_window
+from steplog.archive.epoch_rebase import IMPORT_OWNER, import_claim
+from steplog.archive.exporter import export_window
 from steplog.archive.files import Format, reader_for, writer_for
 from steplog.archive.format import ArchiveReader, Closing, Opening
-from steplog.archive.importing import LogNotEmpty
-from steplog.archive.rebasing import IMPORT_OWNER, import_claim
-from steplog.archive.selecting import Wanted
+from steplog.archive.importer import LogNotEmpty
+from steplog.archive.selection import Wanted
 from steplog_contracts.envelope import Record
 from tests.tracker.histories import Log, LogEntry
 from tests.verification.past_world import EntriesLog, tracker_of

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from steplog.cli.check import check
+from steplog.cli.commands.check import check
 
 ECHO = {"module": "tests.executor.example_steps", "step_class": "Echo"}
 GOOD = {

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from steplog.cli.console import duration, short_json, short_moment
-from steplog.cli.execution_view import TIMELINE_CHARS, print_execution
+from steplog.cli.views.console import duration, short_json, short_moment
+from steplog.cli.views.execution import TIMELINE_CHARS, print_execution
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.steplog.cli.command_line import is_one_sentence
-from tests.steplog.cli.looked_at import Looked, looked_at
+from tests.steplog.cli.example_executions import Looked, looked_at
 
 pytestmark = pytest.mark.e2e
 

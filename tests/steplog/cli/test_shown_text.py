@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steplog.cli.console import TerminalConsole, printable
 from steplog.cli.lazy import entries
+from steplog.cli.views.console import TerminalConsole, printable
 from tests.steplog.cli.command_line import steplog
-from tests.steplog.cli.looked_at import Looked
+from tests.steplog.cli.example_executions import Looked
 from tests.steplog.cli.plain_steps import chain
 from tests.steplog.local.waiting import wait_until
 

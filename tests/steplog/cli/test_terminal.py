@@ -10,7 +10,7 @@ import pexpect
 import pytest
 
 from tests.steplog.cli.command_line import ROOT, clean_environment
-from tests.steplog.cli.looked_at import Looked, looked_at
+from tests.steplog.cli.example_executions import Looked, looked_at
 from tests.steplog.cli.plain_steps import chain
 
 pytestmark = pytest.mark.e2e

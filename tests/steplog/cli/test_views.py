@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from steplog.cli.top import EventRate, screen
-from steplog.cli.watch import MAX_STEPS_SHOWN, tree
-from steplog.watching import Glimpse
+from steplog.cli.commands.top import EventRate, screen
+from steplog.cli.commands.watch import MAX_STEPS_SHOWN, tree
+from steplog.client.watch import Glimpse
 from steplog_contracts.records import ExecutionRecord, StepRecord
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

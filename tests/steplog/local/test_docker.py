@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from testcontainers.core.config import testcontainers_config
 
-from steplog.local.choice import choose_kafka, choose_postgres
 from steplog.local.docker import KafkaContainer, PostgresContainer, engine_answers
+from steplog.local.server_choice import choose_kafka, choose_postgres
 from tests.steplog.local.fake_engine import FakeEngine
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from steplog.admin.topics import TopicChange, apply_topics
 from steplog.local.kafka import KafkaServer
 from steplog.local.server import start_server
-from steplog.topics import TopicChange, apply_topics
 from steplog_contracts.topics import topics_for
 
 pytestmark = pytest.mark.broker

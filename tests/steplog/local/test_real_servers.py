@@ -5,7 +5,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from steplog.local.readiness import kafka_answers, postgres_answers
+from steplog.local.health_checks import kafka_answers, postgres_answers
 
 
 @pytest.mark.broker

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from steplog.cli.stack_display import print_where
-from steplog.cli.status import _body
+from steplog.cli.commands.status import _body
+from steplog.cli.views.stack import print_where
 from steplog.errors import ServiceUnreachable
 from steplog.local.data_folder import DataFolder
-from steplog.local.given import GivenServer
+from steplog.local.external_server import GivenServer
 from steplog.local.stack_state import ProcessState, StackState
 from steplog.settings import SteplogSettings
 from tests.steplog.cli.command_line import steplog

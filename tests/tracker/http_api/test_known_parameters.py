@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from steplog.client.read_api import ReadApi
 from steplog.errors import NotAnswered
-from steplog.read_api import ReadApi
 from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.tracker.commands_kept import CommandsKept
 from tests.tracker.histories import History, Log

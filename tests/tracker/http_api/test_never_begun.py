@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from steplog.client.read_api import ReadApi
+from steplog.client.watch import glimpses
 from steplog.errors import NeverBegan
-from steplog.read_api import ReadApi
-from steplog.watching import glimpses
 from tests.conformance.stores import TOPIC, sqlite_read_model
 from tests.tracker.histories import Log, refused
 from tracker_service.api_server.app import make_app

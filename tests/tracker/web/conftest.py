@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from steplog.admin.topics import apply_topics
 from steplog.local.ports import free_ports
 from steplog.local.services import tracker_keeps_up
-from steplog.topics import apply_topics
 from steplog_contracts.topics import topics_for
 from tests.browser import new_page, running_browser
 from tests.conftest import TEST_PARTITIONS, database

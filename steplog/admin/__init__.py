@@ -1,0 +1,1 @@
+"""Administration of Kafka: topics made as declared, and the rights on them."""

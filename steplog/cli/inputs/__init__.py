@@ -1,0 +1,1 @@
+"""Options and values of the command line, read and checked."""

@@ -1,0 +1,41 @@
+"""What a caller may give as a pipeline: a name, a definition, a file of one, a `Pipeline`."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from steplog.client.json_input import definition_in
+from steplog.errors import BadInput
+
+if TYPE_CHECKING:
+    from executor_service import Pipeline
+
+PipelineSource: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Pipeline"
+
+
+def definition_or_name(source: PipelineSource) -> str | Mapping[str, Any]:
+    """Return the definition that a source holds, or the name that the executor knows one by.
+
+    Text is a name, unless it ends in `.json` or has a slash: then it is a file's path.
+
+    Raises:
+        BadInput: there is no such file, it holds no definition, or the source is of another kind.
+    """
+    if isinstance(source, Mapping):
+        return source
+    if isinstance(source, os.PathLike) or (isinstance(source, str) and _is_path(source)):
+        return definition_in(Path(source))
+    if isinstance(source, str):
+        return source
+    definition = getattr(getattr(source, "blueprint", None), "definition", None)
+    if isinstance(definition, Mapping):
+        return definition
+    raise BadInput(
+        f"A {type(source).__name__} is no pipeline; give a definition, the path of its JSON file, "
+        "a Pipeline, or the name that the executor knows it by."
+    )
+
+
+def _is_path(text: str) -> bool:
+    return text.endswith(".json") or "/" in text
