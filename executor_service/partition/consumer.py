@@ -8,6 +8,7 @@ Kafka, and polling goes on meanwhile, so long steps never cost the membership.
 import asyncio
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -143,7 +144,12 @@ class CommandConsumer:
     def _hold(self, partition: int) -> None:
         holding = asyncio.create_task(self._own(partition))
         self._holding[partition] = holding
-        holding.add_done_callback(lambda _: self._holding.pop(partition, None))
+        holding.add_done_callback(partial(self._held_no_more, partition))
+
+    def _held_no_more(self, partition: int, holding: asyncio.Task[None]) -> None:
+        # A task that was cancelled may end after another has its place.
+        if self._holding.get(partition) is holding:
+            del self._holding[partition]
 
     async def _own(self, partition: int) -> None:
         """Take a partition over while it is assigned, and again whenever its log takes it away."""
@@ -152,14 +158,13 @@ class CommandConsumer:
             owner = await self._take_over(partition, log_lost=log_lost)
             if owner is None:
                 return
-            self._owners[partition] = owner
             self._standing_still.pop(partition, None)
-            self._feed(partition, owner)
             await asyncio.wait([owner.lost])  # To await it would cancel it with this task.
             _log.warning("partition_lost", partition=partition, reason=owner.lost.result())
             self._source.pause([partition])
             await owner.release()
-            self._owners.pop(partition, None)
+            if self._owners.get(partition) is owner:
+                del self._owners[partition]
             log_lost = owner.log_lost
 
     async def _take_over(self, partition: int, *, log_lost: bool) -> PartitionOwner | None:
@@ -173,7 +178,7 @@ class CommandConsumer:
                 point = await self._check.sound(partition, point, known_lost=log_lost)
                 if await self._source.commit({partition: point}):
                     log_lost = False  # The point committed says it now.
-                    return await Takeover(partition, self._logs, self._workplace).run(point)
+                    return await self._taken(partition, point)
             except CommandsLost as error:
                 self._standing_still[partition] = str(error)
                 _log.error("commands_lost", partition=partition, reason=str(error))
@@ -188,6 +193,16 @@ class CommandConsumer:
                 delay_s = min(2 * delay_s, MAX_RETRY_DELAY_S)
             await asyncio.sleep(delay_s)
         return None
+
+    async def _taken(self, partition: int, point: ResumePoint) -> PartitionOwner:
+        owner = await Takeover(partition, self._logs, self._workplace).run(point)
+        try:
+            self._feed(partition, owner)
+        except BaseException:  # The group decides anew just now: the client has no such partition.
+            await owner.release()
+            raise
+        self._owners[partition] = owner
+        return owner
 
     async def _forget(self, partition: int) -> None:
         holding = self._holding.pop(partition, None)

@@ -73,6 +73,30 @@ def consumer(source: FakeSource, tmp_path: Path) -> CommandConsumer:
     )
 
 
+async def test_a_partition_that_goes_and_comes_at_once_is_taken_over_once(
+    source: FakeSource,
+) -> None:
+    """What was begun for it before ends only after it has come again."""
+    events = SharedLog()
+    consumer = CommandConsumer(
+        source,
+        FakeEventLog(events),
+        FakeEventLog(SharedLog()),
+        FakeEventLog(SharedLog()),
+        Owning().workplace,
+        commit_interval_s=1e-6,
+    )
+
+    for partitions in ([PARTITION], [], [PARTITION]):
+        await consumer.assigned(partitions)
+    await settle()
+    await consumer.assigned([PARTITION])
+    await settle()
+
+    assert len(events.partitions[PARTITION]) == 1
+    await consumer.stop(grace_s=0.0)
+
+
 async def test_nothing_is_committed_between_revoke_and_assignment(
     consumer: CommandConsumer, source: FakeSource
 ) -> None:
