@@ -223,8 +223,8 @@ class ReadApi:
         try:
             async with self._http.stream("GET", path, headers=headers) as response:
                 if not response.is_success:
-                    kind = NotFound if response.status_code == 404 else NotAnswered
-                    raise kind(f"The API answers {response.status_code} to {path}.")
+                    await response.aread()
+                    raise _refusal(response)
                 if "text/event-stream" not in response.headers.get("Content-Type", ""):
                     raise NotAnswered(f"The API has no stream at {path}.")
                 async for event in server_events(response.aiter_bytes()):

@@ -43,6 +43,7 @@ ASKED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "retry": (("ended",),),
     "check": (("FILE",), ("FILE", "--json"), ("FILE", "--graph"), ("FILE", "--mermaid")),
     "payload": (("bad", "ab" * 32),),
+    "convert": (("FILE", "--from", "asl"),),
 }
 # They change or move data, or never end; what they print of an execution is an id.
 NOT_ASKED: Final = frozenset(
