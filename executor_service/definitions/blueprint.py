@@ -14,6 +14,7 @@ from executor_service.definitions.parser import ReadDefinition, read_definition
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.engine.limits import refuse_past_deadline
 from executor_service.engine.plan import Plan, SchemaCheck
+from executor_service.engine.step_events import execution_started
 from executor_service.engine.values import ABSENT, Absent, copy_json, plain
 from executor_service.errors import DefinitionRefused, InputRefused, Problem, ResultNotJson
 from executor_service.steps.step import Step
@@ -76,7 +77,10 @@ class Blueprint:
                 has no value, or the deadline is past.
         """
         given = self.checked_input(input_data)
-        started = ev.ExecutionStarted(
+        # What a caller names is checked; the rest was made here.
+        is_ours = pipeline_id is None and not metadata
+        make = execution_started if is_ours else ev.ExecutionStarted
+        started = make(
             pipeline_id=pipeline_id or self.plan.name,
             pipeline_name=self.plan.name,
             pipeline_version=self.plan.version,

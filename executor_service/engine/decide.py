@@ -92,7 +92,7 @@ def scheduled_start(state: State, not_before: datetime) -> list[ev.Event]:
 def _first_start(state: State, step: StepPlan, iteration: int, scope: Scope) -> ev.StepStarted:
     if step.mapped is not None:
         return _map_start(state, step, iteration, scope)
-    given = step_input(state, step, scope)
+    given = step_input(state, step, scope) if step.inputs else scope.data
     if step.child is not None and step.child.has_input:
         given = recorded_input(step.child, state.reading(scope), step.id)
     return step_started(step.id, iteration, 1, step.name, step.type, given)
@@ -178,7 +178,7 @@ def returned(
     `clock` is asked only where a wait has to expire.
     """
     visit = state.visits[step_id]
-    if asks_a_person(output) and fallback_for is None:
+    if output is not None and fallback_for is None and asks_a_person(output):
         return [waiting(state, visit, output, clock())]
     try:
         taken = paths_taken(state, visit, output)

@@ -60,8 +60,12 @@ class Frontier:
 
     def arrive(self, step_id: str, arrival: Arrival) -> None:
         """Take in a branch that leads to the step."""
-        self.arrived.setdefault(step_id, []).append(arrival)
-        self._ready.pop(step_id, None)
+        arrivals = self.arrived.get(step_id)
+        if arrivals is None:
+            self.arrived[step_id] = [arrival]
+        else:
+            arrivals.append(arrival)
+            self._ready.pop(step_id, None)
         self._unchecked[step_id] = None
 
     def clear(self) -> list[tuple[int, Scope]]:
@@ -77,6 +81,8 @@ class Frontier:
 
     def moved_on(self, step_id: str) -> None:
         """Look again at the steps that a branch at `step_id` kept back."""
+        if not self._kept_back:
+            return
         for kept_back in self._kept_back.pop(step_id, ()):
             if kept_back in self.arrived:
                 self._unchecked[kept_back] = None
@@ -85,22 +91,28 @@ class Frontier:
         """Return the one branch that the arrivals at a step make, joined in declared order."""
         arrivals = self.arrived[step_id]
         if len(arrivals) > 1:
-            arrivals.sort(key=lambda arrival: arrival.path_index)
-            joined = Arrival(
+            self._join(arrivals)
+        return arrivals[0]
+
+    def _join(self, arrivals: list[Arrival]) -> None:
+        """Put one branch in the place of all that arrived at a step."""
+        arrivals.sort(key=lambda arrival: arrival.path_index)
+        arrivals[:] = [
+            Arrival(
                 arrivals[0].path_index,
                 join([arrival.scope for arrival in arrivals], self.numbers),
                 any(arrival.closes_cycle for arrival in arrivals),
             )
-            arrivals[:] = [joined]
-        return arrivals[0]
+        ]
 
     def take(self, step_id: str) -> Arrival:
         """Return what `gather` does and clear the step: it begins."""
-        arrival = self.gather(step_id)
-        del self.arrived[step_id]
+        arrivals = self.arrived.pop(step_id)
         self._ready.pop(step_id, None)
         self._unchecked.pop(step_id, None)
-        return arrival
+        if len(arrivals) > 1:
+            self._join(arrivals)
+        return arrivals[0]
 
     def is_late(self, step_id: str, scope: Scope) -> bool:
         """Say whether a branch is one that the step did not wait for."""

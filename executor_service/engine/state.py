@@ -88,6 +88,8 @@ class State:
         """Return what all ended branches make together, joined in the declared order of paths."""
         if not self.ended_branches:
             return self.root
+        if len(self.ended_branches) == 1:
+            return self.ended_branches[0].scope
         self.ended_branches.sort(key=lambda branch: branch.path_index)
         joined = join([branch.scope for branch in self.ended_branches], self.frontier.numbers)
         self.ended_branches[:] = [EndedBranch(self.ended_branches[0].path_index, joined)]

@@ -1,4 +1,4 @@
-"""The two events of every step, made without checking what this code made itself.
+"""The events of every execution and step, made without checking what this code made itself.
 
 Measured on CPython 3.11: 0.6 us each instead of 1.5 us through pydantic's validation, which is a
 tenth of what a step costs in all. They are equal in every way to those made by calling the class;
@@ -10,7 +10,13 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from steplog_contracts.events import ErrorInfo, Event, StepCompleted, StepStarted
+from steplog_contracts.events import (
+    ErrorInfo,
+    Event,
+    ExecutionStarted,
+    StepCompleted,
+    StepStarted,
+)
 from steplog_contracts.payload import JsonValue
 
 _new: Final = object.__new__
@@ -22,6 +28,18 @@ _set_private: Final = BaseModel.__dict__["__pydantic_private__"].__set__
 # Shared by all: events are frozen, and whoever makes a changed copy copies these too.
 _STARTED_NAMES: Final = set(StepStarted.model_fields)
 _COMPLETED_NAMES: Final = set(StepCompleted.model_fields)
+_EXECUTION_NAMES: Final = set(ExecutionStarted.model_fields)
+_EXECUTION_DEFAULTS: Final = {n: f.default for n, f in ExecutionStarted.model_fields.items()}
+
+
+def execution_started(**values: Any) -> ExecutionStarted:
+    """Return an ExecutionStarted of values that are known to fit.
+
+    Required ones are among them, and those whose default is an object of its own.
+    """
+    event: ExecutionStarted = _new(ExecutionStarted)
+    _fill(event, _EXECUTION_DEFAULTS | values, _EXECUTION_NAMES)
+    return event
 
 
 def step_started(

@@ -105,6 +105,7 @@ class Attempts:
         self._heartbeats = Heartbeats(clock, progressed)
         self._claim_check = claim_check
         self._objects: dict[str, tuple[int, Step]] = {}
+        self._on_cycles = blueprint.plan.steps_on_cycles
 
     async def run(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
         """Run the step once.
@@ -171,7 +172,7 @@ class Attempts:
         """Drop the object of a step that ended and can't come round again; `for_good` is False
         where it was stopped, and another object is to take its place."""
         self._heartbeats.forget(step_id)
-        if not for_good or step_id not in self._blueprint.plan.steps_on_cycles:
+        if not for_good or step_id not in self._on_cycles:
             self._objects.pop(step_id, None)
 
     def _at_once(self, state: State, visit: Visit, calling: StepCall) -> Any:

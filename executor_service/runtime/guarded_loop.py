@@ -131,7 +131,10 @@ def run_guarded(
     It runs in this task, where that is no step's already, else in a task of its own. A cancel of
     the caller's goes to it either way.
     """
-    guarded = guard_loop()
+    task = asyncio.current_task()
+    cancel = None if task is None else task.cancel
+    # A task whose cancel was replaced runs on a loop that is guarded already.
+    guarded = cancel if type(cancel) is GuardedCancel else guard_loop()
     if RUNNING.get() is None and guarded is not None:
         guarded.cancelled_from_outside = guarded.cancelled_from_inside = False
         return work(guarded, *args)

@@ -1,9 +1,19 @@
 """Events made on the short way are those that pydantic would have made."""
 
-from executor_service.engine.step_events import step_completed, step_started
+from executor_service.engine.step_events import (
+    execution_started,
+    step_completed,
+    step_started,
+)
 from steplog_contracts.codec import decode_event
 from steplog_contracts.encoder import ExecutionEncoder
-from steplog_contracts.events import ErrorInfo, Event, StepCompleted, StepStarted
+from steplog_contracts.events import (
+    ErrorInfo,
+    Event,
+    ExecutionStarted,
+    StepCompleted,
+    StepStarted,
+)
 
 ERROR = ErrorInfo(type="ValueError", message="bad")
 
@@ -12,6 +22,20 @@ def through_the_wire(event: Event) -> Event:
     encoder = ExecutionEncoder("e", source="/test")
     record = encoder.encode(event, seq=1, time=b"2026-03-01T12:00:00.000000+00:00")
     return decode_event(record.value, record.headers).event
+
+
+def test_a_beginning_is_the_same_as_a_validated_one() -> None:
+    given = {
+        "pipeline_id": "p", "pipeline_name": "P", "definition": {"name": "P"},
+        "definition_hash": "0", "input": {"x": 1}, "parameters": {"x": 1}, "metadata": {},
+        "total_steps": 2,
+    }  # fmt: skip
+    made = execution_started(**given)
+
+    validated = ExecutionStarted(**given)
+    assert made == validated == through_the_wire(made)
+    assert made.model_dump_json() == validated.model_dump_json()
+    assert list(vars(made)) == list(ExecutionStarted.model_fields)
 
 
 def test_a_start_is_the_same_as_a_validated_one() -> None:
