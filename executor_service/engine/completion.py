@@ -20,7 +20,12 @@ END_ALL: Final = "end_all"
 
 def must_end(state: State, clock: Callable[[], datetime]) -> bool:
     """Say whether the execution must fail, or was being cancelled when its process died."""
-    if state.cancelling is not None or state.finishing or reason_to_fail(state, clock) is not None:
+    plan = state.plan
+    if state.cancelling is not None or state.finishing or state.failure is not None:
+        return True
+    if plan.limits is None and not plan.steps_on_cycles:
+        return False  # Nothing is bounded, and this is asked at every step.
+    if reason_to_fail(state, clock) is not None:
         return True
     return state.plan.limits is not None and must_turn(state, clock())
 

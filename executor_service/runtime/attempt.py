@@ -221,7 +221,8 @@ class Attempts:
         step = visit.step
         iteration, made = self._objects.get(step.id, (0, None))
         if made is None or (step.config_template is not None and iteration != visit.iteration):
-            config = resolved_config(state, visit, self._now())
+            templated = step.config_template is not None
+            config = resolved_config(state, visit, self._now()) if templated else None
             made = self._blueprint.make_step(step.declared_id, config)
             made.services = self._services
             self._objects[step.id] = (visit.iteration, made)

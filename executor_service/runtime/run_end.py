@@ -15,17 +15,20 @@ from executor_service.runtime.state_machine import Progress
 class RunEnd:
     """Keeps a cancel request and rings when a limit passes, also while a step runs."""
 
-    def __init__(self, progress: Progress, clock: Clock, ring: Callable[[], None]) -> None:
+    def __init__(self, progress: Progress, clock: Clock) -> None:
         self._progress = progress
         self._clock = clock
-        self._ring = ring
         self._limited = progress.state.plan.limits is not None
         self._due: datetime | None = None
         self._sleeping: asyncio.Task[None] | None = None
         self.cancel: CancelRequest | None = None
 
-    def watch(self) -> None:
-        """Know when the next limit passes; its count may have begun only now."""
+    def watch(self, ring: Callable[[], None]) -> None:
+        """Ring when the next limit passes; its count may have begun only now.
+
+        Nothing but that wait keeps `ring`: it leads back here, and an execution that has ended
+        must not have to wait for the collector of cycles.
+        """
         if not self._limited:
             return
         due = next_limit(self._progress.state)
@@ -34,7 +37,7 @@ class RunEnd:
         self.close()
         self._due = due
         if due is not None:
-            self._sleeping = asyncio.create_task(self._sleep(due))
+            self._sleeping = asyncio.create_task(self._sleep(due, ring))
 
     def close(self) -> None:
         """Ring no more."""
@@ -63,6 +66,6 @@ class RunEnd:
         events = completion.cancelling(state, cancel.reason, cancel.requested_by, now)
         self._progress.fold(events, now, cancel.cause)
 
-    async def _sleep(self, due: datetime) -> None:
+    async def _sleep(self, due: datetime, ring: Callable[[], None]) -> None:
         await self._clock.sleep_until(due)
-        self._ring()
+        ring()

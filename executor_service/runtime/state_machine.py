@@ -149,7 +149,8 @@ class Progress:
     @property
     def at_an_end(self) -> bool:
         """Whether a map can end at once: nothing is to be waited for."""
-        return any(map_decisions.is_over(self.state, map_id) for map_id in self.state.maps)
+        maps = self.state.maps
+        return bool(maps) and any(map_decisions.is_over(self.state, map_id) for map_id in maps)
 
     def begin_steps(self, cause: str | None) -> None:
         """Begin what may begin; where no branch is left, complete the execution."""

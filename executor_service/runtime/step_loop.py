@@ -12,7 +12,7 @@ A step runs in the execution's own task when nothing else is alive, otherwise in
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -71,7 +71,7 @@ class StepLoop:
             blueprint, execution_id, clock=clock, services=services, randomness=randomness,
             progressed=self._progress.progressed, claim_check=claim_check,
         )  # fmt: skip
-        self._ends = RunEnd(self._progress, clock, self._interrupt)
+        self._ends = RunEnd(self._progress, clock)
         self._tasks = StepTasks(self._attempts, self._wakeup.wake)
         self._answers = Answers()
         self._undo = Undo(
@@ -121,9 +121,9 @@ class StepLoop:
         timer, limit = self._progress.timers.next_due(self.state), next_limit(self.state)
         return timer if limit is None else min(limit, timer or limit)
 
-    async def _drive(self, cause: str | None) -> Outcome:
+    def _drive(self, cause: str | None) -> Awaitable[Outcome]:
         """Run on in a task that is guarded against the steps in it."""
-        return await run_guarded(self._run_steps, cause)
+        return run_guarded(self._run_steps, cause)
 
     async def _run_steps(self, task: Guarded, cause: str | None) -> Outcome:
         state, turns = self.state, 0
@@ -139,7 +139,7 @@ class StepLoop:
                     if state.end is None:
                         continue  # It goes on from its deadline's step.
                 cause = None
-                self._ends.watch()
+                self._ends.watch(self._interrupt)
                 if self._outbox.unsettled and not self._may_run_ahead():
                     await self._outbox.flush()
                 if self._progress.stops:
