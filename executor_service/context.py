@@ -1,6 +1,5 @@
 """What every partition of one executor process shares: definitions, slots, clock, payloads."""
 
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,21 +10,19 @@ from executor_service.dedupe.seen_ids import DEFAULT_MAX_IDS, DEFAULT_WINDOW
 from executor_service.definitions.catalogue import DefinitionCatalogue
 from executor_service.payloads.client import Payloads
 from executor_service.ports.command_source import ReceivedRecord
-from executor_service.ports.runtime import Clock
 from executor_service.steps.service_registry import ServiceRegistry
+from executor_service.writer_identity import WriterIdentity
 from steplog_contracts.envelope import Record
 
 PARK_OVER = timedelta(seconds=60)
 
 
-@dataclass(slots=True)
-class Workplace:
+@dataclass(slots=True, kw_only=True)
+class Workplace(WriterIdentity):
     """Handed to each partition's owner by the composition root."""
 
-    instance: str
     catalogue: DefinitionCatalogue
     slots: ExecutionSlots
-    clock: Clock
     partition_of: Callable[[str], int]  # Execution id -> partition, as Kafka's clients compute it.
     set_aside: Callable[[ReceivedRecord, str], Awaitable[None]]
     # Appends commands that stand at these offsets again, where one process may leave some.
@@ -43,12 +40,3 @@ class Workplace:
 
     def __post_init__(self) -> None:
         self.admission = Admission(self.slots)
-
-    @property
-    def source(self) -> str:
-        """Return the CloudEvents source of everything this process writes."""
-        return f"/steplog/executor/{self.instance}"
-
-    def new_id(self) -> str:
-        """Return a random id."""
-        return str(uuid.uuid4())

@@ -75,7 +75,7 @@ class ExecutionDidNotComplete(SteplogError):
             execution: as the rows have it.
             retry: the command that continues it, where not the plain one.
         """
-        reason = f": {execution.failure}" if execution.failure else ""
+        reason = f": {execution.failure.rstrip('.')}" if execution.failure else ""
         after = retry or f"steplog retry {execution.execution_id}"
         return cls(
             f"Execution {execution.execution_id} {execution.status}{reason}. "

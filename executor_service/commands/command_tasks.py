@@ -8,12 +8,13 @@ import structlog
 
 from executor_service.commands.delivery import Delivery
 from executor_service.commands.left_commands import LeftCommands
-from executor_service.commands.refusals import Refusals, told
+from executor_service.commands.refusals import Refusals
 from executor_service.definitions.asked_modules import is_left
 from executor_service.errors import RecordingLost
 from executor_service.live.child_commands import ChildCommands
 from executor_service.live.partition_context import PartitionContext
 from executor_service.runtime.cancellation import is_own_end
+from executor_service.runtime.command_error import refusal_for
 from steplog_contracts.commands import ChildEnded
 from steplog_contracts.errors import SteplogError
 
@@ -53,8 +54,8 @@ class CommandTasks:
     async def _refused(self, delivery: Delivery, error: BaseException) -> None:
         if isinstance(delivery.command, ChildEnded):
             return  # Nobody waits for that end any more.
-        await self.refusals.refuse(delivery.sent, delivery.offset, told(error))
-        await self.tell_refusal(delivery, told(error))
+        await self.refusals.refuse(delivery.sent, delivery.offset, refusal_for(error))
+        await self.tell_refusal(delivery, refusal_for(error))
 
     def spawn(
         self, offset: int, work: Coroutine[Any, Any, None], *, done: bool = True

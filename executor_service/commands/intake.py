@@ -11,10 +11,10 @@ from executor_service.commands.command_tasks import CommandTasks
 from executor_service.commands.delivery import Delivery
 from executor_service.commands.dispatcher import CommandDispatcher
 from executor_service.commands.hydrator import Hydration, Hydrator
-from executor_service.commands.refusals import told
 from executor_service.dedupe.deduplicator import CommandMemory
 from executor_service.live.partition_context import PartitionContext
 from executor_service.ports.command_source import ReceivedRecord
+from executor_service.runtime.command_error import refusal_for
 from steplog_contracts.codec import decode_command
 from steplog_contracts.commands import CancelExecution
 from steplog_contracts.errors import SteplogError
@@ -83,7 +83,7 @@ class CommandIntake:
         try:
             sent = decode_command(record.value, record.headers)
         except BaseException as error:
-            self.refuse(record, told(error))
+            self.refuse(record, refusal_for(error))
             return None
         handled_at = self._memory.handled_at(sent.command_id)
         self._mark.received(record.offset, floor if handled_at is None else handled_at)

@@ -110,18 +110,6 @@ def _refused(command_id: str, command_type: str, error: SteplogError) -> Command
     )
 
 
-def told(error: BaseException) -> SteplogError:
-    """Return what a command's sender is told; a fault of ours goes to the log as well."""
-    if isinstance(error, SteplogError):
-        return error
-    _log.error("command_failed", exc_info=error)
-    return CommandNotApplicable(
-        RefusalCode.INTERNAL_ERROR,
-        f"The executor could not carry it out: {text_of(error) or type(error).__name__}. Send "
-        "another command.",
-    )
-
-
 def code_of(error: SteplogError) -> RefusalCode:
     """Return the stable code of a refusal."""
     if isinstance(error, CommandNotApplicable | UndecodableRecord):

@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 import structlog
 
-from executor_service.context import Workplace
 from executor_service.dedupe.seen_ids import SeenIds
 from executor_service.errors import LogLostRecords
 from executor_service.ports.event_log import EventLog, LoggedRecord
 from executor_service.ports.last_record import LastRecord, digest_of
+from executor_service.writer_identity import WriterIdentity
 from steplog_contracts.envelope import Headers
 from steplog_contracts.errors import UndecodableRecord
 from steplog_contracts.seen_record import MAX_IDS_PER_RECORD, decode_seen, encode_seen
@@ -28,12 +28,14 @@ _log = structlog.get_logger(__name__)
 class SeenSaving:
     """Saves and loads the seen ids of one partition."""
 
-    def __init__(self, log: EventLog, partition: int, seen: SeenIds, workplace: Workplace) -> None:
+    def __init__(
+        self, log: EventLog, partition: int, seen: SeenIds, identity: WriterIdentity
+    ) -> None:
         self._log = log
         self._partition = partition
         self.seen = seen
-        self._workplace = workplace
-        self._saved_at_s = workplace.clock.monotonic_s()
+        self._identity = identity
+        self._saved_at_s = identity.clock.monotonic_s()
         self._saving: asyncio.Task[None] | None = None
         self.last_record: LastRecord | None = None
         self.loss: str | None = None  # How the seen topic was found to have lost records.
@@ -62,8 +64,8 @@ class SeenSaving:
 
     def save_if_due(self) -> None:
         """Begin to save where enough is waiting or has waited for long enough."""
-        seen, now_s = self.seen, self._workplace.clock.monotonic_s()
-        seen.age(self._workplace.clock.now())
+        seen, now_s = self.seen, self._identity.clock.monotonic_s()
+        seen.age(self._identity.clock.now())
         waiting = len(seen.unsaved)
         due = waiting >= SAVE_AT_IDS or now_s - self._saved_at_s >= SAVE_EVERY_S
         if due and (waiting or seen.unsaved_claims):
@@ -77,7 +79,7 @@ class SeenSaving:
     async def save(self) -> None:
         """Save everything that waits now; a fault of the log leaves it waiting."""
         seen = self.seen
-        self._saved_at_s = self._workplace.clock.monotonic_s()
+        self._saved_at_s = self._identity.clock.monotonic_s()
         count = len(seen.unsaved)
         try:
             while count > 0 or seen.unsaved_claims:
@@ -101,9 +103,9 @@ class SeenSaving:
         record = encode_seen(
             seen.unsaved[:count],
             seen.unsaved_claims[:claims],
-            record_id=self._workplace.new_id(),
-            source=self._workplace.source,
-            time=self._workplace.clock.now(),
+            record_id=self._identity.new_id(),
+            source=self._identity.source,
+            time=self._identity.clock.now(),
         )
         appended = await self._log.append(self._partition, [record])
         base = appended.base_offset

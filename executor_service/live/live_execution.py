@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import structlog
 
-from executor_service.commands.refusals import told
 from executor_service.definitions.asked_modules import is_left
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.engine.error_text import text_of
@@ -25,6 +24,7 @@ from executor_service.log.snapshots import Parking
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.cancellation import is_own_end
+from executor_service.runtime.command_error import refusal_for
 from executor_service.runtime.execution import Execution
 from executor_service.runtime.held_execution import UNREADABLE, ExecutionHeld, HeldExecution
 from executor_service.runtime.outcome import Outcome
@@ -221,7 +221,7 @@ async def ended(live: LiveExecution, work: Work) -> bool:
         if is_own_end(error):
             raise
         if live.recorder.seq == 0:
-            raise NotBegun(told(error)) from error
+            raise NotBegun(refusal_for(error)) from error
         _log.exception("execution_broke", execution=live.execution_id)
         kind, step_id, message = "InternalError", None, text_of(error)
     failed = ErrorInfo(type=kind, message=message, step_id=step_id)

@@ -10,9 +10,9 @@ from datetime import datetime
 
 import structlog
 
-from executor_service.context import Workplace
 from executor_service.log.writer import PartitionWriter
 from executor_service.ports.event_log import LoggedRecord
+from executor_service.writer_identity import WriterIdentity
 from steplog_contracts.envelope import (
     CONTENT_TYPE_JSON,
     NO_SEQ,
@@ -106,10 +106,10 @@ class Parking:
     """Sets executions down and takes them up again, for one partition under one claim."""
 
     def __init__(
-        self, writer: PartitionWriter, workplace: Workplace, parked: dict[str, Snapshot]
+        self, writer: PartitionWriter, identity: WriterIdentity, parked: dict[str, Snapshot]
     ) -> None:
         self._writer = writer
-        self._workplace = workplace
+        self._identity = identity
         self.parked = parked
 
     def __contains__(self, execution_id: str) -> bool:
@@ -153,10 +153,10 @@ class Parking:
         return [
             ("ce_specversion", SPEC_VERSION),
             ("content-type", CONTENT_TYPE_JSON),
-            ("ce_id", self._workplace.new_id().encode()),
-            ("ce_source", self._workplace.source.encode()),
+            ("ce_id", self._identity.new_id().encode()),
+            ("ce_source", self._identity.source.encode()),
             ("ce_type", record_type.encode()),
-            ("ce_time", format_time(self._workplace.clock.now()).encode()),
+            ("ce_time", format_time(self._identity.clock.now()).encode()),
             ("ce_subject", key),
             ("ce_partitionkey", key),
             ("ce_sequence", b"%0*d" % (SEQUENCE_DIGITS, seq)),

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from executor_service.log.low_water_mark import ResumePoint
 from executor_service.log.recovery import PartitionFold
 from executor_service.log.snapshots import ParkedFold, Parking, Snapshot
 from executor_service.log.truncated_log import MAX_NAMED
 from executor_service.ports.event_log import EventLog
+from executor_service.ports.resume_point import ResumePoint
 
 _log = structlog.get_logger(__name__)
 

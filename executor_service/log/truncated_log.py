@@ -6,9 +6,9 @@ events of it that are left, so that whoever asks for it learns why and nothing w
 
 import structlog
 
-from executor_service.context import Workplace
 from executor_service.log.recovery import Headless, RecoveredPartition
 from executor_service.log.writer import PartitionWriter
+from executor_service.writer_identity import WriterIdentity
 from steplog_contracts.encoder import ExecutionEncoder
 from steplog_contracts.envelope import Record, format_time
 from steplog_contracts.events import ErrorInfo, ExecutionFailed
@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def end_headless(
-    recovered: RecoveredPartition, writer: PartitionWriter, workplace: Workplace, partition: int
+    recovered: RecoveredPartition, writer: PartitionWriter, identity: WriterIdentity, partition: int
 ) -> None:
     """Record the end of every unfinished execution whose beginning was removed.
 
@@ -46,17 +46,17 @@ async def end_headless(
     )
     failed = ExecutionFailed(error=ErrorInfo(type=HISTORY_REMOVED, message=message))
     for one in unfinished:
-        await writer.append([_record(one, failed, writer, workplace)])
+        await writer.append([_record(one, failed, writer, identity)])
 
 
 def _record(
-    one: Headless, failed: ExecutionFailed, writer: PartitionWriter, workplace: Workplace
+    one: Headless, failed: ExecutionFailed, writer: PartitionWriter, identity: WriterIdentity
 ) -> Record:
     encoder = ExecutionEncoder(
         one.execution_id,
-        source=workplace.source,
+        source=identity.source,
         correlation_id=one.command_id,
         writer_epoch=writer.epoch,
     )
-    time = format_time(workplace.clock.now()).encode()
+    time = format_time(identity.clock.now()).encode()
     return encoder.encode(failed, seq=one.seq + 1, time=time)

@@ -15,12 +15,12 @@ import structlog
 
 from executor_service.context import Workplace
 from executor_service.engine.error_text import text_of
-from executor_service.log.low_water_mark import ResumePoint
 from executor_service.partition.log_check import CommandsLost, LogCheck, LogWatch
 from executor_service.partition.owner import PartitionOwner
 from executor_service.partition.takeover import PartitionLogs, Takeover
 from executor_service.ports.command_source import CommandSource
 from executor_service.ports.event_log import EventLog
+from executor_service.ports.resume_point import ResumePoint
 from executor_service.runtime.cancellation import is_own_end
 from executor_service.runtime.step_threads import step_threads
 from steplog_contracts.errors import SteplogError

@@ -14,10 +14,10 @@ from typing import Final
 import structlog
 
 from executor_service.errors import ExecutorError
-from executor_service.log.low_water_mark import ResumePoint
 from executor_service.partition.owner import PartitionOwner
 from executor_service.ports.event_log import EventLog
 from executor_service.ports.last_record import loss_of
+from executor_service.ports.resume_point import ResumePoint
 
 # A new leader may answer with an older end for a moment, so a short log is asked about twice.
 ASK_AGAIN_AFTER_S: Final = 0.2

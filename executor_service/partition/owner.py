@@ -19,9 +19,9 @@ from executor_service.live.checkpointer import LongRunning
 from executor_service.live.drain import come_to_rest, drain
 from executor_service.live.partition_context import PartitionContext
 from executor_service.live.supervisor import LiveExecutions
-from executor_service.log.low_water_mark import ResumePoint
 from executor_service.ports.command_source import ReceivedRecord
 from executor_service.ports.last_record import LastRecord, LastRecords, digest_of
+from executor_service.ports.resume_point import ResumePoint
 
 
 class PartitionOwner:

@@ -21,7 +21,7 @@ from executor_service.errors import RecordingLost
 from executor_service.live.partition_context import PartitionContext
 from executor_service.live.supervisor import LiveExecutions
 from executor_service.log.claim import claim
-from executor_service.log.low_water_mark import LowWaterMark, ResumePoint
+from executor_service.log.low_water_mark import LowWaterMark
 from executor_service.log.recovery import PartitionFold, RecoveredPartition
 from executor_service.log.snapshots import Parking, Snapshot
 from executor_service.log.tail import drop_unfounded, fold_tail, read_snapshots
@@ -29,6 +29,7 @@ from executor_service.log.truncated_log import end_headless
 from executor_service.log.writer import PartitionWriter
 from executor_service.partition.owner import PartitionOwner
 from executor_service.ports.event_log import EventLog
+from executor_service.ports.resume_point import ResumePoint
 
 _log = structlog.get_logger(__name__)
 

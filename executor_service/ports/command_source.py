@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from executor_service.log.low_water_mark import ResumePoint
+from executor_service.ports.resume_point import ResumePoint
 from steplog_contracts.envelope import Headers
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from executor_service.log.low_water_mark import ResumePoint
+from executor_service.ports.resume_point import ResumePoint
 from steplog_contracts.encoder import ExecutionEncoder
 from steplog_contracts.envelope import Record, format_time
 from steplog_contracts.events import (

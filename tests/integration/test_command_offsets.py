@@ -6,8 +6,8 @@ from aiokafka.structs import OffsetAndMetadata
 
 from executor_service.adapters.kafka.command_offsets import CommandOffsets
 from executor_service.adapters.kafka.topics import commands_retention_h
-from executor_service.log.low_water_mark import ResumePoint
 from executor_service.ports.last_record import LastRecord, LastRecords, digest_of
+from executor_service.ports.resume_point import ResumePoint
 from executor_service.service_errors import GroupBusy
 from steplog_contracts.topics import Topics
 from steplog_kafka.clients import make_consumer

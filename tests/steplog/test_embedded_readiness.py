@@ -5,9 +5,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from executor_service.log.low_water_mark import ResumePoint
 from executor_service.partition.owner import PartitionOwner
 from executor_service.partition.takeover import Takeover
+from executor_service.ports.resume_point import ResumePoint
 from steplog.embedded.node import running_node
 from steplog.embedded.settings import EmbeddedSettings
 from tests.executor.flows import until

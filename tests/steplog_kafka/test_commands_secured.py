@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from executor_service.log.low_water_mark import ResumePoint
+from executor_service.ports.resume_point import ResumePoint
 from steplog.admin.access_rights import Role
 from steplog.client.addresses import Addresses
 from steplog.client.client import Steplog

@@ -13,10 +13,10 @@ from executor_service.admission.slots import ExecutionSlots
 from executor_service.context import Workplace
 from executor_service.definitions.catalogue import DefinitionCatalogue
 from executor_service.definitions.step_loader import Allowlist
-from executor_service.log.low_water_mark import ResumePoint
 from executor_service.partition.owner import PartitionOwner
 from executor_service.partition.takeover import PartitionLogs, Takeover
 from executor_service.ports.command_source import ReceivedRecord
+from executor_service.ports.resume_point import ResumePoint
 from steplog_contracts.codec import encode_command
 from steplog_contracts.commands import RunPipeline
 from steplog_contracts.envelope import Record, SentCommand

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.embedded_errors import FileFailed
-from executor_service.log.low_water_mark import ResumePoint
 from executor_service.ports.command_source import (
     AssignmentListener,
     ReceivedRecord,
     dead_letter_headers,
 )
+from executor_service.ports.resume_point import ResumePoint
 from steplog_contracts.envelope import Record
 
 _PARTITION = 0

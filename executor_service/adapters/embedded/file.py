@@ -23,7 +23,7 @@ from executor_service.adapters.embedded.reader import EmbeddedReader, headers_te
 from executor_service.adapters.embedded.recent_records import RecentRecords, StoredRecord
 from executor_service.adapters.embedded.schema import TOPICS, connect
 from executor_service.embedded_errors import FileFailed, FileRefused
-from executor_service.log.low_water_mark import ResumePoint
+from executor_service.ports.resume_point import ResumePoint
 from steplog_contracts.envelope import Record
 
 # Rows in one statement. Each statement gives the interpreter up and takes it back, and with rows

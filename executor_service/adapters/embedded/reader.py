@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from executor_service.adapters.embedded.recent_records import StoredRecord
 from executor_service.adapters.embedded.schema import TOPICS, connect_to_read
-from executor_service.log.low_water_mark import ResumePoint
+from executor_service.ports.resume_point import ResumePoint
 from steplog_contracts.envelope import Headers
 
 # Of one key and type: an execution begins once, and is seldom asked for twice.

@@ -8,9 +8,9 @@ from aiokafka.errors import CommitFailedError, KafkaError, UnknownMemberIdError
 from aiokafka.structs import OffsetAndMetadata
 
 from executor_service.adapters.kafka.event_log import KafkaEventLog
-from executor_service.log.low_water_mark import ResumePoint, resume_point
 from executor_service.ports.event_log import EventLog
 from executor_service.ports.last_record import loss_of
+from executor_service.ports.resume_point import ResumePoint, resume_point
 from executor_service.service_errors import GroupBusy
 from steplog_kafka.clients import make_admin, make_consumer
 from steplog_kafka.connection import problem_of, start

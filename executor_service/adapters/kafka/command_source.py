@@ -10,12 +10,12 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 
-from executor_service.log.low_water_mark import ResumePoint, resume_point
 from executor_service.ports.command_source import (
     AssignmentListener,
     ReceivedRecord,
     dead_letter_headers,
 )
+from executor_service.ports.resume_point import ResumePoint, resume_point
 from steplog_contracts.envelope import Record
 from steplog_kafka.clients import make_admin, make_consumer
 from steplog_kafka.connection import start

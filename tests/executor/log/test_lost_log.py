@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from executor_service.errors import LogLostRecords
-from executor_service.log.low_water_mark import ResumePoint, resume_point
 from executor_service.partition.consumer import CommandConsumer
 from executor_service.partition.log_check import CommandsLost, LogCheck, LogWatch
+from executor_service.ports.resume_point import ResumePoint, resume_point
 from steplog_contracts.codec import encode_command
 from steplog_contracts.commands import RunPipeline
 from steplog_contracts.envelope import SentCommand

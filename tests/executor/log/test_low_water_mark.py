@@ -2,7 +2,8 @@
 
 import pytest
 
-from executor_service.log.low_water_mark import LowWaterMark, ResumePoint, resume_point
+from executor_service.log.low_water_mark import LowWaterMark
+from executor_service.ports.resume_point import ResumePoint, resume_point
 
 FRESH = ResumePoint(command_offset=10, mark=100, epoch=90)
 

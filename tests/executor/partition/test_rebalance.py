@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from executor_service.log.low_water_mark import ResumePoint
 from executor_service.partition.consumer import CommandConsumer
 from executor_service.ports.command_source import ReceivedRecord
+from executor_service.ports.resume_point import ResumePoint
 from tests.executor.flows import until
 from tests.executor.support.fakes import FakeEventLog, SharedLog, settle
 from tests.executor.support.partition_harness import PARTITION, Owning

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from executor_service.log.low_water_mark import ResumePoint
 from executor_service.ports.command_source import ReceivedRecord
+from executor_service.ports.resume_point import ResumePoint
 from steplog_contracts.envelope import Record
 
 

@@ -12,7 +12,7 @@ from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.adapters.embedded.lock import EmbeddedLock, Holder
 from executor_service.adapters.embedded.schema import APPLICATION_ID, FORMAT_VERSION
 from executor_service.embedded_errors import FileFailed, FileHeld, FileRefused
-from executor_service.log.low_water_mark import ResumePoint
+from executor_service.ports.resume_point import ResumePoint
 from steplog_contracts.envelope import Record
 
 # What is left of the disk when it fills up: some records, then no more.
