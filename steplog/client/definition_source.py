@@ -38,4 +38,5 @@ def definition_or_name(source: PipelineSource) -> str | Mapping[str, Any]:
 
 
 def _is_path(text: str) -> bool:
-    return text.endswith(".json") or "/" in text
+    # Nobody names a pipeline like the files that people mix up with its definition.
+    return text.endswith((".json", ".py", ".yaml", ".yml")) or "/" in text

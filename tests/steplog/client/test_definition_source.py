@@ -33,6 +33,8 @@ def test_every_kind_of_source_leads_to_its_definition(tmp_path: Path) -> None:
         ([DEFINITION], "A list is no pipeline"),
         (Path("nowhere.json"), "nowhere.json can't be read"),
         ("flows/nowhere", "nowhere can't be read"),
+        ("steps.py", "steps.py can't be read"),
+        ("flow.yaml", "flow.yaml can't be read"),
     ],
 )
 def test_anything_else_is_refused_with_what_it_may_be(source: Any, said: str) -> None:
