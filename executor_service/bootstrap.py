@@ -14,13 +14,13 @@ from executor_service.adapters.kafka.event_log import KafkaEventLog
 from executor_service.adapters.kafka.topics import check_topics, commands_retention_h
 from executor_service.adapters.system_clock import SystemClock
 from executor_service.admission.slots import ExecutionSlots
-from executor_service.context import Workplace
+from executor_service.context import ExecutorContext
 from executor_service.definitions.catalogue import DefinitionCatalogue
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.partition.consumer import HANDOVER_GRACE_S, CommandConsumer
 from executor_service.payloads.client import Payloads
-from executor_service.process.loop_monitor import LoopWatch
-from executor_service.process.stop_deadline import STOP_TIMEOUT_S, BoundedStop
+from executor_service.process.loop_monitor import EventLoopMonitor
+from executor_service.process.stop_deadline import STOP_TIMEOUT_S, StopDeadline
 from executor_service.runtime.guarded_loop import guard_loop
 from executor_service.settings import ExecutorSettings
 from executor_service.steps.service_loader import load_services
@@ -46,7 +46,7 @@ async def serve(settings: ExecutorSettings) -> None:
     )
     workplace = _workplace(settings, source)
     stopping = _stop_signal()
-    stop = BoundedStop(settings.shutdown_grace_s + STOP_TIMEOUT_S)
+    stop = StopDeadline(settings.shutdown_grace_s + STOP_TIMEOUT_S)
     async with (
         KafkaEventLog(kafka, topics.events.name) as events,
         KafkaEventLog(kafka, topics.parked.name) as parked,
@@ -68,7 +68,7 @@ async def serve(settings: ExecutorSettings) -> None:
         await source.start(consumer)
         _log.info("executor_started", instance=workplace.instance, group=settings.group_id)
         try:
-            with LoopWatch():
+            with EventLoopMonitor():
                 await consumer.run(stopping)
             _log.info("executor_stopping", grace_s=settings.shutdown_grace_s)
             stop.begin()
@@ -93,9 +93,9 @@ async def _check_window(kafka: Kafka, settings: ExecutorSettings) -> None:
         )
 
 
-def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Workplace:
+def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> ExecutorContext:
     folder = Path(settings.pipelines_dir) if settings.pipelines_dir else None
-    return Workplace(
+    return ExecutorContext(
         instance=settings.executor_instance,
         catalogue=DefinitionCatalogue(Allowlist(settings.allowed_modules), folder),
         slots=ExecutionSlots(settings.max_executions_in_flight),

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from executor_service.admission.controller import MAX_WAITING_COMMANDS, Admission
+from executor_service.admission.controller import MAX_WAITING_COMMANDS, AdmissionController
 from executor_service.admission.slots import ExecutionSlots
 from executor_service.dedupe.seen_ids import DEFAULT_MAX_IDS, DEFAULT_WINDOW
 from executor_service.definitions.catalogue import DefinitionCatalogue
@@ -18,7 +18,7 @@ PARK_OVER = timedelta(seconds=60)
 
 
 @dataclass(slots=True, kw_only=True)
-class Workplace(WriterIdentity):
+class ExecutorContext(WriterIdentity):
     """Handed to each partition's owner by the composition root."""
 
     catalogue: DefinitionCatalogue
@@ -32,11 +32,11 @@ class Workplace(WriterIdentity):
     services: ServiceRegistry = field(default_factory=ServiceRegistry)
     payloads: Payloads = field(default_factory=Payloads)
     max_waiting_commands: int = MAX_WAITING_COMMANDS  # Of each partition.
-    admission: Admission = field(init=False)
+    admission: AdmissionController = field(init=False)
     # An execution whose next time is further off than this is set down until then.
     park_over: timedelta = PARK_OVER
     dedupe_window: timedelta = DEFAULT_WINDOW
     dedupe_max_ids: int = DEFAULT_MAX_IDS  # Of each partition.
 
     def __post_init__(self) -> None:
-        self.admission = Admission(self.slots)
+        self.admission = AdmissionController(self.slots)

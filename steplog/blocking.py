@@ -18,7 +18,7 @@ from steplog.client.definition_source import PipelineSource
 from steplog.client.read_api import ExecutionPage, Parameter
 from steplog.client.sender import Submitted
 from steplog.client.stored_values import RecordT, with_each
-from steplog.client.watch import Glimpse
+from steplog.client.watch import ExecutionView
 from steplog_contracts.payload import JsonValue
 from steplog_contracts.records import ExecutionRecord, InteractionRecord, StepRecord
 from steplog_contracts.stored_value import StoredValue
@@ -112,7 +112,7 @@ class BlockingSteplog:
         """Return the execution once it has ended; raises as `Steplog.result` does."""
         return self._own(_on(self._loop, self._steplog.result(submitted, timeout_s)))
 
-    def watch(self, execution_id: str) -> Iterator[Glimpse]:
+    def watch(self, execution_id: str) -> Iterator[ExecutionView]:
         """Yield the execution and its steps whenever they changed, until it has ended."""
         watched = self._steplog.watch(execution_id)
         try:
@@ -155,7 +155,7 @@ def _loop_in_thread() -> Iterator[asyncio.AbstractEventLoop]:
         thread.join(CLOSE_TIMEOUT_S)
 
 
-async def _next(glimpses: AsyncGenerator[Glimpse]) -> Glimpse | None:
+async def _next(glimpses: AsyncGenerator[ExecutionView]) -> ExecutionView | None:
     return await anext(glimpses, None)
 
 

@@ -8,7 +8,7 @@ its place. So a limit for the whole fleet is a key with `max_concurrency_per_key
 
 from collections.abc import Callable, Iterable
 
-from executor_service.admission.controller import Admission, Limit
+from executor_service.admission.controller import AdmissionController, Limit
 from executor_service.errors import CommandNotApplicable
 from steplog_contracts.events import ExecutionStarted
 from steplog_contracts.refusal_codes import RefusalCode
@@ -54,7 +54,7 @@ def refuse_key_elsewhere(
 class LimitsHeld:
     """The limits that executions of one partition count towards."""
 
-    def __init__(self, admission: Admission, partition: int) -> None:
+    def __init__(self, admission: AdmissionController, partition: int) -> None:
         self._admission = admission
         self._partition = partition
         self._held: dict[str, tuple[str, ...]] = {}  # Execution -> names of its limits.

@@ -44,7 +44,7 @@ class Waiting:
 _Queue = list[tuple[int, int, Waiting]]
 
 
-class Admission:
+class AdmissionController:
     """Begins what waits, one after the other, while slots and limits allow."""
 
     def __init__(self, slots: ExecutionSlots) -> None:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from executor_service.commands.intake import CommandIntake
-from executor_service.context import Workplace
+from executor_service.context import ExecutorContext
 from executor_service.errors import CommandNotApplicable
 from executor_service.ports.command_source import ReceivedRecord
 from executor_service.ports.event_log import EventLog, LoggedRecord
@@ -43,7 +43,7 @@ class Taking(NamedTuple):
 class Deliveries:
     """Hands commands to the intake of one partition."""
 
-    def __init__(self, log: EventLog, partition: int, workplace: Workplace) -> None:
+    def __init__(self, log: EventLog, partition: int, workplace: ExecutorContext) -> None:
         self._log = log
         self._partition = partition
         self._workplace = workplace

@@ -6,13 +6,13 @@ from typing import Any
 from executor_service.commands.child_ends import REFUSED_BEFORE, may_have_been_refused, pass_end
 from executor_service.commands.command_tasks import CommandTasks
 from executor_service.commands.delivery import Delivery
-from executor_service.commands.origin_history import Histories
-from executor_service.commands.starter import Beginning
-from executor_service.dedupe.deduplicator import CommandMemory
+from executor_service.commands.origin_history import OriginHistoryReader
+from executor_service.commands.starter import ExecutionStarter
+from executor_service.dedupe.deduplicator import Deduplicator
 from executor_service.errors import CommandNotApplicable
 from executor_service.live.live_execution import LiveExecution
 from executor_service.live.partition_context import PartitionContext
-from executor_service.live.supervisor import LiveExecutions
+from executor_service.live.supervisor import ExecutionSupervisor
 from steplog_contracts.commands import (
     CancelExecution,
     ChildEnded,
@@ -30,9 +30,9 @@ class CommandDispatcher:
     def __init__(
         self,
         context: PartitionContext,
-        executions: LiveExecutions,
-        memory: CommandMemory,
-        histories: Histories,
+        executions: ExecutionSupervisor,
+        memory: Deduplicator,
+        histories: OriginHistoryReader,
         tasks: CommandTasks,
     ) -> None:
         self._writer = context.writer
@@ -40,7 +40,7 @@ class CommandDispatcher:
         self._executions = executions
         self._memory = memory
         self._tasks = tasks
-        self._beginning = Beginning(context, executions, memory, histories, tasks)
+        self._beginning = ExecutionStarter(context, executions, memory, histories, tasks)
         self._room = self._beginning.room
 
     @property

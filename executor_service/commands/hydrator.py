@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from executor_service.commands.delivery import Delivery
-from executor_service.dedupe.deduplicator import CommandMemory, repeated
-from executor_service.dedupe.log_search import Lookups, Question
+from executor_service.dedupe.deduplicator import Deduplicator, repeated
+from executor_service.dedupe.log_search import LogSearch, Question
 from executor_service.live.partition_context import PartitionContext
-from executor_service.live.supervisor import LiveExecutions
+from executor_service.live.supervisor import ExecutionSupervisor
 from executor_service.payloads.claim_check import with_values
 
 Hydration = Coroutine[Any, Any, Delivery | None]
@@ -22,9 +22,9 @@ class Hydrator:
     def __init__(
         self,
         context: PartitionContext,
-        executions: LiveExecutions,
-        memory: CommandMemory,
-        lookups: Lookups,
+        executions: ExecutionSupervisor,
+        memory: Deduplicator,
+        lookups: LogSearch,
     ) -> None:
         self._payloads = context.executor.payloads
         self._executions = executions

@@ -11,7 +11,7 @@ from executor_service.commands.command_tasks import CommandTasks
 from executor_service.commands.delivery import Delivery
 from executor_service.commands.dispatcher import CommandDispatcher
 from executor_service.commands.hydrator import Hydration, Hydrator
-from executor_service.dedupe.deduplicator import CommandMemory
+from executor_service.dedupe.deduplicator import Deduplicator
 from executor_service.live.partition_context import PartitionContext
 from executor_service.ports.command_source import ReceivedRecord
 from executor_service.runtime.command_error import refusal_for
@@ -28,7 +28,7 @@ class CommandIntake:
     def __init__(
         self,
         context: PartitionContext,
-        memory: CommandMemory,
+        memory: Deduplicator,
         hydrator: Hydrator,
         dispatcher: CommandDispatcher,
         tasks: CommandTasks,

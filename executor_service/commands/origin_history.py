@@ -7,7 +7,7 @@ from executor_service.ports.event_log import EventLog
 from steplog_contracts.refusal_codes import RefusalCode
 
 
-class Histories:
+class OriginHistoryReader:
     """Reads whole histories of executions; nothing of them is kept.
 
     The read begins where the execution is known to have begun and ends with its end, so it costs

@@ -4,7 +4,7 @@ import uuid
 
 import structlog
 
-from executor_service.context import Workplace
+from executor_service.context import ExecutorContext
 from executor_service.engine.error_text import cut, text_of
 from executor_service.errors import CommandNotApplicable, DefinitionRefused, InputRefused
 from executor_service.log.writer import PartitionWriter
@@ -44,7 +44,7 @@ MAX_TYPE_CHARS = 200
 class Refusals:
     """Appends CommandRefused under the partition's claim."""
 
-    def __init__(self, writer: PartitionWriter, workplace: Workplace) -> None:
+    def __init__(self, writer: PartitionWriter, workplace: ExecutorContext) -> None:
         self._writer = writer
         self._workplace = workplace
 

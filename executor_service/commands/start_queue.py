@@ -8,7 +8,12 @@ room is full the partition is not read; the rest waits in Kafka.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from executor_service.admission.controller import MAX_WAITING_COMMANDS, Admission, Limit, Waiting
+from executor_service.admission.controller import (
+    MAX_WAITING_COMMANDS,
+    AdmissionController,
+    Limit,
+    Waiting,
+)
 from executor_service.live.live_execution import LiveExecution
 
 MAX_WAITING_BYTES = 16 * 1024 * 1024
@@ -20,7 +25,7 @@ Begin = Callable[[], LiveExecution]
 
 
 @dataclass(slots=True, eq=False)
-class Guest:
+class QueuedStart:
     """A command that waits, how to begin it, and the commands that are done when it has settled."""
 
     offset: int
@@ -30,13 +35,15 @@ class Guest:
     commands: list[int] = field(default_factory=list)  # Offsets.
 
 
-class WaitingRoom:
+class StartQueue:
     """The waiting commands of one partition."""
 
-    def __init__(self, admission: Admission, max_commands: int = MAX_WAITING_COMMANDS) -> None:
+    def __init__(
+        self, admission: AdmissionController, max_commands: int = MAX_WAITING_COMMANDS
+    ) -> None:
         self._admission = admission
         self._max_commands = max_commands
-        self._guests: dict[str, Guest] = {}  # In the order they came.
+        self._guests: dict[str, QueuedStart] = {}  # In the order they came.
         self._bytes = 0
 
     def __contains__(self, execution_id: str) -> bool:
@@ -65,7 +72,7 @@ class WaitingRoom:
     ) -> None:
         """Begin an execution as soon as it may."""
         waiting = Waiting(execution_id, lambda: self._begin(execution_id), priority, limits)
-        self._guests[execution_id] = Guest(offset, size_bytes, begin, waiting)
+        self._guests[execution_id] = QueuedStart(offset, size_bytes, begin, waiting)
         self._bytes += size_bytes
         self._admission.ask(waiting)
 

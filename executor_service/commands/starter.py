@@ -10,17 +10,17 @@ from executor_service.admission.controller import Waiting
 from executor_service.commands.command_tasks import CommandTasks
 from executor_service.commands.delivery import Delivery
 from executor_service.commands.fork import forked
-from executor_service.commands.origin_history import Histories
+from executor_service.commands.origin_history import OriginHistoryReader
 from executor_service.commands.retry import retried
-from executor_service.commands.start_queue import WaitingRoom
+from executor_service.commands.start_queue import StartQueue
 from executor_service.commands.starting import started_event
-from executor_service.dedupe.deduplicator import CommandMemory
+from executor_service.dedupe.deduplicator import Deduplicator
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.errors import CommandNotApplicable
 from executor_service.live.live_execution import LiveExecution
 from executor_service.live.partition_context import PartitionContext
 from executor_service.live.payload_loader import restored
-from executor_service.live.supervisor import LiveExecutions
+from executor_service.live.supervisor import ExecutionSupervisor
 from executor_service.log.recovery import RecoveredExecution
 from executor_service.payloads.claim_check import ClaimCheck
 from steplog_contracts.commands import ForkExecution, RetryExecution, RunPipeline
@@ -28,15 +28,15 @@ from steplog_contracts.events import Event, ExecutionStarted
 from steplog_contracts.refusal_codes import RefusalCode
 
 
-class Beginning:
+class ExecutionStarter:
     """Begins executions, at once or when there is room for them."""
 
     def __init__(
         self,
         context: PartitionContext,
-        executions: LiveExecutions,
-        memory: CommandMemory,
-        histories: Histories,
+        executions: ExecutionSupervisor,
+        memory: Deduplicator,
+        histories: OriginHistoryReader,
         tasks: CommandTasks,
     ) -> None:
         workplace = context.executor
@@ -47,7 +47,7 @@ class Beginning:
         self._memory = memory
         self._histories = histories
         self._tasks = tasks
-        self.room = WaitingRoom(workplace.admission, workplace.max_waiting_commands)
+        self.room = StartQueue(workplace.admission, workplace.max_waiting_commands)
 
     def run(self, delivery: Delivery, command: RunPipeline, *, loads: bool = True) -> None:
         """Begin an execution as soon as there is room; without its code if it is to be ended.

@@ -4,7 +4,7 @@ The usual repeat comes within seconds, after a lost acknowledgement, and is answ
 Everything older is known by its digest alone, and the log is asked before anything is refused.
 """
 
-from executor_service.dedupe.log_search import Found, Question
+from executor_service.dedupe.log_search import LogMatch, Question
 from executor_service.dedupe.remembered import Remembered
 from executor_service.dedupe.seen_ids import SeenIds, command_digest, execution_digest
 from executor_service.errors import CommandNotApplicable
@@ -14,7 +14,7 @@ from steplog_contracts.envelope import SentCommand
 from steplog_contracts.refusal_codes import RefusalCode
 
 
-class CommandMemory:
+class Deduplicator:
     """The ids of executions begun and commands handled in one partition."""
 
     def __init__(self, recovered: RecoveredPartition, seen: SeenIds) -> None:
@@ -95,7 +95,7 @@ def ids_in_tail(recovered: RecoveredPartition, start: int) -> list[tuple[int, in
     return [(digest, offset) for offset, digest in sorted(found) if offset >= start]
 
 
-def repeated(sent: SentCommand, found: Found) -> CommandNotApplicable:
+def repeated(sent: SentCommand, found: LogMatch) -> CommandNotApplicable:
     """Return the refusal of a command whose effect is in the log already."""
     if found.removed:
         return CommandNotApplicable(

@@ -21,7 +21,7 @@ MAX_CHUNKS_APART = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LogMatch:
     """The first event that proves it, and where the command that led to it stands."""
 
     offset: int
@@ -36,12 +36,12 @@ class Question:
     look_from: int
     execution_id: str | None = None
     command_id: str | None = None
-    answer: asyncio.Future[Found | None] = field(
+    answer: asyncio.Future[LogMatch | None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
 
-class Lookups:
+class LogSearch:
     """Answers questions about one partition of the log."""
 
     def __init__(self, log: EventLog, partition: int, seen: SeenIds) -> None:
@@ -51,7 +51,7 @@ class Lookups:
         self._waiting: list[Question] = []
         self._reading: asyncio.Task[None] | None = None
 
-    async def ask(self, question: Question) -> Found | None:
+    async def ask(self, question: Question) -> LogMatch | None:
         """Return the proof, or None where the log has none: then it never happened."""
         self._waiting.append(question)
         if self._reading is None:
@@ -127,7 +127,7 @@ class _Open:
         event_type = heading.event_class.event_type
         if not rule.admits(logged.offset, event_type, heading.writer_epoch):
             return
-        found = Found(logged.offset, heading.command_offset)
+        found = LogMatch(logged.offset, heading.command_offset)
         if heading.seq:
             self._settle(self._executions, heading.execution_id, found)
         if heading.causation_id is not None and heading.writer_epoch is not None:
@@ -136,14 +136,14 @@ class _Open:
     def give_up(self, log_begins: int) -> None:
         for question in self._all():
             was_removed = question.look_from < log_begins
-            found = Found(question.look_from, None, removed=True) if was_removed else None
+            found = LogMatch(question.look_from, None, removed=True) if was_removed else None
             question.answer.set_result(found)
 
     def fail(self, error: Exception) -> None:
         for question in self._all():
             question.answer.set_exception(error)
 
-    def _settle(self, asked: dict[str, list[Question]], key: str, found: Found) -> None:
+    def _settle(self, asked: dict[str, list[Question]], key: str, found: LogMatch) -> None:
         for question in asked.pop(key, ()):
             if not question.answer.done():
                 question.answer.set_result(found)

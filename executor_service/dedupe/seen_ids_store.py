@@ -25,7 +25,7 @@ SAVE_AT_IDS = MAX_IDS_PER_RECORD // 2
 _log = structlog.get_logger(__name__)
 
 
-class SeenSaving:
+class SeenIdsStore:
     """Saves and loads the seen ids of one partition."""
 
     def __init__(

@@ -19,7 +19,7 @@ MAX_BEHIND_EVENTS = 5_000
 MAX_AT_ONCE = 200
 
 
-class LongRunning:
+class Checkpointer:
     """Sets down what runs for long, for one partition under one claim."""
 
     def __init__(self, context: PartitionContext) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from executor_service.context import Workplace
+from executor_service.context import ExecutorContext
 from executor_service.engine.error_text import text_of
 from executor_service.errors import ChildRefused, ExecutorError
 from executor_service.log.recovery import RecoveredExecution
@@ -38,7 +38,7 @@ _COMMANDS: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/child-com
 class ChildCommands:
     """Sends what parents and children have to say to each other; satisfies `ports.Children`."""
 
-    def __init__(self, executor: Workplace) -> None:
+    def __init__(self, executor: ExecutorContext) -> None:
         self._executor = executor
 
     async def begin(

@@ -17,10 +17,10 @@ from executor_service.engine.state import State, initial
 from executor_service.errors import ExecutorError, RecordingLost
 from executor_service.live.child_commands import ChildCommands
 from executor_service.live.partition_context import PartitionContext
-from executor_service.live.wake_timers import Alarms
+from executor_service.live.wake_timers import WakeTimers
 from executor_service.log.recorder import ExecutionRecorder
 from executor_service.log.recovery import Fact, RecoveredExecution
-from executor_service.log.snapshots import Parking
+from executor_service.log.snapshots import SnapshotStore
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.cancellation import is_own_end
@@ -80,7 +80,7 @@ class LiveExecution:
         return self.execution.waiting_only and (due is None or due > now)
 
 
-class LiveMaker:
+class LiveExecutionFactory:
     """Makes the live executions of one partition under one claim."""
 
     def __init__(self, context: PartitionContext) -> None:
@@ -239,7 +239,7 @@ def _snapshot_of(live: LiveExecution, facts: Sequence[Fact]) -> ParkedExecution:
     )
 
 
-async def set_down(live: LiveExecution, parking: Parking, wake_at: datetime | None) -> bool:
+async def set_down(live: LiveExecution, parking: SnapshotStore, wake_at: datetime | None) -> bool:
     """Write a snapshot of an execution; False when its history is too long for that.
 
     Raises:
@@ -257,7 +257,9 @@ def _key_of(facts: Sequence[Fact]) -> str | None:
     return started.concurrency_key if isinstance(started, ExecutionStarted) else None
 
 
-async def park(live: LiveExecution, parking: Parking, alarms: Alarms, clock: Clock) -> bool:
+async def park(
+    live: LiveExecution, parking: SnapshotStore, alarms: WakeTimers, clock: Clock
+) -> bool:
     """Park an execution that only waits; False when its history is too long for that, or when it
     was answered or came due meanwhile."""
     wake_at = live.execution.next_due

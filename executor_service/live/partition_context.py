@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
-from executor_service.context import Workplace
+from executor_service.context import ExecutorContext
 from executor_service.log.low_water_mark import LowWaterMark
-from executor_service.log.snapshots import Parking
+from executor_service.log.snapshots import SnapshotStore
 from executor_service.log.writer import PartitionWriter
 
 
@@ -14,11 +14,11 @@ class PartitionContext:
     """The claimed logs of a partition, its mark, and the process it is owned by."""
 
     partition: int
-    executor: Workplace
+    executor: ExecutorContext
     writer: PartitionWriter
     parked_writer: PartitionWriter
     mark: LowWaterMark
-    parking: Parking
+    parking: SnapshotStore
     # Done once nothing that this owner still does may count: why, or cancelled by a release.
     lost: asyncio.Future[str]
 

@@ -25,7 +25,7 @@ class _Arrival:
     commands: list[int] = field(default_factory=list)
 
 
-class Arrivals:
+class PayloadLoader:
     """Fetches for one partition; each execution ends at `arrived` or `failed`, called once."""
 
     def __init__(self, payloads: Payloads, arrived: Arrived, failed: Failed) -> None:

@@ -14,7 +14,7 @@ from executor_service.live.drain import drop
 from executor_service.live.former_ends import FormerEnds
 from executor_service.live.live_execution import (
     LiveExecution,
-    LiveMaker,
+    LiveExecutionFactory,
     NotBegun,
     Work,
     ended,
@@ -23,8 +23,8 @@ from executor_service.live.live_execution import (
     raising,
 )
 from executor_service.live.partition_context import PartitionContext
-from executor_service.live.payload_loader import Arrivals, refers
-from executor_service.live.wake_timers import Alarms
+from executor_service.live.payload_loader import PayloadLoader, refers
+from executor_service.live.wake_timers import WakeTimers
 from executor_service.log.recorder import HandedOver
 from executor_service.log.recovery import Fact, RecoveredExecution, RecoveredPartition
 from executor_service.payload_errors import PayloadNotStored
@@ -35,7 +35,7 @@ from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import Event, ExecutionStarted
 
 
-class LiveExecutions:
+class ExecutionSupervisor:
     """Begins, adopts, parks and drops the executions of a partition under one claim."""
 
     def __init__(self, context: PartitionContext) -> None:
@@ -49,11 +49,11 @@ class LiveExecutions:
         self._unreadable: set[str] = set()
         # What can't go on here, with what knows where its values are; a parked one stays parked.
         self._held: dict[str, tuple[RecoveredExecution, ClaimCheck | None]] = {}
-        self._alarms = Alarms(workplace.clock, self._woken)
-        self._maker = LiveMaker(context)
+        self._alarms = WakeTimers(workplace.clock, self._woken)
+        self._maker = LiveExecutionFactory(context)
         self._children = ChildCommands(workplace)
         self._former_ends = FormerEnds(context, self._children)
-        self._arrivals = Arrivals(workplace.payloads, self._revive, self._fail)
+        self._arrivals = PayloadLoader(workplace.payloads, self._revive, self._fail)
         self._limits = LimitsHeld(workplace.admission, context.partition)
 
     def __contains__(self, execution_id: str) -> bool:

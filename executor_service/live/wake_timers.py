@@ -8,7 +8,7 @@ from datetime import datetime
 from executor_service.ports.runtime import Clock
 
 
-class Alarms:
+class WakeTimers:
     """Calls `ring` with an execution id once its time has come."""
 
     def __init__(self, clock: Clock, ring: Callable[[str], None]) -> None:

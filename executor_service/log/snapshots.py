@@ -102,7 +102,7 @@ class ParkedFold:
             self.parked.pop(execution_id_of(headers), None)
 
 
-class Parking:
+class SnapshotStore:
     """Sets executions down and takes them up again, for one partition under one claim."""
 
     def __init__(

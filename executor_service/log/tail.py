@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from executor_service.log.recovery import PartitionFold
-from executor_service.log.snapshots import ParkedFold, Parking, Snapshot
+from executor_service.log.snapshots import ParkedFold, Snapshot, SnapshotStore
 from executor_service.log.truncated_log import MAX_NAMED
 from executor_service.ports.event_log import EventLog
 from executor_service.ports.resume_point import ResumePoint
@@ -35,7 +35,9 @@ async def fold_tail(
     return fold
 
 
-async def drop_unfounded(parking: Parking, execution_ids: Sequence[str], partition: int) -> None:
+async def drop_unfounded(
+    parking: SnapshotStore, execution_ids: Sequence[str], partition: int
+) -> None:
     """Take back snapshots that hold events the log does not have, and say so."""
     for execution_id in execution_ids:
         await parking.clear(execution_id)

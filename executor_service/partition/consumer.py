@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from executor_service.context import Workplace
+from executor_service.context import ExecutorContext
 from executor_service.engine.error_text import text_of
 from executor_service.partition.log_check import CommandsLost, LogCheck, LogWatch
 from executor_service.partition.owner import PartitionOwner
@@ -49,7 +49,7 @@ class CommandConsumer:
         events: EventLog,
         parked: EventLog,
         seen: EventLog,
-        workplace: Workplace,
+        workplace: ExecutorContext,
         *,
         commit_interval_s: float,
         handover_grace_s: float = HANDOVER_GRACE_S,

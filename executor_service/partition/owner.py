@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 
 from executor_service.commands.deliveries import Deliveries
 from executor_service.commands.intake import CommandIntake
-from executor_service.dedupe.seen_ids_store import SeenSaving
+from executor_service.dedupe.seen_ids_store import SeenIdsStore
 from executor_service.errors import LogLostRecords, RecordingLost
-from executor_service.live.checkpointer import LongRunning
+from executor_service.live.checkpointer import Checkpointer
 from executor_service.live.drain import come_to_rest, drain
 from executor_service.live.partition_context import PartitionContext
-from executor_service.live.supervisor import LiveExecutions
+from executor_service.live.supervisor import ExecutionSupervisor
 from executor_service.ports.command_source import ReceivedRecord
 from executor_service.ports.last_record import LastRecord, LastRecords, digest_of
 from executor_service.ports.resume_point import ResumePoint
@@ -32,8 +32,8 @@ class PartitionOwner:
         context: PartitionContext,
         point: ResumePoint,
         *,
-        executions: LiveExecutions,
-        saving: SeenSaving,
+        executions: ExecutionSupervisor,
+        saving: SeenIdsStore,
         deliveries: Deliveries,
         intake: CommandIntake,
     ) -> None:
@@ -48,7 +48,7 @@ class PartitionOwner:
         self._saving = saving
         self._deliveries = deliveries
         self._intake = intake
-        self._long_running = LongRunning(context)
+        self._long_running = Checkpointer(context)
         self._epoch_before = point.epoch
         self._newest_command: ReceivedRecord | LastRecord | None = point.last.commands
         self._shortening: asyncio.Task[None] | None = None

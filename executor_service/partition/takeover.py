@@ -11,19 +11,19 @@ from executor_service.commands.deliveries import Deliveries
 from executor_service.commands.dispatcher import CommandDispatcher
 from executor_service.commands.hydrator import Hydrator
 from executor_service.commands.intake import CommandIntake
-from executor_service.commands.origin_history import Histories
-from executor_service.context import Workplace
-from executor_service.dedupe.deduplicator import CommandMemory, ids_in_tail
-from executor_service.dedupe.log_search import Lookups
+from executor_service.commands.origin_history import OriginHistoryReader
+from executor_service.context import ExecutorContext
+from executor_service.dedupe.deduplicator import Deduplicator, ids_in_tail
+from executor_service.dedupe.log_search import LogSearch
 from executor_service.dedupe.seen_ids import SeenIds
-from executor_service.dedupe.seen_ids_store import SeenSaving
+from executor_service.dedupe.seen_ids_store import SeenIdsStore
 from executor_service.errors import RecordingLost
 from executor_service.live.partition_context import PartitionContext
-from executor_service.live.supervisor import LiveExecutions
+from executor_service.live.supervisor import ExecutionSupervisor
 from executor_service.log.claim import claim
 from executor_service.log.low_water_mark import LowWaterMark
 from executor_service.log.recovery import PartitionFold, RecoveredPartition
-from executor_service.log.snapshots import Parking, Snapshot
+from executor_service.log.snapshots import Snapshot, SnapshotStore
 from executor_service.log.tail import drop_unfounded, fold_tail, read_snapshots
 from executor_service.log.truncated_log import end_headless
 from executor_service.log.writer import PartitionWriter
@@ -46,7 +46,7 @@ class PartitionLogs:
 class Takeover:
     """One attempt to become the owner of a partition."""
 
-    def __init__(self, partition: int, logs: PartitionLogs, executor: Workplace) -> None:
+    def __init__(self, partition: int, logs: PartitionLogs, executor: ExecutorContext) -> None:
         self._partition = partition
         self._logs = logs
         self._executor = executor
@@ -61,13 +61,13 @@ class Takeover:
         """
         context, fold = await self._claimed(point)
         recovered = fold.recovered
-        executions = LiveExecutions(context)
+        executions = ExecutionSupervisor(context)
         seen = SeenIds(
             self._executor.clock.now(),
             window=self._executor.dedupe_window,
             max_ids=self._executor.dedupe_max_ids,
         )
-        saving = SeenSaving(self._logs.seen, self._partition, seen, self._executor)
+        saving = SeenIdsStore(self._logs.seen, self._partition, seen, self._executor)
         try:
             if point.read_from == 0:
                 await drop_unfounded(context.parking, fold.unfounded(), self._partition)
@@ -97,18 +97,18 @@ class Takeover:
             executions=executions,
             saving=saving,
             deliveries=self._deliveries,
-            intake=self._intake(context, executions, CommandMemory(recovered, seen), seen),
+            intake=self._intake(context, executions, Deduplicator(recovered, seen), seen),
         )
 
     def _intake(
         self,
         context: PartitionContext,
-        executions: LiveExecutions,
-        memory: CommandMemory,
+        executions: ExecutionSupervisor,
+        memory: Deduplicator,
         seen: SeenIds,
     ) -> CommandIntake:
-        lookups = Lookups(self._logs.events, self._partition, seen)
-        histories = Histories(self._logs.events, self._partition, seen)
+        lookups = LogSearch(self._logs.events, self._partition, seen)
+        histories = OriginHistoryReader(self._logs.events, self._partition, seen)
         tasks = CommandTasks(context)
         return CommandIntake(
             context,
@@ -133,7 +133,7 @@ class Takeover:
             PartitionWriter(logs.events, partition, epoch, record),
             parked_writer,
             LowWaterMark(point, fold.recovered.commands_until),
-            Parking(parked_writer, executor, parked),
+            SnapshotStore(parked_writer, executor, parked),
             asyncio.get_running_loop().create_future(),
         )
         return context, fold
@@ -147,7 +147,7 @@ class Takeover:
             self._executor.clock.reached(max(times))
 
     async def _remember(
-        self, seen: SeenIds, saving: SeenSaving, point: ResumePoint, recovered: RecoveredPartition
+        self, seen: SeenIds, saving: SeenIdsStore, point: ResumePoint, recovered: RecoveredPartition
     ) -> None:
         """Fill in the ids dealt with before: those saved, and those in the log's tail."""
         await saving.load(point.ids_from, self._deliveries.learn)

@@ -21,7 +21,7 @@ LOOK_EVERY_S = 0.25
 _log = structlog.get_logger(__name__)
 
 
-class LoopWatch:
+class EventLoopMonitor:
     """Watches one event loop from a thread of its own; use as a context manager inside it."""
 
     def __init__(
@@ -36,7 +36,7 @@ class LoopWatch:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._look_on, name="loop-watch", daemon=True)
 
-    def __enter__(self) -> "LoopWatch":
+    def __enter__(self) -> "EventLoopMonitor":
         self._thread.start()
         return self
 

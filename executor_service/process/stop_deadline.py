@@ -18,7 +18,7 @@ EXIT_TRY_AGAIN: Final = 75  # EX_TEMPFAIL of sysexits.h: a new process goes on f
 _log = structlog.get_logger(__name__)
 
 
-class BoundedStop:
+class StopDeadline:
     """Ends the process if a stop that has begun takes longer than it may."""
 
     def __init__(self, longest_s: float) -> None:

@@ -24,7 +24,7 @@ class _Group:
     times: list[datetime] | None = None
 
 
-class Outbox:
+class EventBuffer:
     """Keeps events in order, apart by the command that caused them, until they are recorded."""
 
     def __init__(

@@ -9,13 +9,13 @@ from executor_service.engine.limits import must_turn, next_limit
 from executor_service.engine.undoing import compensating
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.human_answers import CancelRequest
-from executor_service.runtime.state_machine import Progress
+from executor_service.runtime.state_machine import StateMachine
 
 
 class RunEnd:
     """Keeps a cancel request and rings when a limit passes, also while a step runs."""
 
-    def __init__(self, progress: Progress, clock: Clock) -> None:
+    def __init__(self, progress: StateMachine, clock: Clock) -> None:
         self._progress = progress
         self._clock = clock
         self._limited = progress.state.plan.limits is not None

@@ -20,17 +20,17 @@ from executor_service.engine.visit import Visit
 from executor_service.errors import StartedTooLate
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.attempt import AttemptResult, Returned, TryAgain
-from executor_service.runtime.event_buffer import Outbox
+from executor_service.runtime.event_buffer import EventBuffer
 from executor_service.runtime.human_answers import Answers
 from executor_service.runtime.timers import Timers
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonValue
 
 
-class Progress:
+class StateMachine:
     """Applies decisions to a state and remembers what is to be launched, timed and recorded."""
 
-    def __init__(self, state: State, outbox: Outbox, clock: Clock) -> None:
+    def __init__(self, state: State, outbox: EventBuffer, clock: Clock) -> None:
         self.state = state
         self._clock = clock
         self.timers = Timers()

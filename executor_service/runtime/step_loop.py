@@ -24,12 +24,12 @@ from executor_service.engine.visit import Visit
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock, Randomness, Recorder
 from executor_service.runtime.attempt import AttemptResult, Attempts
-from executor_service.runtime.event_buffer import Outbox
+from executor_service.runtime.event_buffer import EventBuffer
 from executor_service.runtime.guarded_loop import Guarded, run_guarded
 from executor_service.runtime.human_answers import Answers
 from executor_service.runtime.outcome import Outcome, outcome_of
 from executor_service.runtime.run_end import RunEnd
-from executor_service.runtime.state_machine import Progress
+from executor_service.runtime.state_machine import StateMachine
 from executor_service.runtime.step_invocation import StepCall, StepStopped
 from executor_service.runtime.step_tasks import StepTasks
 from executor_service.runtime.timers import only_waits, waits_longer
@@ -65,8 +65,8 @@ class StepLoop:
         self.execution_id = execution_id
         self._clock, self._park_over = clock, park_over
         self._wakeup, pure = Wakeup(clock), blueprint.plan.pure_steps
-        self._outbox = Outbox(recorder, on_event, clock, pure, self._wakeup.wake)
-        self._progress = Progress(initial(blueprint, execution_id), self._outbox, clock)
+        self._outbox = EventBuffer(recorder, on_event, clock, pure, self._wakeup.wake)
+        self._progress = StateMachine(initial(blueprint, execution_id), self._outbox, clock)
         self._attempts = self.attempts_kind(
             blueprint, execution_id, clock=clock, services=services, randomness=randomness,
             progressed=self._progress.progressed, claim_check=claim_check,

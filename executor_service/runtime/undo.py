@@ -7,10 +7,10 @@ from executor_service.engine.visit import Undone
 from executor_service.ports.runtime import Clock, Randomness
 from executor_service.runtime.attempt import Attempts
 from executor_service.runtime.error_info import error_info
-from executor_service.runtime.event_buffer import Outbox
+from executor_service.runtime.event_buffer import EventBuffer
 from executor_service.runtime.guarded_loop import itself
 from executor_service.runtime.run_end import RunEnd
-from executor_service.runtime.state_machine import Progress
+from executor_service.runtime.state_machine import StateMachine
 from executor_service.runtime.step_invocation import StepCall, StepStopped
 
 
@@ -18,7 +18,7 @@ class Undo:
     """The compensation of one execution."""
 
     def __init__(
-        self, progress: Progress, attempts: Attempts, outbox: Outbox, ends: RunEnd,
+        self, progress: StateMachine, attempts: Attempts, outbox: EventBuffer, ends: RunEnd,
         clock: Clock, randomness: Randomness,
     ) -> None:  # fmt: skip
         self._progress = progress

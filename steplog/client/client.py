@@ -20,7 +20,7 @@ from steplog.client.definition_source import PipelineSource
 from steplog.client.kafka_sender import CommandSender, payloads_of
 from steplog.client.read_api import ExecutionPage, Parameter, ReadApi
 from steplog.client.sender import Sender, Submitted
-from steplog.client.watch import Glimpse, glimpses
+from steplog.client.watch import ExecutionView, glimpses
 from steplog.errors import (
     CommandWasRefused,
     NotAnswered,
@@ -176,7 +176,7 @@ class Steplog:
         """
         return await self.read.executions(**filters)
 
-    def watch(self, execution_id: str) -> AsyncGenerator[Glimpse]:
+    def watch(self, execution_id: str) -> AsyncGenerator[ExecutionView]:
         """Yield the execution and its steps whenever they changed, until it has ended.
 
         Changes come as they commit, over one connection that is taken up again if it breaks. One

@@ -21,7 +21,7 @@ _VALUES: Final = {"input_data": None, "output_data": None, "references": None}
 
 
 @dataclass(frozen=True, slots=True)
-class Glimpse:
+class ExecutionView:
     """An execution and its steps at one moment; of steps without what went in and came out."""
 
     execution: ExecutionRecord
@@ -39,7 +39,7 @@ async def glimpses(
     look_again_s: float = LOOK_AGAIN_S,
     *,
     just_sent: bool = False,
-) -> AsyncGenerator[Glimpse]:
+) -> AsyncGenerator[ExecutionView]:
     """Yield what is new, the last time when the execution has ended.
 
     The API tells of changes as they commit; where it has no streams, or none free, it is asked
@@ -71,7 +71,7 @@ async def glimpses(
 
 async def _as_told(
     read: ReadApi, execution_id: str, *, may_appear: bool
-) -> AsyncGenerator[Glimpse]:
+) -> AsyncGenerator[ExecutionView]:
     """Yield what a stream tells, where the API has streams; the last one with its values."""
     if not read.can_stream:
         if may_appear:
@@ -82,7 +82,7 @@ async def _as_told(
             yield await _with_values(read, glimpse) if glimpse.ended else glimpse
 
 
-async def _with_values(read: ReadApi, glimpse: Glimpse) -> Glimpse:
+async def _with_values(read: ReadApi, glimpse: ExecutionView) -> ExecutionView:
     """Return the last glimpse with the execution's values, which streams leave out."""
     try:
         last = await read.execution(glimpse.execution.execution_id, whole=False)
@@ -114,7 +114,7 @@ async def _appeared(read: ReadApi, execution_id: str) -> None:
             return
 
 
-async def _told(read: ReadApi, execution_id: str) -> AsyncGenerator[Glimpse]:
+async def _told(read: ReadApi, execution_id: str) -> AsyncGenerator[ExecutionView]:
     seen, last_id, vain = _Seen(read, execution_id), None, 0
     while True:
         try:
@@ -143,7 +143,7 @@ class _Seen:
         self._execution: dict[str, Any] = {}
         self._steps: dict[str, StepRecord] = {}
 
-    def after(self, event: ServerEvent) -> Glimpse:
+    def after(self, event: ServerEvent) -> ExecutionView:
         try:
             told: dict[str, Any] = json.loads(event.data)
             # Later ones lack the input, which never changes.
@@ -154,15 +154,19 @@ class _Seen:
                 self._steps[step.step_execution_id] = step
         except (ValueError, LookupError, TypeError) as error:
             raise NotAnswered("The API tells what this version can't read.") from error
-        return Glimpse(execution, tuple(sorted(self._steps.values(), key=lambda step: step.seq)))
+        return ExecutionView(
+            execution, tuple(sorted(self._steps.values(), key=lambda step: step.seq))
+        )
 
 
-async def _asked(read: ReadApi, execution_id: str, look_again_s: float) -> AsyncGenerator[Glimpse]:
-    before: Glimpse | None = None
+async def _asked(
+    read: ReadApi, execution_id: str, look_again_s: float
+) -> AsyncGenerator[ExecutionView]:
+    before: ExecutionView | None = None
     while True:
         execution = await read.execution(execution_id, whole=False)
         steps = await read.steps(execution_id, whole=False)
-        now = Glimpse(execution, tuple(step.model_copy(update=_VALUES) for step in steps))
+        now = ExecutionView(execution, tuple(step.model_copy(update=_VALUES) for step in steps))
         if now != before:
             yield now
         if now.ended:

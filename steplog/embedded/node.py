@@ -11,7 +11,7 @@ from executor_service.adapters.embedded.event_log import EmbeddedEventLog
 from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.adapters.system_clock import SystemClock
 from executor_service.admission.slots import ExecutionSlots
-from executor_service.context import Workplace
+from executor_service.context import ExecutorContext
 from executor_service.definitions.catalogue import DefinitionCatalogue
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.partition.consumer import CommandConsumer
@@ -129,12 +129,12 @@ async def running_node(settings: EmbeddedSettings) -> AsyncIterator[Node]:
         yield node
 
 
-def _workplace(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> Workplace:
+def _workplace(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> ExecutorContext:
     modules = settings.step_modules
     allowlist = settings.asked or (
         Allowlist.everything() if modules is None else Allowlist(modules)
     )
-    return Workplace(
+    return ExecutorContext(
         instance=f"embedded-{os.getpid()}",
         catalogue=DefinitionCatalogue(allowlist, settings.pipelines_dir),
         slots=ExecutionSlots(settings.max_executions_in_flight),

@@ -11,8 +11,8 @@ import uvicorn
 
 from executor_service.adapters.embedded.forked_children import close_in_children
 from executor_service.adapters.embedded.lock import Holder
-from executor_service.process.loop_monitor import LoopWatch
-from executor_service.process.stop_deadline import STOP_TIMEOUT_S, BoundedStop
+from executor_service.process.loop_monitor import EventLoopMonitor
+from executor_service.process.stop_deadline import STOP_TIMEOUT_S, StopDeadline
 from steplog.embedded.node import Node, running_node
 from steplog.embedded.process_tuning import tune_process
 from steplog.embedded.sender import EmbeddedSender
@@ -65,14 +65,14 @@ async def serve(
     )
     listening = _listen(host, port)
     close_in_children(listening.fileno())  # Or a step's child would keep the port.
-    stop = BoundedStop(settings.shutdown_grace_s + STOP_TIMEOUT_S)
+    stop = StopDeadline(settings.shutdown_grace_s + STOP_TIMEOUT_S)
     async with running_node(settings) as node:
         url = f"http://{host}:{listening.getsockname()[1]}"
         async with _api(node, listening, protection):
             node.file.lock.tell(Holder(os.getpid(), url))
             tell_ready(url)
             tune_process()
-            with LoopWatch():
+            with EventLoopMonitor():
                 await _until_stopped(node, stopping)
             stop.begin()
     stop.end()

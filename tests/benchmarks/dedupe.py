@@ -9,7 +9,7 @@ import time
 import tracemalloc
 
 from executor_service.dedupe.seen_ids import SeenIds, execution_digest
-from executor_service.dedupe.seen_ids_store import SeenSaving
+from executor_service.dedupe.seen_ids_store import SeenIdsStore
 from tests.benchmarks.figures import publish_figures
 from tests.executor.support.fakes import FakeEventLog, ManualClock, SharedLog
 from tests.executor.support.partition_harness import Owning
@@ -30,7 +30,7 @@ def _command_us(seen: SeenIds) -> float:
 
 
 async def _saved(seen: SeenIds, log: FakeEventLog, count: int) -> None:
-    saving = SeenSaving(log, 0, seen, Owning().workplace)
+    saving = SeenIdsStore(log, 0, seen, Owning().workplace)
     for number in range(count):
         seen.put(execution_digest(f"e-{number}"), number * 10)
         if len(seen.unsaved) >= SAVE_EVERY_IDS:
@@ -49,12 +49,12 @@ async def measure(ids: int) -> dict[str, float]:
     saved_bytes = sum(len(record.value or b"") for record in records)
     held_before = tracemalloc.get_traced_memory()[0]
     loaded = SeenIds(clock.now(), max_ids=ids)
-    await SeenSaving(log, 0, loaded, Owning().workplace).load(0)
+    await SeenIdsStore(log, 0, loaded, Owning().workplace).load(0)
     held_bytes = tracemalloc.get_traced_memory()[0] - held_before
     tracemalloc.stop()
     began = time.process_time()
     loaded = SeenIds(clock.now(), max_ids=ids)
-    await SeenSaving(log, 0, loaded, Owning().workplace).load(0)
+    await SeenIdsStore(log, 0, loaded, Owning().workplace).load(0)
     load_s = time.process_time() - began
     return {
         "ids": loaded.count,

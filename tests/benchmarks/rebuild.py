@@ -31,7 +31,7 @@ from tests.benchmarks.tracker import POLL_S, TrackerBenchmark, _lags
 from tests.benchmarks.tracker_log import BATCH_BYTES, LogWriter
 from tests.services import Services, create_topics
 from tracker_service.rebuild.rebuild import Rebuild, drop_old
-from tracker_service.rebuild.request import RebuildOrder, Report
+from tracker_service.rebuild.request import RebuildRequest, Report
 
 PARTITIONS = 8
 EVENTS = int(os.environ.get("BENCH_REBUILD_EVENTS", "2000000"))
@@ -106,7 +106,7 @@ class RebuildBenchmark(TrackerBenchmark):
 
     async def _rebuilt(self) -> tuple[Report, dict[str, float]]:
         services = self.services
-        order = RebuildOrder(
+        order = RebuildRequest(
             services.bootstrap_servers, services.database_url, services.topics.events.name
         )
         memory, done = Memory(), threading.Event()

@@ -19,7 +19,7 @@ from tests.e2e.weather_shape import weather_shape
 from tests.integration.tracker_load import Load, caught_up, until
 from tracker_service.rebuild.errors import RebuildRefused
 from tracker_service.rebuild.rebuild import Rebuild
-from tracker_service.rebuild.request import RebuildOrder
+from tracker_service.rebuild.request import RebuildRequest
 from tracker_service.store.postgres.read_model import PostgresReadModel
 
 # More than one group of executions that are written side by side.
@@ -49,10 +49,10 @@ async def tracker(world: LossyWorld) -> str:
         await model.close()
 
 
-def order(world: LossyWorld, drop_lost: int | None = None) -> RebuildOrder:
+def order(world: LossyWorld, drop_lost: int | None = None) -> RebuildRequest:
     """Return the order of a rebuild."""
     services = world.services
-    return RebuildOrder(
+    return RebuildRequest(
         services.bootstrap_servers,
         services.database_url,
         services.topics.events.name,

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from executor_service.adapters.kafka.event_log import KafkaEventLog
-from executor_service.dedupe.log_search import Lookups, Question
+from executor_service.dedupe.log_search import LogSearch, Question
 from executor_service.dedupe.seen_ids import SeenIds
 from tests.conformance.logs import records
 from tests.executor.support.fakes import ManualClock
@@ -33,7 +33,7 @@ async def test_what_was_removed_is_seen_and_a_repeat_is_not_taken_for_new(
         await log.append(0, records(APPENDED))
         await remove_head(admin, topic)
         offsets = [logged.offset async for logged in log.read(0, 0, APPENDED)]
-        lookups = Lookups(log, 0, SeenIds(ManualClock().now()))
+        lookups = LogSearch(log, 0, SeenIds(ManualClock().now()))
         found = await lookups.ask(Question(0, execution_id="gone"))
     await admin.close()
 

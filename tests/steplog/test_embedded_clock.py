@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from executor_service.adapters.system_clock import SystemClock
-from executor_service.context import Workplace
+from executor_service.context import ExecutorContext
 from executor_service.steps.step import Step
 from steplog.embedded.client import Embedded
 from steplog_contracts.records import ExecutionStatus
@@ -34,8 +34,8 @@ async def test_a_retry_comes_after_its_own_delay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, park_over_s: int
 ) -> None:
     TRIES.clear()
-    parking = functools.partial(Workplace, park_over=timedelta(seconds=park_over_s))
-    monkeypatch.setattr("steplog.embedded.node.Workplace", parking)
+    parking = functools.partial(ExecutorContext, park_over=timedelta(seconds=park_over_s))
+    monkeypatch.setattr("steplog.embedded.node.ExecutorContext", parking)
     retry = {"max_attempts": 2, "initial_delay": 3.0, "jitter": False}
     step = {"id": "a", "module": __name__, "step_class": "FailsOnce",
             "error_handling": {"retry": retry}}  # fmt: skip

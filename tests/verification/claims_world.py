@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from executor_service.admission.slots import ExecutionSlots
-from executor_service.context import Workplace
+from executor_service.context import ExecutorContext
 from executor_service.definitions.catalogue import DefinitionCatalogue
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.partition.owner import PartitionOwner
@@ -188,7 +188,7 @@ class World:
             member.owner.go_on()
         if member.taking is not None:
             return  # It never noticed that the partition had been elsewhere.
-        workplace = Workplace(
+        workplace = ExecutorContext(
             instance=member.name,
             catalogue=DefinitionCatalogue(Allowlist([gated_steps.__name__]), None),
             slots=ExecutionSlots(CAPACITY),

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 )
 
 from executor_service.dedupe.seen_ids import SeenIds
-from executor_service.dedupe.seen_ids_store import SeenSaving
+from executor_service.dedupe.seen_ids_store import SeenIdsStore
 from executor_service.live import checkpointer
 from executor_service.log.low_water_mark import LowWaterMark
 from executor_service.log.writer import PartitionWriter
@@ -274,7 +274,7 @@ def _as_if_saved(self: SeenIds, next_event_offset: int) -> int:
     return next_event_offset
 
 
-async def _forget(self: SeenSaving, start: int) -> None:
+async def _forget(self: SeenIdsStore, start: int) -> None:
     """Planted: what was saved is not read after a takeover."""
 
 
@@ -286,7 +286,7 @@ async def _forget(self: SeenSaving, start: int) -> None:
         (Repeats, LowWaterMark, "_mark", _too_high),
         (Repeats, LowWaterMark, "commit_point", _too_early),
         (Repeats, SeenIds, "saved_through", _as_if_saved),
-        (Repeats, SeenSaving, "load", _forget),
+        (Repeats, SeenIdsStore, "load", _forget),
     ],
     ids=[
         "no check of holes",

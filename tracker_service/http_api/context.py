@@ -10,7 +10,7 @@ from steplog_contracts.commands import CancelExecution, ResumeExecution
 from steplog_contracts.envelope import format_time
 from tracker_service.access.policy import Policy
 from tracker_service.http_api.as_of import Past
-from tracker_service.http_api.count_cache import Tallies
+from tracker_service.http_api.count_cache import CountCache
 from tracker_service.http_api.live.change_feed import MAX_LISTENERS, ChangeFeed
 from tracker_service.http_api.masking import Masks
 from tracker_service.http_api.middleware.auth import DEFAULT_RATE_PER_S
@@ -65,7 +65,7 @@ class Parts:
         self.commands = commands
         self.masks = Masks(model, reader)
         self.past = Past(model, topic, log, self.masks)
-        self.tallies = Tallies(model)
+        self.tallies = CountCache(model)
         protection = protection or Protection()
         self.policy = protection.policy
         self.max_command_bytes = protection.max_command_bytes

@@ -35,7 +35,7 @@ class _Tally:
     good_until_s: float
 
 
-class Tallies:
+class CountCache:
     """Counts under a filter: exact where they are small, from a tally where one answers them."""
 
     def __init__(self, model: ReadModel) -> None:

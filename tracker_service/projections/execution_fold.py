@@ -29,7 +29,7 @@ from tracker_service.projections.state import (
     EXECUTION_FAILED,
     RUNNING,
     WAITING,
-    Beginning,
+    ExecutionStartColumns,
     ExecutionState,
 )
 from tracker_service.projections.step_fold import STEP_FOLDS, fold_step, withdraw
@@ -113,9 +113,9 @@ def advance(state: ExecutionState, fact: Fact, changes: Changes) -> None:
 
 def _beginning(
     fact: Fact, started: event_structs.ExecutionStartedLens, changes: Changes
-) -> Beginning:
+) -> ExecutionStartColumns:
     origin = started.origin
-    beginning = Beginning(
+    beginning = ExecutionStartColumns(
         pipeline_version=_text(started.pipeline_version),
         definition_hash=_definition(fact, started, changes),
         input_data=json_text(started.input),

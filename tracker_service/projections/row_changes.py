@@ -65,7 +65,7 @@ class Answer(Struct, gc=False, frozen=True):
 class StatusChange(Struct, gc=False, frozen=True):
     """A change of an execution's status between its beginning and its end.
 
-    Beginning and end stand in the execution's own row, so most executions have none.
+    ExecutionStartColumns and end stand in the execution's own row, so most executions have none.
     """
 
     execution_id: str

@@ -62,7 +62,7 @@ class Visit(Struct, gc=False):
     stored: bool = False  # Whether it has a row.
 
 
-class Beginning(Struct, gc=False):
+class ExecutionStartColumns(Struct, gc=False):
     """The columns of `pipeline_executions` that are written once, when an execution begins."""
 
     pipeline_version: str | None
@@ -109,7 +109,7 @@ class ExecutionState(Struct):
     closed_visits: set[VisitKey] = field(default_factory=set)
     # Per step its newest ended visit and how that ended; (0, "") while none has.
     outcomes: dict[str, tuple[int, str]] = field(default_factory=dict)
-    beginning: Beginning | None = None
+    beginning: ExecutionStartColumns | None = None
     output_data: str | None = None
     error_info: str | None = None
 

@@ -17,7 +17,7 @@ from tracker_service.rebuild.build_worker import fold_named
 from tracker_service.rebuild.errors import RebuildRefused
 from tracker_service.rebuild.log_reader import SpanReader
 from tracker_service.rebuild.lost_log import refuse_unless_allowed, vanishing
-from tracker_service.rebuild.request import MAX_EXAMPLES, MAX_LISTED, RebuildOrder, Report
+from tracker_service.rebuild.request import MAX_EXAMPLES, MAX_LISTED, RebuildRequest, Report
 from tracker_service.store.errors import StoreUnavailable
 from tracker_service.store.postgres.pool import Connection, Pool
 from tracker_service.store.postgres.shadow import (
@@ -49,7 +49,7 @@ class Finish:
 
     def __init__(
         self,
-        order: RebuildOrder,
+        order: RebuildRequest,
         live_schema: str,
         reader: SpanReader,
         live: Pool,

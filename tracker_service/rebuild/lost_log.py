@@ -10,7 +10,7 @@ from typing import Final
 from tracker_service.log.kafka_events_log import KafkaEventsLog
 from tracker_service.log.log_loss import LossCheck
 from tracker_service.rebuild.errors import RebuildRefused
-from tracker_service.rebuild.request import RebuildOrder
+from tracker_service.rebuild.request import RebuildRequest
 from tracker_service.store.postgres import statements
 from tracker_service.store.postgres.errors import store_errors
 from tracker_service.store.postgres.pool import Connection, open_pool
@@ -63,7 +63,7 @@ class _LivePositions:
 
 
 async def find_lost(
-    connection: Connection, order: RebuildOrder, partitions: Iterable[int]
+    connection: Connection, order: RebuildRequest, partitions: Iterable[int]
 ) -> dict[int, str]:
     """Return which of the partitions lost records the live rows were made from, and what.
 
@@ -84,7 +84,7 @@ async def vanishing(
     return [row[0] for row in rows]
 
 
-def refuse_unless_allowed(order: RebuildOrder, names: list[str]) -> None:
+def refuse_unless_allowed(order: RebuildRequest, names: list[str]) -> None:
     """Raise `RebuildRefused` if more executions would vanish than the order allows."""
     if len(names) <= (order.drop_lost or 0):
         return
@@ -97,7 +97,7 @@ def refuse_unless_allowed(order: RebuildOrder, names: list[str]) -> None:
     )
 
 
-async def skip_removed(order: RebuildOrder) -> dict[int, int]:
+async def skip_removed(order: RebuildRequest) -> dict[int, int]:
     """Let positions before the log's beginning go on from there; return by partition where.
 
     Executions with events among those passed over become dead letters when more of them come.

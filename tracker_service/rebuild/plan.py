@@ -9,7 +9,7 @@ from types import MappingProxyType
 from tracker_service.log.events_log import LogBounds
 from tracker_service.rebuild.errors import RebuildRefused
 from tracker_service.rebuild.log_reader import Span
-from tracker_service.rebuild.request import RebuildOrder
+from tracker_service.rebuild.request import RebuildRequest
 from tracker_service.store.migrations import PROJECTION_VERSION, migrations
 from tracker_service.store.postgres.pool import Connection
 from tracker_service.store.postgres.shadow import ledger, preflight, schema
@@ -58,7 +58,7 @@ def targets_for(
 
 
 async def check_room(
-    connection: Connection, live: str, targets: Mapping[int, Target], order: RebuildOrder
+    connection: Connection, live: str, targets: Mapping[int, Target], order: RebuildRequest
 ) -> None:
     """Raise `RebuildRefused`, with numbers, if the new tables would not fit."""
     events = sum(target.end - target.begin for target in targets.values())
@@ -82,7 +82,7 @@ def _free_bytes(folder: str) -> int | None:
         return None  # In a container, or not for our eyes.
 
 
-def fingerprint(order: RebuildOrder, lost: Mapping[int, str] = MappingProxyType({})) -> str:
+def fingerprint(order: RebuildRequest, lost: Mapping[int, str] = MappingProxyType({})) -> str:
     """Return what must be alike for an interrupted rebuild to be taken up."""
     told = asdict(order)
     alike = {name: told[name] for name in ("topic", "fold", "lenient", "since", "until")}
@@ -95,7 +95,7 @@ def fingerprint(order: RebuildOrder, lost: Mapping[int, str] = MappingProxyType(
 
 async def open_shadow(
     connection: Connection,
-    order: RebuildOrder,
+    order: RebuildRequest,
     wanted: Mapping[int, Target],
     lost: Mapping[int, str] = MappingProxyType({}),
 ) -> bool:

@@ -20,7 +20,7 @@ from tracker_service.rebuild.deferred_pass import judge_deferred
 from tracker_service.rebuild.errors import RebuildBusy
 from tracker_service.rebuild.log_reader import span_reader
 from tracker_service.rebuild.lost_log import find_lost
-from tracker_service.rebuild.request import RebuildOrder, Report, Unwatched, Watcher
+from tracker_service.rebuild.request import RebuildRequest, Report, Unwatched, Watcher
 from tracker_service.store.postgres.errors import store_errors
 from tracker_service.store.postgres.migrations_runner import check
 from tracker_service.store.postgres.pool import Connection, Pool, open_pool
@@ -36,7 +36,7 @@ CLOCK_SLACK = timedelta(minutes=1)
 class Rebuild:
     """One rebuild as ordered; `run` it once."""
 
-    def __init__(self, order: RebuildOrder, watcher: Watcher | None = None) -> None:
+    def __init__(self, order: RebuildRequest, watcher: Watcher | None = None) -> None:
         self._order = order
         self._watcher = watcher or Unwatched()
         self.report = Report()
@@ -170,7 +170,7 @@ async def drop_old(database_url: str) -> list[str]:
 
 
 @asynccontextmanager
-async def _pool(order: RebuildOrder, schema_name: str | None = None) -> AsyncIterator[Pool]:
+async def _pool(order: RebuildRequest, schema_name: str | None = None) -> AsyncIterator[Pool]:
     pool = await open_pool(
         order.database_url,
         max_connections=CONNECTIONS,

@@ -18,7 +18,7 @@ DEFAULT_MAX_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class RebuildOrder:
+class RebuildRequest:
     """One rebuild of everything.
 
     `schema` holds the new tables until they are swapped in; `swaps` is False for a dry run and for

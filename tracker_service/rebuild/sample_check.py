@@ -5,7 +5,7 @@ from itertools import islice
 
 from tracker_service.rebuild.build_worker import fold_named
 from tracker_service.rebuild.log_reader import SpanLog, span_reader
-from tracker_service.rebuild.request import MAX_EXAMPLES, RebuildOrder
+from tracker_service.rebuild.request import MAX_EXAMPLES, RebuildRequest
 from tracker_service.rebuild.row_check import Checked, Checker, checker
 from tracker_service.store.postgres.shadow.sampling import any_executions
 
@@ -13,7 +13,7 @@ from tracker_service.store.postgres.shadow.sampling import any_executions
 PAGE = 200
 
 
-async def verify_sample(order: RebuildOrder, count: int, *, repair: bool = False) -> Checked:
+async def verify_sample(order: RebuildRequest, count: int, *, repair: bool = False) -> Checked:
     """Check so many executions chosen by chance.
 
     Raises:
@@ -27,7 +27,7 @@ async def verify_sample(order: RebuildOrder, count: int, *, repair: bool = False
 
 
 async def verify_executions(
-    order: RebuildOrder, execution_ids: Sequence[str], *, repair: bool = False
+    order: RebuildRequest, execution_ids: Sequence[str], *, repair: bool = False
 ) -> Checked:
     """Check these executions, with a row or without."""
     async with span_reader(order.bootstrap_servers) as reader:

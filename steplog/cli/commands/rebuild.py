@@ -23,7 +23,7 @@ from steplog.cli.views.rebuild_report import checked_json, print_checked, print_
 from steplog.errors import BadInput
 from tracker_service.rebuild.lost_log import skip_removed
 from tracker_service.rebuild.rebuild import drop_old
-from tracker_service.rebuild.request import DEFAULT_MAX_PAUSE_S, RebuildOrder
+from tracker_service.rebuild.request import DEFAULT_MAX_PAUSE_S, RebuildRequest
 from tracker_service.rebuild.sample_check import verify_executions
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Build and compare; change nothing.")]
@@ -145,7 +145,7 @@ def _check_together(*given: bool) -> None:
         )
 
 
-def _executions(order: RebuildOrder, names: list[str], *, repair: bool, as_json: bool) -> None:
+def _executions(order: RebuildRequest, names: list[str], *, repair: bool, as_json: bool) -> None:
     checked = asyncio.run(verify_executions(order, names, repair=repair))
     if as_json:
         print_json(checked_json(checked))
@@ -153,7 +153,7 @@ def _executions(order: RebuildOrder, names: list[str], *, repair: bool, as_json:
         print_checked(checked)
 
 
-def _skip_removed(order: RebuildOrder, *, as_json: bool) -> None:
+def _skip_removed(order: RebuildRequest, *, as_json: bool) -> None:
     begins = asyncio.run(skip_removed(order))
     if as_json:
         print_json({"begins": begins})
@@ -163,7 +163,7 @@ def _skip_removed(order: RebuildOrder, *, as_json: bool) -> None:
         out.print(f"Partition {partition} goes on from offset {begin}.")
 
 
-def _drop_old(order: RebuildOrder, *, as_json: bool) -> None:
+def _drop_old(order: RebuildRequest, *, as_json: bool) -> None:
     names = asyncio.run(drop_old(order.database_url))
     if as_json:
         print_json({"dropped": names})

@@ -10,7 +10,7 @@ from steplog.cli.inputs.options import AsJson, DataDir
 from steplog.cli.views.console import print_json
 from steplog.cli.views.rebuild_progress import watched
 from steplog.cli.views.rebuild_report import checked_json, print_checked
-from tracker_service.rebuild.request import RebuildOrder
+from tracker_service.rebuild.request import RebuildRequest
 from tracker_service.rebuild.row_check import Checked
 from tracker_service.rebuild.sample_check import verify_sample
 
@@ -50,7 +50,7 @@ def verify(
         raise typer.Exit(EXIT_DIFFERS)
 
 
-def _all(order: RebuildOrder, *, as_json: bool) -> Checked:
+def _all(order: RebuildRequest, *, as_json: bool) -> Checked:
     report = watched(order, as_json=as_json)
     return Checked(
         report.executions,

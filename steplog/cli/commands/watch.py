@@ -25,7 +25,7 @@ from steplog.cli.views.console import (
 )
 from steplog.cli.views.flow import SIGNS
 from steplog.cli.views.hints import command_line
-from steplog.client.watch import Glimpse, glimpses
+from steplog.client.watch import ExecutionView, glimpses
 from steplog.errors import ExecutionDidNotComplete
 from steplog.settings import SteplogSettings
 from steplog_contracts.records import ExecutionStatus, StepRecord, StepStatus
@@ -63,7 +63,7 @@ def watch(
         raise ExecutionDidNotComplete.of(last.execution, command_line("retry", execution_id))
 
 
-async def _watch(settings: SteplogSettings, execution_id: str, telling: "Telling") -> Glimpse:
+async def _watch(settings: SteplogSettings, execution_id: str, telling: "Telling") -> ExecutionView:
     async with open_read(settings) as read, aclosing(glimpses(read, execution_id)) as seen:
         with telling:
             async for glimpse in seen:
@@ -74,7 +74,7 @@ async def _watch(settings: SteplogSettings, execution_id: str, telling: "Telling
 class Telling(AbstractContextManager["Telling"]):
     """How an execution is told while it is watched."""
 
-    def tell(self, glimpse: Glimpse) -> None:
+    def tell(self, glimpse: ExecutionView) -> None:
         """Tell how it stands."""
         raise NotImplementedError
 
@@ -86,7 +86,7 @@ class Screen(Telling):
     """A tree that is drawn over itself; times of what runs go on between two changes."""
 
     def __init__(self) -> None:
-        self._seen: Glimpse | None = None
+        self._seen: ExecutionView | None = None
         self._live = Live(console=out, refresh_per_second=4, get_renderable=self._tree)
 
     def __enter__(self) -> "Screen":
@@ -96,7 +96,7 @@ class Screen(Telling):
     def __exit__(self, *_ended: object) -> None:
         self._live.stop()
 
-    def tell(self, glimpse: Glimpse) -> None:
+    def tell(self, glimpse: ExecutionView) -> None:
         """Draw it."""
         self._seen = glimpse
         self._live.refresh()
@@ -111,7 +111,7 @@ class Lines(Telling):
     def __init__(self) -> None:
         self._told: dict[str, str] = {}
 
-    def tell(self, glimpse: Glimpse) -> None:
+    def tell(self, glimpse: ExecutionView) -> None:
         """Print what changed."""
         for step in glimpse.steps:
             stands = f"{step.status} {short_json(step.last_heartbeat)}"
@@ -126,7 +126,7 @@ class Lines(Telling):
 class JsonLines(Telling):
     """A document on a line for each change."""
 
-    def tell(self, glimpse: Glimpse) -> None:
+    def tell(self, glimpse: ExecutionView) -> None:
         """Write how everything stands."""
         told = {
             "execution": glimpse.execution.model_dump(mode="json"),
@@ -135,7 +135,7 @@ class JsonLines(Telling):
         print_json_line(told)
 
 
-def tree(glimpse: Glimpse, now: datetime) -> RenderableType:
+def tree(glimpse: ExecutionView, now: datetime) -> RenderableType:
     """Return the execution and its visits, the newest ones where there are many."""
     execution = glimpse.execution
     took = duration(execution.execution_time_ms or _since(execution.started_at, now))

@@ -10,7 +10,7 @@ from steplog.cli.inputs.options import settings_with
 from steplog.client.addresses import find_addresses
 from steplog.errors import BadInput
 from steplog_kafka.settings import kafka_settings
-from tracker_service.rebuild.request import RebuildOrder
+from tracker_service.rebuild.request import RebuildRequest
 
 MaxPause = Annotated[
     float,
@@ -32,7 +32,7 @@ def bytes_of(gib: float | None) -> int | None:
 
 def rebuild_order(
     data_dir: Path | None, *, into: str | None = None, **options: Any
-) -> RebuildOrder:
+) -> RebuildRequest:
     """Return the order of a rebuild.
 
     Raises:
@@ -48,7 +48,7 @@ def rebuild_order(
     if into is not None:
         _check_name(into)
         options |= {"schema": into, "swaps": False, "keeps": True}
-    return RebuildOrder(
+    return RebuildRequest(
         kafka_settings(addresses.kafka_bootstrap_servers).bootstrap_servers,
         database_url,
         addresses.topics.events.name,

@@ -20,7 +20,7 @@ from rich.text import Text
 from steplog.cli.views.console import err
 from tracker_service.rebuild.log_reader import Span
 from tracker_service.rebuild.rebuild import Rebuild
-from tracker_service.rebuild.request import RebuildOrder, Report
+from tracker_service.rebuild.request import RebuildRequest, Report
 
 _WORDS = {
     "copying": "copying the log into new tables",
@@ -97,7 +97,7 @@ class RebuildDisplay:
         (self._progress.console if self._progress.live.is_started else err).print(line)
 
 
-def watched(order: RebuildOrder, *, as_json: bool) -> Report:
+def watched(order: RebuildRequest, *, as_json: bool) -> Report:
     """Run a rebuild with its progress shown, and return what came of it."""
     with RebuildDisplay(quiet=as_json) as display:
         return asyncio.run(Rebuild(order, display).run())

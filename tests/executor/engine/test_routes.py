@@ -58,7 +58,7 @@ def refused(functions: dict[str, Any], flow: Any, **more: Any) -> dict[str, str]
         (NotFound("x"), ["KeyError", "Exception"], True),
         (NotFound("x"), ["*"], True),
         (NotFound("x"), ["KeyError"], False),
-        (NotFound("x"), ["Found"], False),
+        (NotFound("x"), ["LogMatch"], False),
         (SystemExit(3), ["SystemExit"], True),
         (ExceptionGroup("g", [NotFound("x"), KeyError("y")]), ["LookupError"], True),
         (ExceptionGroup("g", [NotFound("x"), ValueError("y")]), ["LookupError"], False),

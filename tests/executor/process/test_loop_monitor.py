@@ -6,7 +6,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from executor_service.process.loop_monitor import LoopWatch
+from executor_service.process.loop_monitor import EventLoopMonitor
 from executor_service.steps.step import Step, StepContext
 
 
@@ -21,7 +21,7 @@ class Hog(Step):
 async def test_a_blocking_step_is_named() -> None:
     hog = Hog("crunch")
     hog.context = StepContext(execution_id="e-1", step_id="crunch")
-    with capture_logs() as lines, LoopWatch(blocked_after_s=0.1, look_every_s=0.02):
+    with capture_logs() as lines, EventLoopMonitor(blocked_after_s=0.1, look_every_s=0.02):
         await asyncio.sleep(0.05)
         await hog.run({})
         await asyncio.sleep(0.05)
@@ -31,7 +31,7 @@ async def test_a_blocking_step_is_named() -> None:
 
 
 async def test_a_loop_that_answers_is_left_alone() -> None:
-    with capture_logs() as lines, LoopWatch(blocked_after_s=0.3, look_every_s=0.02):
+    with capture_logs() as lines, EventLoopMonitor(blocked_after_s=0.3, look_every_s=0.02):
         await asyncio.sleep(0.2)
 
     assert lines == []

@@ -5,8 +5,8 @@ import sys
 
 STOPS = """
 import sys, time
-from executor_service.process.stop_deadline import BoundedStop
-stop = BoundedStop(0.2)
+from executor_service.process.stop_deadline import StopDeadline
+stop = StopDeadline(0.2)
 stop.begin()
 if sys.argv[1] == "through":
     stop.end()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from executor_service.admission.slots import ExecutionSlots
-from executor_service.context import Workplace
+from executor_service.context import ExecutorContext
 from executor_service.definitions.catalogue import DefinitionCatalogue
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.partition.owner import PartitionOwner
@@ -79,8 +79,8 @@ class Owning:
         )
         self.owner: PartitionOwner
 
-    def _workplace(self) -> Workplace:
-        return Workplace(
+    def _workplace(self) -> ExecutorContext:
+        return ExecutorContext(
             instance="test",
             catalogue=DefinitionCatalogue(
                 Allowlist(["tests.executor.*"]),

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from steplog.cli.commands.top import EventRate, screen
 from steplog.cli.commands.watch import MAX_STEPS_SHOWN, tree
-from steplog.client.watch import Glimpse
+from steplog.client.watch import ExecutionView
 from steplog_contracts.records import ExecutionRecord, StepRecord
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,9 +36,9 @@ def step(name: str, **more: Any) -> StepRecord:
     )  # fmt: skip
 
 
-def glimpse(*steps: StepRecord, **more: Any) -> Glimpse:
+def glimpse(*steps: StepRecord, **more: Any) -> ExecutionView:
     """Return an execution with its steps."""
-    return Glimpse(ExecutionRecord.model_validate(execution(**more)), steps)
+    return ExecutionView(ExecutionRecord.model_validate(execution(**more)), steps)
 
 
 def test_a_visit_is_shown_with_its_tries_and_time() -> None:

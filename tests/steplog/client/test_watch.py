@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from steplog.client.read_api import ReadApi
-from steplog.client.watch import Glimpse, glimpses
+from steplog.client.watch import ExecutionView, glimpses
 from steplog.errors import NotFound, ServiceUnreachable
 from tests.steplog.client.test_read_api import EXECUTION
 
@@ -64,7 +64,7 @@ class Streaming(httpx.AsyncBaseTransport):
         return httpx.Response(200, json=body)
 
 
-async def watched(transport: httpx.AsyncBaseTransport) -> list[Glimpse]:
+async def watched(transport: httpx.AsyncBaseTransport) -> list[ExecutionView]:
     """Watch to the end."""
     read = ReadApi("http://steplog", transport=transport)
     return [glimpse async for glimpse in glimpses(read, "e-1", look_again_s=0.001)]

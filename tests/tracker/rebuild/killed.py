@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from tracker_service.rebuild.log_reader import Span
 from tracker_service.rebuild.rebuild import Rebuild
-from tracker_service.rebuild.request import RebuildOrder
+from tracker_service.rebuild.request import RebuildRequest
 
 # Within the time a swap waits for readers.
 LOCKED_AFTER_S = 0.15
@@ -48,4 +48,4 @@ class Fatal:
 
 
 if __name__ == "__main__":
-    asyncio.run(Rebuild(RebuildOrder(**json.load(sys.stdin)), Fatal(sys.argv[1])).run())
+    asyncio.run(Rebuild(RebuildRequest(**json.load(sys.stdin)), Fatal(sys.argv[1])).run())

@@ -15,7 +15,7 @@ from tracker_service.projector.projector import Projector
 from tracker_service.projector.store_retry import Pacing
 from tracker_service.rebuild.log_reader import Span, span_reader
 from tracker_service.rebuild.rebuild import Rebuild
-from tracker_service.rebuild.request import RebuildOrder, Report, Watcher
+from tracker_service.rebuild.request import RebuildRequest, Report, Watcher
 from tracker_service.store.postgres.shadow.schema import TABLE_NAMES
 from tracker_service.store.postgres.store import PostgresStore
 
@@ -77,9 +77,9 @@ class World:
         finally:
             await store.close()
 
-    def order(self, **options: Any) -> RebuildOrder:
+    def order(self, **options: Any) -> RebuildRequest:
         """Return an order for these rows."""
-        return RebuildOrder(self.bootstrap_servers, self.url, self.topic, **options)
+        return RebuildRequest(self.bootstrap_servers, self.url, self.topic, **options)
 
     def servers(self) -> dict[str, str]:
         """Return the variables by which commands find this world."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from tracker_service.store.errors import StoreUnavailable
-from tracker_service.store.postgres.write_batching import Gathering
+from tracker_service.store.postgres.write_batching import WriteBatcher
 
 
 class Work:
@@ -28,9 +28,9 @@ class Work:
         return [StoreUnavailable(f"{item} is odd") if item % 2 else 2 * item for item in items]
 
 
-def gathering(work: Work, *, full: int = 10, most: int = 2) -> Gathering[int, int]:
+def gathering(work: Work, *, full: int = 10, most: int = 2) -> WriteBatcher[int, int]:
     """Return a gathering over the work, with small bounds."""
-    return Gathering(work, full_weight=full, most_at_once=most)
+    return WriteBatcher(work, full_weight=full, most_at_once=most)
 
 
 async def until_groups(work: Work, count: int) -> None:
@@ -94,7 +94,7 @@ async def test_an_error_of_the_group_reaches_every_call_and_the_next_goes_on() -
             raise StoreUnavailable("away")
         return items
 
-    calls = Gathering[int, int](work, full_weight=10, most_at_once=1)
+    calls = WriteBatcher[int, int](work, full_weight=10, most_at_once=1)
 
     results = await asyncio.gather(*(calls.call(n, 1) for n in (2, 3)), return_exceptions=True)
     failing = False

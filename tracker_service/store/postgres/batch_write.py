@@ -12,7 +12,7 @@ from tracker_service.store.errors import RowsRejected, StoreError
 from tracker_service.store.postgres import statements as sql
 from tracker_service.store.postgres.errors import store_errors
 from tracker_service.store.postgres.pool import Pool
-from tracker_service.store.postgres.write_batching import Gathering
+from tracker_service.store.postgres.write_batching import WriteBatcher
 from tracker_service.store.sql.columns import Table
 from tracker_service.store.sql.tables import EXECUTIONS, VISITS
 from tracker_service.store.write_port import Advance
@@ -25,7 +25,7 @@ FLUSHES_AT_ONCE: Final = 4
 Rows = list[Sequence[Any]]
 
 
-class Flushes:
+class BatchWriter:
     """Writes steps, those that come close together as one; `alone` is the way of last resort."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Flushes:
     ) -> None:
         self._pool = pool
         self._alone = alone
-        self._gathering = Gathering[Advance, bool](
+        self._gathering = WriteBatcher[Advance, bool](
             self._write_group, full_weight=FULL_ROWS, most_at_once=FLUSHES_AT_ONCE
         )
 

@@ -15,12 +15,12 @@ from tracker_service.projections.state import ExecutionState, Visit, restored
 from tracker_service.store.dead_letters import letter_row
 from tracker_service.store.postgres import pruning
 from tracker_service.store.postgres import statements as sql
-from tracker_service.store.postgres.batch_write import Flushes, arrays, claim
+from tracker_service.store.postgres.batch_write import BatchWriter, arrays, claim
 from tracker_service.store.postgres.database_settings import read_database_settings
 from tracker_service.store.postgres.errors import store_errors
 from tracker_service.store.postgres.migrations_runner import check, check_versions, migrate
 from tracker_service.store.postgres.pool import Connection, Pool, open_pool
-from tracker_service.store.postgres.write_batching import Gathering
+from tracker_service.store.postgres.write_batching import WriteBatcher
 from tracker_service.store.pruning import Place, Pruned
 from tracker_service.store.sql.columns import Table
 from tracker_service.store.sql.tables import (
@@ -60,8 +60,8 @@ class PostgresStore:
         self._schema = schema
         self._copy_from_rows = copy_from_rows
         self._pool: Pool | None = None
-        self._flushes = Flushes(lambda: self.pool, self._write_in_steps)
-        self._loads = Gathering[list[str], Loaded](
+        self._flushes = BatchWriter(lambda: self.pool, self._write_in_steps)
+        self._loads = WriteBatcher[list[str], Loaded](
             self._load, full_weight=FULL_IDS, most_at_once=LOADS_AT_ONCE
         )
 

@@ -29,7 +29,7 @@ class _Waiting(Generic[ItemT, ResultT]):
             self.future.set_result(result)
 
 
-class Gathering(Generic[ItemT, ResultT]):
+class WriteBatcher(Generic[ItemT, ResultT]):
     """Hands items to `work` in groups; `work` returns one result or error per item, in order.
 
     A group is closed at `full_weight`; at most `most_at_once` groups are under way.

@@ -16,7 +16,7 @@ from tracker_service.projections.row_changes import (
 from tracker_service.projections.state import (
     FINAL_STATUSES,
     FINAL_STEP_STATUSES,
-    Beginning,
+    ExecutionStartColumns,
     ExecutionState,
     Visit,
 )
@@ -54,7 +54,7 @@ def _execution_row(state: ExecutionState) -> tuple[Any, ...]:
     )
 
 
-_LATER: Final = (None,) * len(Beginning.__struct_fields__)
+_LATER: Final = (None,) * len(ExecutionStartColumns.__struct_fields__)
 
 
 EXECUTIONS: Final = Table[ExecutionState](
