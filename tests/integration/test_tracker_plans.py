@@ -62,6 +62,8 @@ QUESTIONS: Final[dict[str, Ask]] = {
     "executions_by_id": lambda model: model.executions_by_id(["e-77", "e-78"]),
     "steps": lambda model: model.steps("e-77"),
     "bars": lambda model: model.bars("e-77"),
+    "items: a page": lambda model: model.items.page("e-77", "each", 1),
+    "items: a page of failures": lambda model: model.items.page("e-77", "each", 1, status="failed"),
     "attempts": lambda model: model.attempts("e-77"),
     "status_changes": lambda model: model.status_changes("e-77"),
     "compensations": lambda model: model.compensations("e-77"),

@@ -25,7 +25,7 @@ def convert(
 
     What does not map is said on stderr, a sentence each with its place; check the result.
 
-    $ steplog convert machine.asl.json --from asl > pipeline.json
+    $ steplog convert machine.asl.json --from asl
     """
     del source  # There is one.
     found = converted(dict(definition_in(file)), file.name.partition(".")[0] or "converted")
