@@ -4,10 +4,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT_MS = 30_000
+# Several tests share two cores, so what is expected may come later than in 5 s.
+expect.set_options(timeout=TIMEOUT_MS)
 # It runs as root in containers, and looks for nothing on the network.
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
