@@ -54,24 +54,19 @@ class CommandTasks:
     async def _refused(self, delivery: Delivery, error: BaseException) -> None:
         if isinstance(delivery.command, ChildEnded):
             return  # Nobody waits for that end any more.
-        await self.refusals.refuse(delivery.sent, delivery.offset, refusal_for(error))
-        await self.tell_refusal(delivery, refusal_for(error))
+        refusal = refusal_for(error)
+        await self.refusals.refuse(delivery.sent, delivery.offset, refusal)
+        await self.tell_refusal(delivery, refusal)
 
-    def spawn(
-        self, offset: int, work: Coroutine[Any, Any, None], *, done: bool = True
-    ) -> asyncio.Task[None]:
-        """Begin work that waits; with `done` the command needs nothing more afterwards."""
-        task = asyncio.create_task(self._run(offset, work, done=done))
-        self.pending.add(task)
-        task.add_done_callback(self.pending.discard)
-        return task
+    def spawn(self, offset: int, work: Coroutine[Any, Any, None]) -> None:
+        """Begin work that waits, after which the command needs nothing more."""
+        self._begin(offset, work, done=True)
 
-    async def carry_out(self, delivery: Delivery, work: Coroutine[Any, Any, None]) -> None:
-        """Await a command's work, and refuse the command if that fails.
+    def carry_out(self, delivery: Delivery, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begin a command's own work; the command is refused if that fails."""
+        return self._begin(delivery.offset, self._carried_out(delivery, work), done=False)
 
-        Raises:
-            RecordingLost: another executor owns the partition.
-        """
+    async def _carried_out(self, delivery: Delivery, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except RecordingLost:
@@ -89,6 +84,14 @@ class CommandTasks:
         """Drop everything: the commands come again."""
         for task in self.pending:
             task.cancel()
+
+    def _begin(
+        self, offset: int, work: Coroutine[Any, Any, None], *, done: bool
+    ) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._run(offset, work, done=done))
+        self.pending.add(task)
+        task.add_done_callback(self.pending.discard)
+        return task
 
     async def _run(self, offset: int, work: Coroutine[Any, Any, None], *, done: bool) -> None:
         try:

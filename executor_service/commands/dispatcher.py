@@ -1,8 +1,5 @@
 """Carries commands out: begins an execution, or changes one that has not ended."""
 
-from collections.abc import Coroutine
-from typing import Any
-
 from executor_service.commands.child_ends import REFUSED_BEFORE, may_have_been_refused, pass_end
 from executor_service.commands.command_tasks import CommandTasks
 from executor_service.commands.delivery import Delivery
@@ -63,7 +60,7 @@ class CommandDispatcher:
                 return
             match delivery.command:
                 case RetryExecution() | ForkExecution() as command:
-                    self._spawn(delivery, self._derive(delivery, command))
+                    self._tasks.carry_out(delivery, self._derive(delivery, command))
                 case RunPipeline() as command:
                     self._beginning.run(delivery, command, loads=not to_be_ended)
                     self.follow(delivery)
@@ -115,9 +112,6 @@ class CommandDispatcher:
     async def _derive(self, delivery: Delivery, command: RetryExecution | ForkExecution) -> None:
         live = await self._beginning.derive(delivery, command)
         live.commands.append(delivery.offset)
-
-    def _spawn(self, delivery: Delivery, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.spawn(delivery.offset, self._tasks.carry_out(delivery, work), done=False)
 
     def _running(self, execution_id: str, *, to_be_ended: bool = False) -> LiveExecution:
         live = self._executions.take_up(execution_id, to_be_ended=to_be_ended)

@@ -117,8 +117,7 @@ class CommandIntake:
             self._dispatcher.dispatch(delivery)
             return
         self._slots.take()  # So that a flood of these waits in Kafka too.
-        late = self.tasks.carry_out(delivery, self._dispatch_late(delivery, hydration))
-        task = self.tasks.spawn(delivery.offset, late, done=False)
+        task = self.tasks.carry_out(delivery, self._dispatch_late(delivery, hydration))
         task.add_done_callback(lambda _: self._slots.release())
         self._hydrator.keep_order(delivery.execution_id, task)
 

@@ -9,26 +9,21 @@ from steplog_contracts import events as ev
 
 def cancelled(state: State, reason: str) -> list[ev.Event]:
     """Return the end of every open visit."""
-    return [
-        ev.StepCancelled(
-            step_id=step_id,
-            iteration=visit.iteration,
-            item_index=visit.step.item_index,
-            attempt=visit.attempt or 1,
-            reason=reason,
-        )
-        for step_id, visit in state.visits.items()
-    ]
+    return [_end(visit, reason) for visit in state.visits.values()]
 
 
 def stopped(visit: Visit) -> ev.Event:
     """Return the end of a visit whose cancellation a crash kept from being recorded."""
+    return _end(visit, "The flow had gone elsewhere.")
+
+
+def _end(visit: Visit, reason: str) -> ev.Event:
     return ev.StepCancelled(
         step_id=visit.step.id,
         iteration=visit.iteration,
         item_index=visit.step.item_index,
         attempt=visit.attempt or 1,
-        reason="The flow had gone elsewhere.",
+        reason=reason,
     )
 
 

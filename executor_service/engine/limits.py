@@ -26,11 +26,6 @@ MAX_SHOWN_CHARS: Final = 100
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def began_at(state: State) -> datetime | None:
-    """Return when the first step began; None while that is still to come."""
-    return state.began_at
-
-
 def next_limit(state: State) -> datetime | None:
     """Return the earliest time at which a limit ends or turns the execution."""
     limits = state.plan.limits
@@ -102,7 +97,7 @@ def too_late(limits: TimeLimits | None, asked_at: datetime | None, now: datetime
 
 def _start_is_late(state: State, limits: TimeLimits, now: datetime) -> StartedTooLate | None:
     visit = state.visits.get(state.plan.start_at)
-    if visit is None or visit.status != "scheduled" or began_at(state) is not None:
+    if visit is None or visit.status != "scheduled" or state.began_at is not None:
         return None
     why = too_late(limits, visit.due_at, now)
     return None if why is None else StartedTooLate(why)
@@ -110,7 +105,7 @@ def _start_is_late(state: State, limits: TimeLimits, now: datetime) -> StartedTo
 
 def _ends(state: State, limits: TimeLimits) -> list[tuple[datetime, StepProblem | None]]:
     """Return when each limit ends, with its error; None where the flow goes on from it."""
-    began, ends = began_at(state), list[tuple[datetime, StepProblem | None]]()
+    began, ends = state.began_at, list[tuple[datetime, StepProblem | None]]()
     at: datetime | None = None
     if began is not None and limits.timeout_seconds is not None:
         text = f"The execution took longer than its timeout_seconds, {limits.timeout_seconds:g}."

@@ -29,6 +29,5 @@ class PartitionContext:
 
     def give_up(self) -> None:
         """Append nothing more: the next owner has what it needs in the log."""
-        self.lost.cancel()
         for writer in (self.writer, self.parked_writer):
             writer.give_up("This executor gave the partition up.")
