@@ -74,18 +74,20 @@ class CommandDispatcher:
 
     def follow(self, delivery: Delivery) -> None:
         """Be done with a command once its execution has ended or is parked."""
-        if may_have_been_refused(delivery.command) and not self._memory.begun(
-            delivery.execution_id
-        ):
-            self._tasks.spawn(delivery.offset, self._tasks.tell_refusal(delivery, REFUSED_BEFORE))
-            return
         commands = self._executions.commands_of(delivery.execution_id)
         if commands is None:
             commands = self._room.commands_of(delivery.execution_id)
-        if commands is None:
-            self._mark.done(delivery.offset)
-        else:
+        if commands is not None:
             commands.append(delivery.offset)
+        elif self._is_refused_child(delivery):
+            self._tasks.spawn(delivery.offset, self._tasks.tell_refusal(delivery, REFUSED_BEFORE))
+        else:
+            self._mark.done(delivery.offset)
+
+    def _is_refused_child(self, delivery: Delivery) -> bool:
+        """Say whether it neither runs, nor waits, nor ever began, and a parent waits for it."""
+        may = may_have_been_refused(delivery.command)
+        return may and not self._memory.begun(delivery.execution_id)
 
     def _change(
         self, delivery: Delivery, command: CancelExecution | ResumeExecution | ChildEnded

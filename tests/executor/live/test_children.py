@@ -73,6 +73,17 @@ async def test_a_child_names_its_parent_and_is_given_its_input() -> None:
     assert started.input == {"given": 7}
 
 
+async def test_a_child_that_waits_for_room_was_not_refused() -> None:
+    """With one slot its command comes while the parent still has it."""
+    owning = await Owning(capacity=1).begin()
+    await owning.run_definition("e-1", parent(linear("Quick")), input={})
+    await settle()
+
+    (end,) = ends(owning.history("e-1"))
+    assert isinstance(end, StepCompleted)
+    assert owning.kinds("e-1")[-1] == "ExecutionCompleted"
+
+
 async def test_that_a_child_was_begun_is_on_record() -> None:
     owning = await running(linear("Ask"))
 
