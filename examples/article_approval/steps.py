@@ -26,6 +26,7 @@ class Ask(Step):
             "ui_schema": {
                 "type": "object",
                 "properties": {"verdict": {"enum": ["publish", "rework"]}},
+                "required": ["verdict"],
             },
             "assigned_users": self.config["editors"],
             "timeout_seconds": self.config["timeout_seconds"],

@@ -57,6 +57,23 @@ def test_a_person_answers_a_question(site: Site, page: Page) -> None:
     )
 
 
+def test_what_a_person_has_filled_in_stays_while_the_page_follows(site: Site, page: Page) -> None:
+    waiting = site.asking()
+    page.goto(f"{site.url}/executions/{waiting}")
+    page.get_by_label("Verdict").select_option(label="publish")
+    page.locator("#at-seq").fill("2")
+    with page.expect_response(re.compile("/executions/")):
+        page.evaluate(
+            "document.activeElement.blur(); document.dispatchEvent(new CustomEvent('refresh'))"
+        )
+    # The parts are put in right after the response; one more look is after that for certain.
+    with page.expect_response(re.compile("/executions/")):
+        page.evaluate("document.dispatchEvent(new CustomEvent('refresh'))")
+
+    expect(page.get_by_label("Verdict")).to_have_value('"publish"')
+    expect(page.locator("#at-seq")).to_have_value("2")
+
+
 def test_an_open_page_follows_what_others_do(site: Site, page: Page) -> None:
     waiting = site.asking()
     page.goto(f"{site.url}/executions/{waiting}")

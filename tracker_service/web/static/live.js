@@ -11,12 +11,31 @@ function openParts(part) {
   return open;
 }
 
+// Somebody may be answering, whether the focus is in the form or not: a question that is still
+// open keeps its form as it is, with what was typed and chosen.
+function replaceQuestions(old, fresh) {
+  for (const form of old.querySelectorAll("form")) {
+    if (!fresh.querySelector(`#${CSS.escape(form.id)}`)) form.remove();
+  }
+  for (const form of fresh.querySelectorAll("form")) {
+    if (!document.getElementById(form.id)) {
+      old.append(document.adoptNode(form));
+      localTimes(form);
+    }
+  }
+}
+
+function changedFields(part) {
+  return [...part.querySelectorAll("input[id]")].filter((field) => field.value !== field.defaultValue);
+}
+
 function replace(old, fresh) {
-  if (old.contains(document.activeElement) && old.querySelector("form") && old.dataset.live === "waits") {
-    // Somebody is answering: only a question that is gone may take the form away.
-    if (fresh.querySelectorAll("form").length === old.querySelectorAll("form").length) return;
+  if (old.dataset.live === "waits") {
+    replaceQuestions(old, fresh);
+    return;
   }
   const open = openParts(old);
+  const changed = changedFields(old);
   const focused = old.contains(document.activeElement) ? document.activeElement.closest("[id]")?.id : null;
   old.innerHTML = fresh.innerHTML;
   for (const name of old.getAttributeNames()) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
@@ -29,6 +48,12 @@ function replace(old, fresh) {
       now.dataset.loaded = "1";
     }
     now.open = true;
+  }
+  for (const { id, value } of changed) {
+    const field = document.getElementById(id);
+    if (!field) continue;
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
   }
   if (focused) (document.getElementById(focused)?.querySelector("summary, a, button") ?? document.getElementById(focused))?.focus();
   localTimes(old);
