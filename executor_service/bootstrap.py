@@ -11,6 +11,7 @@ import structlog
 from executor_service.adapters.fsspec_store import FsspecStore
 from executor_service.adapters.kafka.command_source import KafkaCommandSource
 from executor_service.adapters.kafka.event_log import KafkaEventLog
+from executor_service.adapters.kafka.step_records import KafkaRecordSender
 from executor_service.adapters.kafka.topics import check_topics, commands_retention_h
 from executor_service.adapters.system_clock import SystemClock
 from executor_service.admission.slots import ExecutionSlots
@@ -23,6 +24,7 @@ from executor_service.process.loop_monitor import EventLoopMonitor
 from executor_service.process.stop_deadline import STOP_TIMEOUT_S, StopDeadline
 from executor_service.runtime.guarded_loop import guard_loop
 from executor_service.settings import ExecutorSettings
+from executor_service.steps.kafka_record import RECORDS
 from executor_service.steps.service_loader import load_services
 from steplog_contracts.partitioning import partition_of
 from steplog_kafka.settings import Kafka, kafka_settings
@@ -45,6 +47,7 @@ async def serve(settings: ExecutorSettings) -> None:
         session_timeout_ms=settings.session_timeout_ms,
     )
     workplace = _workplace(settings, source)
+    workplace.services.register(RECORDS, KafkaRecordSender(kafka))
     stopping = _stop_signal()
     stop = StopDeadline(settings.shutdown_grace_s + STOP_TIMEOUT_S)
     async with (

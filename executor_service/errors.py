@@ -166,6 +166,22 @@ class HttpStatusFailed(HttpFailed):
     terminal = True
 
 
+class TopicNotAllowed(StepProblem):
+    """A record was to be written where none may."""
+
+    terminal = True
+
+
+class RecordNotSent(StepProblem):
+    """A record was not taken by a broker in time; it may be in its topic all the same."""
+
+
+class RecordRefused(RecordNotSent):
+    """A record can't be written, and another try would come out the same."""
+
+    terminal = True
+
+
 class StepTimedOut(StepProblem, TimeoutError):
     """An attempt took longer than `timeout_seconds`."""
 

@@ -192,6 +192,17 @@ class HttpStep(BuiltInStep):
     error_handling: ErrorHandling | None = None
 
 
+class KafkaStep(BuiltInStep):
+    """A step of type `kafka`: one record to a topic that the executor's settings allow."""
+
+    topic: Annotated[str, Field(min_length=1)]
+    key: str | None = None
+    value: JsonValue  # A text is sent as it is, anything else as JSON.
+    headers: JsonObject | None = None
+    output_schema: Schema | None = None
+    error_handling: ErrorHandling | None = None
+
+
 STEP_MODELS: Final[dict[str, type[StepDefinition]]] = {
     TASK: TaskStep,
     "human": TaskStep,
@@ -203,6 +214,7 @@ STEP_MODELS: Final[dict[str, type[StepDefinition]]] = {
     "fail": FailStep,
     "wait": WaitStep,
     "http": HttpStep,
+    "kafka": KafkaStep,
     "pipeline": PipelineStep,
 }
 STEP_TYPES: Final = tuple(STEP_MODELS)

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 from executor_service.engine.waits import due_time
-from executor_service.errors import InvalidWait
+from executor_service.errors import InvalidWait, RecordRefused
+from executor_service.steps.topic_policy import refuse_wrong_name
 from steplog_contracts.definition_parts import ErrorHandling
 from steplog_contracts.step_types import (
     BuiltInStep,
     HttpStep,
+    KafkaStep,
     PipelineStep,
     StepDefinition,
     TaskStep,
@@ -17,8 +19,9 @@ from steplog_contracts.step_types import (
 )
 
 Report = Callable[[str, str, str], None]
-# Of a request with all it is sent on to, where `error_handling` sets no other limit.
-DEFAULT_HTTP_SECONDS: Final = 30.0
+# Of a request with all it is sent on to, or of a record until a broker has it, where
+# `error_handling` sets no other limit.
+DEFAULT_SECONDS: Final = 30.0
 _ANY_TIME: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -32,15 +35,26 @@ def task_of(step: StepDefinition, where: str, problem: Report) -> TaskStep:
         return TaskStep(id=step.id)
     if isinstance(step, WaitStep):
         _check_wait(step, where, problem)
+    if isinstance(step, KafkaStep):
+        _check_topic(step, where, problem)
     handling = output_schema = None
-    if isinstance(step, HttpStep):
+    if isinstance(step, HttpStep | KafkaStep):
         handling = step.error_handling or ErrorHandling()
         if handling.timeout_seconds is None:
-            handling = handling.model_copy(update={"timeout_seconds": DEFAULT_HTTP_SECONDS})
+            handling = handling.model_copy(update={"timeout_seconds": DEFAULT_SECONDS})
         output_schema = step.output_schema
     return TaskStep(
         id=step.id, config=step.settings(), error_handling=handling, output_schema=output_schema
     )
+
+
+def _check_topic(step: KafkaStep, where: str, problem: Report) -> None:
+    if "{{" in step.topic:
+        return  # What it comes to is told when the step is reached.
+    try:
+        refuse_wrong_name(step.topic)
+    except RecordRefused as error:
+        problem(f"{where}.topic", str(error), "")
 
 
 def _check_wait(step: WaitStep, where: str, problem: Report) -> None:

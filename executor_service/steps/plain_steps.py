@@ -6,6 +6,7 @@ from typing import Any, Final
 from executor_service.engine.waits import WAIT, due_time
 from executor_service.errors import FailedByFlow
 from executor_service.steps.http_request import HttpRequest
+from executor_service.steps.kafka_record import KafkaRecord
 from executor_service.steps.step import Step
 
 
@@ -48,4 +49,5 @@ BUILT_IN: Final[dict[str, type[Step]]] = {
     "fail": Fail,
     WAIT: Wait,
     "http": HttpRequest,
+    "kafka": KafkaRecord,
 }

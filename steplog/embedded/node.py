@@ -9,6 +9,7 @@ from executor_service import ServiceRegistry
 from executor_service.adapters.embedded.command_source import EmbeddedCommandSource
 from executor_service.adapters.embedded.event_log import EmbeddedEventLog
 from executor_service.adapters.embedded.file import EmbeddedFile
+from executor_service.adapters.kafka.step_records import sender_of_environment
 from executor_service.adapters.system_clock import SystemClock
 from executor_service.admission.slots import ExecutionSlots
 from executor_service.context import ExecutorContext
@@ -17,6 +18,7 @@ from executor_service.definitions.step_loader import Allowlist
 from executor_service.partition.consumer import CommandConsumer
 from executor_service.payloads.client import Payloads
 from executor_service.runtime.guarded_loop import guard_loop
+from executor_service.steps.kafka_record import RECORDS
 from steplog.embedded.history import EmbeddedHistory
 from steplog.embedded.settings import COMMIT_INTERVAL_S, EmbeddedSettings
 from steplog.embedded.tail import EventTail
@@ -134,12 +136,16 @@ def _workplace(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> Exe
     allowlist = settings.asked or (
         Allowlist.everything() if modules is None else Allowlist(modules)
     )
+    services = settings.services or ServiceRegistry()
+    sender = sender_of_environment()
+    if sender is not None:
+        services.register(RECORDS, sender)
     return ExecutorContext(
         instance=f"embedded-{os.getpid()}",
         catalogue=DefinitionCatalogue(allowlist, settings.pipelines_dir),
         slots=ExecutionSlots(settings.max_executions_in_flight),
         clock=SystemClock(),
-        services=settings.services or ServiceRegistry(),
+        services=services,
         set_aside=source.set_aside,
         send=source.send,
         put_back=source.put_back,

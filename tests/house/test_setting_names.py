@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 
 from executor_service.settings import ExecutorSettings
 from executor_service.steps.http_policy import HttpSettings
+from executor_service.steps.topic_policy import TopicSettings
 from steplog.settings import SteplogSettings
 from steplog_contracts.setting_names import KNOWN_SETTINGS, PREFIX
 from steplog_kafka.settings import KafkaSettings
@@ -19,6 +20,7 @@ from tracker_service.store.postgres.database_settings import DatabaseSettings
 
 CLASSES: tuple[type[BaseSettings], ...] = (
     ExecutorSettings, Settings, DatabaseSettings, SteplogSettings, KafkaSettings, HttpSettings,
+    TopicSettings,
 )  # fmt: skip
 # Read where no settings class is: by the build, and where an error is told.
 READ_ELSEWHERE = {"STEPLOG_INTERPRETED", "STEPLOG_TRACEBACK"}
