@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         Step,
         TerminalError,
     )
+    from executor_service.steps.step_function import step
+    from steplog.builder import join, pipeline, when
     from steplog.client.client import Steplog
     from steplog.embedded import Embedded
     from steplog_contracts.errors import SteplogError
@@ -34,6 +36,10 @@ __all__ = [
     "Steplog",
     "SteplogError",
     "TerminalError",
+    "join",
+    "pipeline",
+    "step",
+    "when",
 ]
 
 _MODULES = {
@@ -41,6 +47,10 @@ _MODULES = {
     "ExecutionTracker": "tracker_service",
     "Steplog": "steplog.client",
     "SteplogError": "steplog_contracts.errors",
+    "join": "steplog.builder",
+    "pipeline": "steplog.builder",
+    "step": "executor_service.steps.step_function",
+    "when": "steplog.builder",
 }
 
 

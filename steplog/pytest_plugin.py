@@ -14,14 +14,15 @@ and the rows are those of production. Nothing has to be started.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
 if TYPE_CHECKING:
+    from steplog.client.definition_source import PipelineSource
     from steplog.embedded.run_to_end import Answers, RanPipeline
     from steplog_contracts.payload import JsonValue
 
@@ -30,24 +31,26 @@ RunPipeline: TypeAlias = "Callable[..., RanPipeline]"
 
 @pytest.fixture
 def steplog_run(tmp_path: Path) -> RunPipeline:
-    """Return `run(definition or file, input, *, answers, step_modules, timeout_s)`.
+    """Return `run(definition, file or built pipeline, input, *, answers, step_modules, timeout_s)`.
 
     `answers` maps the id of a step that asks a person to the answer it is given. Without
     `step_modules` a definition may name any installed module but the standard library's.
     """
     # Only now: a test run that does not use the fixture is not made to load all of steplog.
+    from steplog.client.definition_source import definition_or_name  # noqa: PLC0415
     from steplog.client.json_input import definition_in  # noqa: PLC0415
     from steplog.embedded.run_to_end import run_through  # noqa: PLC0415
 
     def run(
-        definition: Mapping[str, Any] | str | Path,
+        definition: PipelineSource,
         input: JsonValue = None,  # noqa: A002 - the word of the definition
         *,
         answers: Answers | None = None,
         step_modules: Sequence[str] | None = None,
         timeout_s: float = 60.0,
     ) -> RanPipeline:
-        given = definition if isinstance(definition, Mapping) else definition_in(Path(definition))
+        found = definition_or_name(definition)
+        given = definition_in(Path(found)) if isinstance(found, str) else found
         running = run_through(
             tmp_path / "steplog.db", given, input, answers or {}, step_modules, timeout_s
         )

@@ -15,6 +15,7 @@ from executor_service.engine.exception_facts import bare_name, text_of
 from executor_service.engine.user_code import Raised, call
 from executor_service.errors import ExecutorError
 from executor_service.steps.step import Step
+from executor_service.steps.step_function import StepFunction
 from steplog_contracts.payload import JsonObject
 
 _WILDCARD: Final = ".*"
@@ -90,13 +91,27 @@ def load_step_class(module: str, class_name: str, allowlist: Allowlist | None = 
         NotLoadable: module off the list, not importable, or the name is no class with `run`.
     """
     loaded = _attribute(module, class_name, allowlist or Allowlist.everything())
+    if isinstance(loaded, StepFunction):
+        loaded = _class_of(module, loaded)
     if not isinstance(loaded, type) or not callable(getattr(loaded, "run", None)):
         raise NotLoadable(
             f"'{class_name}' in module '{module}' is no step class.",
-            "name a class that derives from executor_service.Step",
+            "name a class that derives from steplog.Step, or a function under @step",
         )
     step_class: type[Step] = loaded
     return step_class
+
+
+def _class_of(module: str, function: StepFunction[..., Any]) -> type[Step]:
+    try:
+        found: type[Step] = call(getattr, function, "step_class")
+    except Raised as raised:
+        raise NotLoadable(
+            f"The parameters of '{function.name}' in module '{module}' can't be read: "
+            f"{_reason(raised.error)}.",
+            "annotate them with types that its module has at run time",
+        ) from raised.error
+    return found
 
 
 def load_function(

@@ -1,17 +1,27 @@
-"""What a caller may give as a pipeline: a name, a definition, a file of one, a `Pipeline`."""
+"""What a caller may give as a pipeline: a name, a definition, a file of one, one that is built."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from steplog.client.json_input import definition_in
 from steplog.errors import BadInput
+from steplog_contracts.payload import JsonObject
 
 if TYPE_CHECKING:
     from executor_service import Pipeline
 
-PipelineSource: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Pipeline"
+
+class BuiltPipeline(Protocol):
+    """What `pipeline()` builds: it has a definition."""
+
+    @property
+    def definition(self) -> JsonObject:
+        """The definition as JSON."""
+
+
+PipelineSource: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Pipeline | BuiltPipeline"
 
 
 def definition_or_name(source: PipelineSource) -> str | Mapping[str, Any]:
@@ -28,12 +38,13 @@ def definition_or_name(source: PipelineSource) -> str | Mapping[str, Any]:
         return definition_in(Path(source))
     if isinstance(source, str):
         return source
-    definition = getattr(getattr(source, "blueprint", None), "definition", None)
+    # A `Pipeline` has its blueprint's; what `pipeline()` builds has one of its own.
+    definition = getattr(getattr(source, "blueprint", source), "definition", None)
     if isinstance(definition, Mapping):
         return definition
     raise BadInput(
         f"A {type(source).__name__} is no pipeline; give a definition, the path of its JSON file, "
-        "a Pipeline, or the name that the executor knows it by."
+        "a Pipeline, what pipeline() built, or the name that the executor knows it by."
     )
 
 

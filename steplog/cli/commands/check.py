@@ -20,15 +20,18 @@ from executor_service.definitions.blueprint import compile_unloaded
 from executor_service.definitions.diagram import mermaid, terminal
 from executor_service.library.compat import Difference, differences
 from steplog.cli.inputs.options import AsJson
+from steplog.cli.inputs.pipeline_argument import definition_argument
 from steplog.cli.views.console import out, print_json, print_plain
-from steplog.client.json_input import definition_in
 from steplog.settings import load_settings
 
 EXIT_REFUSED = 1
 
 
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A definition's file.")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE|MODULE:NAME", help="A definition: its file, or a module's."),
+    ],
     graph: Annotated[bool, typer.Option("--graph", help="Draw the flow.")] = False,
     as_mermaid: Annotated[
         bool, typer.Option("--mermaid", help="Print the flow as a Mermaid chart and no more.")
@@ -52,11 +55,12 @@ def check(
     Modules are held to STEPLOG_STEP_MODULES if it is set, as by the executor.
 
     $ steplog check pipeline.json --graph
+    $ steplog check my_steps.weather:flow
     $ steplog check from-elsewhere.json --no-import
     """
     # The executor finds step modules beside it, so they are looked for here too.
     sys.path.insert(0, str(Path.cwd()))
-    definition = dict(definition_in(file))
+    definition = dict(definition_argument(file))
     unlike = differences(definition) if compat else []
     try:
         compiled = compile_definition if imports else compile_unloaded
@@ -78,7 +82,7 @@ def _allowlist() -> Allowlist:
 def _tell(
     problems: Sequence[Problem],
     unlike: Sequence[Difference],
-    file: Path,
+    file: str,
     as_json: bool,
     blueprint: Blueprint | None = None,
     *,
@@ -96,10 +100,17 @@ def _tell(
         out.print(f"{file} would be refused.", soft_wrap=True)
         return
     steps, paths = len(blueprint.plan.steps), len(blueprint.plan.paths)
-    out.print(f"[green]✓[/] {file} is fine: {steps} steps, {paths} paths.", soft_wrap=True)
+    out.print(
+        f"[green]✓[/] {file} is fine: {_counted(steps, 'step')}, {_counted(paths, 'path')}.",
+        soft_wrap=True,
+    )
     if graph:
         out.print(f"\n{escape(terminal(blueprint))}", soft_wrap=True)
         out.print(f"\n```mermaid\n{escape(mermaid(blueprint))}\n```", soft_wrap=True)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _document(

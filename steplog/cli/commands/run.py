@@ -13,13 +13,14 @@ from steplog.cli.commands.show import read_execution
 from steplog.cli.connect.sources import open_client
 from steplog.cli.inputs.filters import key_and_value
 from steplog.cli.inputs.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
+from steplog.cli.inputs.pipeline_argument import PipelineArgument, pipeline_argument
 from steplog.cli.inputs.times import moment_from_now
 from steplog.cli.views.console import err, out, print_hint, print_json
 from steplog.cli.views.execution import print_execution
 from steplog.cli.views.hints import command_line
 from steplog.cli.views.question_notices import question_notices
 from steplog.client.client import Steplog
-from steplog.client.json_input import parameter_of, pipeline_of, value_of
+from steplog.client.json_input import parameter_of, value_of
 from steplog.client.sender import Submitted
 from steplog.errors import (
     BadInput,
@@ -37,10 +38,7 @@ _METADATA = "Text to find it by with `steplog ls --metadata`; may be given sever
 
 
 def run(
-    pipeline: Annotated[
-        str,
-        typer.Argument(metavar="FILE|NAME", help="A definition's file, or a name known there."),
-    ],
+    pipeline: PipelineArgument,
     input: Annotated[  # noqa: A002
         str,
         typer.Option("--input", "-i", metavar="JSON|@FILE", help="The execution's input."),
@@ -77,9 +75,10 @@ def run(
     `steplog show`. With --embedded and --wait it runs in this process, on one SQLite file.
 
     $ steplog run pipeline.json --input '{"city": "Oslo"}' --wait
+    $ steplog run my_steps.weather:flow --embedded --wait
     $ steplog run weather --param year=2015 --metadata customer=42 --not-before 10m
     """
-    asked = _checked(pipeline_of(pipeline))
+    asked = _checked(pipeline_argument(pipeline))
     given = {
         "input": _checked_input(asked, value_of(input)),
         "parameters": _values(parameters),
