@@ -99,6 +99,8 @@ class StepStarted(StepEvent):
     input: JsonValue = None  # What the step was given; null from the second attempt on: unchanged.
     # Of a map: how many items it goes through.
     item_count: Index | None = Field(default=None, exclude_if=lambda count: count is None)
+    # What `now()` is in its templates, for every attempt; none where they don't ask.
+    evaluated_at: datetime | None = Field(default=None, exclude_if=lambda at: at is None)
 
 
 class StepAttemptFailed(StepEvent):

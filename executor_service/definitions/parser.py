@@ -14,6 +14,7 @@ from executor_service.definitions.child_parser import read_child
 from executor_service.definitions.compensation_parser import ClassesAtHand, read_compensation
 from executor_service.definitions.flow_checks import check_flow
 from executor_service.definitions.flow_parser import FlowReader
+from executor_service.definitions.input_parser import read_inputs
 from executor_service.definitions.json_schemas import compile_schema
 from executor_service.definitions.limits_parser import read_limits
 from executor_service.definitions.map_parser import MapReader, item_step, misleading_ids
@@ -31,18 +32,14 @@ from executor_service.definitions.unknown_keys import unknown_keys, unknown_type
 from executor_service.engine.conditions import ConditionCompiler, UserFunction
 from executor_service.engine.error_text import text_of
 from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
-from executor_service.engine.templates import (
-    Input,
-    TemplateNames,
-    compile_template,
-    is_constant,
-)
+from executor_service.engine.template_ids import TemplateNames
+from executor_service.engine.templates import compile_template, is_constant
 from executor_service.engine.values import ABSENT, Absent
 from executor_service.errors import Problem
 from executor_service.steps.plain_steps import BUILT_IN
 from executor_service.steps.step import Step
 from steplog_contracts.definition import PipelineDefinition
-from steplog_contracts.definition_parts import FIRST_LANGUAGE, LANGUAGE, InputDeclaration
+from steplog_contracts.definition_parts import FIRST_LANGUAGE, LANGUAGE
 from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.schema_cost import PatternRoom
 from steplog_contracts.step_types import BuiltInStep, MapStep, StepDefinition, TaskStep
@@ -112,9 +109,11 @@ class _DefinitionReader:
         self._imports = imports
         ids, functions = (step.id for step in shaped.steps), shape.language > FIRST_LANGUAGE
         self._step_ids = TemplateNames(ids, functions=functions)
+        # What is on record already is read as it was.
+        self._timeless = self._step_ids if shape.is_recorded else self._step_ids.without_time()
         self._maps = MapReader(self._step_ids, self._problem)
         self._conditions = ConditionCompiler(
-            self._step_ids, self._problem, self._function, time.monotonic
+            self._timeless, self._problem, self._function, time.monotonic
         )
 
     def read_all(self) -> None:
@@ -136,10 +135,10 @@ class _DefinitionReader:
             paths=tuple(flow.paths),
             start_at=shaped.flow.start_at,
             loop=LoopBounds() if loop is None else LoopBounds(**_declared(loop, LoopBounds)),
-            outputs=self._inputs(shaped.outputs, "$.outputs"),
+            outputs=read_inputs(shaped.outputs, self._timeless, required=False),
             check_output=self._schema(shaped.output_schema, "$.output_schema"),
             compensates=shaped.on_failure is not None,
-            limits=read_limits(shaped, self._step_ids, self._problem),
+            limits=read_limits(shaped, self._timeless, self._problem),
             ordered=tuple(steps.values()),
         )
         read.problems += islice(refused_templates(self._step_ids, shaped), MAX_PROBLEMS)
@@ -184,9 +183,11 @@ class _DefinitionReader:
         if isinstance(step, BuiltInStep):
             self._read.classes[step.id] = BUILT_IN[step.type]
         self._load(task, where, step)
+        plan = self._plan(task, step, index, where)
         return replace(
-            self._plan(task, step, index, where),
+            plan,
             child=read_child(step, where, self._shaped.name, self._step_ids, self._problem),
+            asks_time=plan.asks_time or self._step_ids.take_asked_time(),
             condition=flow.choice(step, where),
             compensation=read_compensation(task, step.id, where, self._undoing_from),
             join=flow.join(step, where),
@@ -200,6 +201,7 @@ class _DefinitionReader:
         item = self._item(step, index, where)
         return replace(
             self._maps.step(step, index, where, item),
+            asks_time=self._step_ids.take_asked_time(),
             check_output=check_output,
             outgoing=flow.outgoing(step.id),
             always=flow.always_taken(step.id),
@@ -226,7 +228,8 @@ class _DefinitionReader:
             type=step.type,
             config=task.config,
             config_template=None if is_constant(template) else template,
-            inputs=self._inputs(step.inputs, f"{where}.inputs") or (),
+            inputs=read_inputs(step.inputs, self._step_ids, required=True) or (),
+            asks_time=self._step_ids.take_asked_time(),
             retry=None if handling.retry is None else retry_policy(handling.retry),
             continue_on_error=handling.continue_on_error,
             enable_fallback=handling.enable_fallback,
@@ -266,29 +269,6 @@ class _DefinitionReader:
         except NotLoadable as error:
             self._problem(where, str(error), error.hint)
             return None
-
-    def _inputs(
-        self, declared: list[InputDeclaration] | JsonObject | None, where: str
-    ) -> tuple[Input, ...] | None:
-        if declared is None:
-            return None
-        if isinstance(declared, dict):
-            required = where != "$.outputs"
-            return tuple(
-                Input(name, compile_template(value, self._step_ids, sources=True), required)
-                for name, value in declared.items()
-            )
-        return tuple(
-            Input(
-                item.name,
-                compile_template(item.source, self._step_ids, sources=True)
-                if "source" in item.model_fields_set
-                else compile_template(f"{{{{ {item.name} }}}}", self._step_ids),
-                item.required,
-                item.default if "default" in item.model_fields_set else ABSENT,
-            )
-            for item in declared
-        )
 
 
 def _not_imported(_context: object, _parameters: object) -> bool:

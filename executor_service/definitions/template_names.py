@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from executor_service.engine.expressions import FUNCTIONS
-from executor_service.engine.templates import TemplateNames
+from executor_service.engine.template_ids import TemplateNames
 from executor_service.errors import Problem
 from steplog_contracts.definition import PipelineDefinition
 from steplog_contracts.payload import JsonValue

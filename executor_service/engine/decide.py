@@ -30,7 +30,7 @@ from steplog_contracts.payload import JsonObject, JsonValue
 def starts(state: State, clock: Callable[[], datetime]) -> list[ev.Event]:
     """Return the beginnings of every step that may begin now, or its schedule in a delayed loop.
 
-    `clock` is asked only where a loop is delayed.
+    `clock` is asked only where a loop is delayed, or a template asks.
     """
     ready = state.frontier.ready()
     if state.plan.joins and not state.plan.joins.isdisjoint(ready):
@@ -56,14 +56,14 @@ def _start(state: State, step_id: str, clock: Callable[[], datetime]) -> ev.Even
         due_at = _wait_over(state, step, arrival.scope, due_at or clock())
     if due_at is not None:
         return ev.StepScheduled(step_id=step_id, iteration=iteration, due_at=due_at)
-    return _first_start(state, step, iteration, arrival.scope)
+    return _first_start(state, step, iteration, arrival.scope, clock)
 
 
 def _wait_over(state: State, step: StepPlan, scope: Scope, now: datetime) -> datetime | None:
     """Return when a step that waits is to be begun; None where that can't be told: it then begins,
     and fails with the reason (see `executor_service.steps.plain_steps`)."""
     try:
-        return wait_until(state, step, scope, step_input(state, step, scope), now)
+        return wait_until(state, step, scope, step_input(state, step, scope, now), now)
     except StepProblem:
         return None
 
@@ -89,17 +89,23 @@ def scheduled_start(state: State, not_before: datetime) -> list[ev.Event]:
     return [ev.StepScheduled(step_id=step.id, due_at=max(due_at, not_before))]
 
 
-def _first_start(state: State, step: StepPlan, iteration: int, scope: Scope) -> ev.StepStarted:
+def _first_start(
+    state: State, step: StepPlan, iteration: int, scope: Scope, clock: Callable[[], datetime]
+) -> ev.StepStarted:
+    now = clock() if step.asks_time else None
     if step.mapped is not None:
-        return _map_start(state, step, iteration, scope)
-    given = step_input(state, step, scope) if step.inputs else scope.data
+        return _map_start(state, step, iteration, scope, now)
+    given = step_input(state, step, scope, now) if step.inputs else scope.data
     if step.child is not None and step.child.has_input:
-        given = recorded_input(step.child, state.reading(scope), step.id)
-    return step_started(step.id, iteration, 1, step.name, step.type, given)
+        given = recorded_input(step.child, state.reading(scope, now), step.id)
+    name, kind = step.name, step.type
+    return step_started(step.id, iteration, 1, name, kind, given, evaluated_at=now)
 
 
-def _map_start(state: State, step: StepPlan, iteration: int, scope: Scope) -> ev.StepStarted:
-    given = map_input(state, step, scope)
+def _map_start(
+    state: State, step: StepPlan, iteration: int, scope: Scope, now: datetime | None
+) -> ev.StepStarted:
+    given = map_input(state, step, scope, now)
     return ev.StepStarted(
         step_id=step.id,
         iteration=iteration,
@@ -107,16 +113,20 @@ def _map_start(state: State, step: StepPlan, iteration: int, scope: Scope) -> ev
         step_type=step.type,
         input=given,
         item_count=len(given[ITEMS] or ()),
+        evaluated_at=now,
     )
 
 
-def step_input(state: State, step: StepPlan, scope: Scope) -> JsonObject:
+def step_input(
+    state: State, step: StepPlan, scope: Scope, now: datetime | None = None
+) -> JsonObject:
     """Return the data a step is given. Where a required input leads nowhere it is the plain data:
     the attempt then fails with that as its reason (see `executor_service.runtime.attempt`)."""
     if not step.inputs:
         return scope.data
     try:
-        return scope.data | render_inputs(step.inputs, state.reading(scope), f"Step '{step.id}'")
+        reading = state.reading(scope, now)
+        return scope.data | render_inputs(step.inputs, reading, f"Step '{step.id}'")
     except StepProblem:
         return scope.data
 
@@ -127,7 +137,7 @@ def due(state: State, step_id: str, now: datetime) -> list[ev.Event]:
     if visit is None:
         return []
     if visit.status == "scheduled" and _reached(visit.due_at, now):
-        return [_first_start(state, visit.step, visit.iteration, visit.scope)]
+        return [_first_start(state, visit.step, visit.iteration, visit.scope, lambda: now)]
     if visit.status == "retrying" and _reached(visit.due_at, now):
         return [_again(visit)]
     if visit.status == "waiting" and _reached(visit.expires_at, now):

@@ -60,6 +60,13 @@ def parse(text: str, step_ids: Collection[str]) -> Expression:
     return _Parser(text, step_ids).whole()
 
 
+def calls(expression: Expression, name: str) -> bool:
+    """Say whether a function is called somewhere in an expression."""
+    if not isinstance(expression, Applied):
+        return False
+    return expression.name == name or any(calls(part, name) for part in expression.arguments)
+
+
 def value_of(expression: Expression, reading: Reading) -> Value:
     """Return what an expression comes to; ABSENT where a reference in it leads nowhere.
 

@@ -57,7 +57,7 @@ def _step_started(state: State, event: ev.StepStarted) -> None:
         visit = _begin(state, event)
     visit.status = "running"
     if visit.attempt == 0:
-        visit.input = event.input
+        visit.input, visit.evaluated_at = event.input, event.evaluated_at
         if visit.step.mapped is not None:
             state.maps[event.step_id] = Items.recorded(event.step_id, event.input)
             visit.status = "mapping"
@@ -114,7 +114,7 @@ def _step_completed(state: State, event: ev.StepCompleted) -> None:
     visit = state.visits[event.step_id]
     if visit.step.compensation is not None:
         done = (visit.step, visit.iteration, visit.scope, visit.input, event.output)
-        state.done.append(Undone(*done))
+        state.done.append(Undone(*done, visit.evaluated_at))
     visit.scope.write(event.step_id, event.output)
     _leave(state, event.step_id, event.taken)
 

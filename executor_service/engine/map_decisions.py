@@ -1,5 +1,8 @@
 """What follows for a map: its next items begun, its end."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from executor_service.engine import decide
 from executor_service.engine.child_input import recorded_input
 from executor_service.engine.item_reading import reading_of_item
@@ -15,33 +18,38 @@ from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonValue
 
 
-def item_starts(state: State, map_id: str) -> list[ev.Event]:
-    """Return the beginnings of as many items as may be visited at once."""
+def item_starts(state: State, map_id: str, clock: Callable[[], datetime]) -> list[ev.Event]:
+    """Return the beginnings of as many items as may be visited at once.
+
+    `clock` is asked only where templates of the item's step do.
+    """
     visit, items = state.visits[map_id], state.maps[map_id]
     plan, item_step = visit.step.mapped, visit.step.item
     assert plan is not None, "only a map is kept among the maps"
     assert item_step is not None, "a map has a step for its items"
     if items.too_many_failed(plan.tolerance):
         return []
+    now = clock() if item_step.asks_time else None
     return [
         step_started(
             f"{map_id}[{index}]", visit.iteration, 1, item_step.name, item_step.type,
-            _item_input(state, item_step, items, plan, index, visit.scope), index,
+            _item_input(state, item_step, items, plan, index, visit.scope, now), index, now,
         )
         for index in items.next_ones(plan.max_concurrency - len(items.open))
     ]  # fmt: skip
 
 
 def _item_input(
-    state: State, step: StepPlan, items: Items, plan: MapPlan, index: int, scope: Scope
-) -> JsonValue:
+    state: State, step: StepPlan, items: Items, plan: MapPlan, index: int, scope: Scope,
+    now: datetime | None,
+) -> JsonValue:  # fmt: skip
     """Return an item's own input: not the whole data, or a history would grow with its square."""
     data = item_data(plan, items, index)
     if step.child is not None and step.child.has_input:
-        return recorded_input(step.child, reading_of_item(state, data, scope), step.id)
+        return recorded_input(step.child, reading_of_item(state, data, scope, now), step.id)
     if not step.inputs:
         return data
-    reading = reading_of_item(state, data, scope)
+    reading = reading_of_item(state, data, scope, now)
     try:
         return data | render_inputs(step.inputs, reading, f"Step '{step.id}'")
     except StepProblem:

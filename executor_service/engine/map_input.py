@@ -1,5 +1,7 @@
 """What a map goes through: its items, resolved once, when its visit begins."""
 
+from datetime import datetime
+
 from executor_service.engine.map_items import ITEMS, MAX_ITEMS, PROBLEM, MapPlan
 from executor_service.engine.plan import StepPlan
 from executor_service.engine.scope import Scope
@@ -9,12 +11,14 @@ from executor_service.errors import StepProblem
 from steplog_contracts.payload import JsonObject, JsonValue
 
 
-def map_input(state: State, step: StepPlan, scope: Scope) -> JsonObject:
+def map_input(
+    state: State, step: StepPlan, scope: Scope, now: datetime | None = None
+) -> JsonObject:
     """Return what a map records as its input: its items, or the problem with them."""
     plan = step.mapped
     assert plan is not None, "only a map has items"
     try:
-        found = render(plan.items, state.reading(scope), f"Step '{step.id}' items")
+        found = render(plan.items, state.reading(scope, now), f"Step '{step.id}' items")
     except StepProblem as problem:
         return {ITEMS: None, PROBLEM: str(problem)}
     if type(found) is not list:

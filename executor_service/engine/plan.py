@@ -93,6 +93,7 @@ class StepPlan:
     config: JsonObject = field(default_factory=dict)
     config_template: Template = None  # None: nothing in `config` to resolve.
     inputs: tuple[Input, ...] = ()
+    asks_time: bool = False  # Whether a template of it calls now().
     condition: Choice | None = None  # Of a step of type `condition` or `switch`: it runs no code.
     join: JoinPlan | None = None
     retry: RetryPolicy | None = None

@@ -58,7 +58,7 @@ class Reading:
     result: JsonValue | Absent = ABSENT
     step_id: str = ""  # The step whose end is decided, where one is.
     execution_id: str = ""
-    now: datetime | None = None  # Where what comes of it is recorded with a step's end.
+    now: datetime | None = None  # As it is recorded with the beginning of a visit.
 
 
 class Results:

@@ -20,7 +20,7 @@ from steplog_contracts.events import ErrorInfo
 from steplog_contracts.payload import JsonObject
 
 SNAPSHOT_VERSION = 1
-_TIMES = frozenset({"due_at", "expires_at"})
+_TIMES = frozenset({"due_at", "expires_at", "evaluated_at"})
 _KEPT_APART = frozenset({"step", "scope", "last_error"})
 
 
@@ -46,7 +46,15 @@ def snapshot(state: State) -> JsonObject:
         "finishing": state.finishing,
         "deadline_passed": state.deadline_passed,
         "done": [
-            [d.step.id, d.iteration, scopes.number(d.scope), d.input, d.output] for d in state.done
+            [
+                d.step.id,
+                d.iteration,
+                scopes.number(d.scope),
+                d.input,
+                d.output,
+                _text(d.evaluated_at),
+            ]
+            for d in state.done
         ],
         "began_at": _text(state.began_at),
         "root": scopes.number(state.root),
@@ -98,9 +106,9 @@ def _restored(kept: JsonObject, state: State) -> State:
     state.cancelling = kept["cancelling"]
     state.finishing = kept.get("finishing", False)
     state.deadline_passed = kept.get("deadline_passed", False)
-    for step_id, iteration, scope, given, output in kept.get("done", ()):
+    for step_id, iteration, scope, given, output, *at in kept.get("done", ()):
         done = (state.plan.steps[step_id], iteration, scopes[scope], given, output)
-        state.done.append(Undone(*done))
+        state.done.append(Undone(*done, *map(_time, at)))
     state.began_at = _time(kept.get("began_at"))
     state.root = scopes[kept["root"]]
     for visit in kept["visits"]:
@@ -198,7 +206,7 @@ def _visit_in(saved: JsonObject, plan: Plan, scopes: list[Scope]) -> Visit:
             "step": plan.step_of(saved["step"]),
             "scope": scopes[saved["scope"]],
             "last_error": None if error is None else ErrorInfo(**error),
-            **{name: _time(saved[name]) for name in _TIMES},
+            **{name: _time(saved.get(name)) for name in _TIMES},
         }
     )
 

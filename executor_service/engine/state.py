@@ -66,10 +66,10 @@ class State:
         """Whether the execution's own end was folded."""
         return self.end is not None
 
-    def reading(self, scope: Scope) -> Reading:
-        """Return what references read at a branch."""
+    def reading(self, scope: Scope, now: datetime | None = None) -> Reading:
+        """Return what references read at a branch; `now` where a visit has it on record."""
         return Reading((scope.data,), self.parameters, self.input, scope,
-                       execution_id=self.execution_id)  # fmt: skip
+                       execution_id=self.execution_id, now=now)  # fmt: skip
 
     def reading_after(self, visit: Visit, output: JsonValue, *, failed: bool = False) -> Reading:
         """Return what the conditions behind a step read: its output laid over the branch's data.

@@ -6,6 +6,7 @@ tenth of what a step costs in all. They are equal in every way to those made by 
 decoded, and so checked, elsewhere.
 """
 
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -50,6 +51,7 @@ def step_started(
     step_type: str,
     input_data: JsonValue,
     item_index: int | None = None,
+    evaluated_at: datetime | None = None,
 ) -> StepStarted:
     """Return a StepStarted of values that are known to fit."""
     event: StepStarted = _new(StepStarted)
@@ -65,6 +67,7 @@ def step_started(
             "step_type": step_type,
             "input": input_data,
             "item_count": None,
+            "evaluated_at": evaluated_at,
         },
         _STARTED_NAMES,
     )

@@ -7,20 +7,15 @@ value that comes out of a template is never read as a template again, so none ca
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from executor_service.engine.expressions import (
-    Expression,
-    alternatives,
-    is_expression,
-    parse,
-    value_of,
-)
+from executor_service.engine.expressions import Expression, alternatives, value_of
 from executor_service.engine.references import Reading, Reference, Root, parse_template
+from executor_service.engine.template_ids import TemplateNames
 from executor_service.engine.values import ABSENT, Absent, copy_json
-from executor_service.errors import ExpressionRefused, TextTooLong, Unresolved
+from executor_service.errors import TextTooLong, Unresolved
 from steplog_contracts.payload import JsonObject, JsonValue
 
 # What an event can carry where no store is: no value may be larger then.
@@ -31,24 +26,6 @@ _DOUBLE = re.compile(r"\{\{([^{}]*)\}\}")
 _SINGLE = r"\{\s*((?:parameters|pipeline_input|pipeline_data|steps)\b[^{}]*)\}"
 _SOURCE = re.compile(rf"\s*{_SINGLE}(?:\s*\|\s*{_SINGLE})*\s*")
 _EACH_SOURCE = re.compile(_SINGLE)
-
-
-class TemplateNames(dict[str, None]):
-    """The ids of steps that templates may name, and whether they may call functions."""
-
-    def __init__(self, step_ids: Iterable[str], *, functions: bool) -> None:
-        super().__init__(dict.fromkeys(step_ids))
-        self.functions = functions
-        self.refused: dict[str, str] = {}  # Templates that can't be read, and why.
-
-    def expression(self, part: str, text: str) -> Expression:
-        """Return one alternative of a template; one that can't be read is kept as refused."""
-        if is_expression(part):
-            try:
-                return parse(part, self)
-            except ExpressionRefused as error:
-                self.refused[text] = str(error)
-        return parse_template(part, self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Visit:
     attempt: int = 0
     failures: int = 0  # Recorded ones; an attempt lost with its process is none.
     input: JsonValue = None
+    evaluated_at: datetime | None = None  # What `now()` is, where its templates ask.
     due_at: datetime | None = None  # Of a scheduled start or of the next attempt.
     interaction_id: str | None = None
     asked: JsonValue = None  # The result that asked a person.
@@ -69,6 +70,7 @@ class Undone:
     scope: Scope
     input: JsonValue
     output: JsonValue
+    evaluated_at: datetime | None = None
 
 
 @dataclass(slots=True)

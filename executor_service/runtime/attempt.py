@@ -152,6 +152,7 @@ class Attempts:
         plan, step = done.step.compensation, done.step
         assert plan is not None, "only such steps are undone"
         visit = Visit(step, done.iteration, done.scope, -1, attempt=attempt, input=done.input)
+        visit.evaluated_at = done.evaluated_at
         data, output = data_of(visit), copy_json(done.output)
         if plan.made_as is None:
             made = call(self._object, state, visit)

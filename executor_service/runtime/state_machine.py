@@ -172,7 +172,7 @@ class StateMachine:
                 self.fold(more, at, cause)
         if state.maps:
             for map_id in state.maps:
-                self.fold(map_decisions.item_starts(state, map_id))
+                self.fold(map_decisions.item_starts(state, map_id, self._clock.now))
         elif not begun and completion.everything_ended(state):
             now = self._clock.now()
             self.fold(completion.completion(state, now), now, cause)

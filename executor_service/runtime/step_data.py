@@ -50,14 +50,18 @@ def check_output(step: StepPlan, output: JsonValue) -> None:
 
 
 def resolved_config(state: State, visit: Visit, now: datetime) -> JsonObject | None:
-    """Return a step's config with its templates resolved; None where it has none."""
+    """Return a step's config with its templates resolved; None where it has none.
+
+    `now` is for a visit from before such times were recorded.
+    """
     template = visit.step.config_template
     if template is None:
         return None
     # The step's own inputs lie over the data here too.
     # An item is given little of the data, so there the branch's lies beneath.
     beneath = () if visit.step.item_index is None else (visit.scope.data,)
-    reading = replace(state.reading(visit.scope), data=(visit.input, *beneath), now=now)
+    reading = state.reading(visit.scope, visit.evaluated_at or now)
+    reading = replace(reading, data=(visit.input, *beneath))
     resolved: JsonObject = render(template, reading, f"Step '{visit.step.id}' config")
     if "error_handling" in visit.step.config:
         resolved["error_handling"] = visit.step.config["error_handling"]
