@@ -80,6 +80,10 @@ class RefusalCode(StrEnum):
     UNKNOWN_EXECUTION = "unknown_execution", "nothing of that id runs"
     UNKNOWN_STEP = "unknown_step", "a fork names a step its origin does not have"
     STEP_NOT_REACHED = "step_not_reached", "a fork names a step its origin never came to"
+    RESULT_UNDONE = (
+        "result_undone",
+        "a fork would take over a result that was undone since; it has to begin earlier",
+    )
     PATCH_WITHOUT_EFFECT = "patch_without_effect", "a fork's patch changes nothing that runs"
     NOT_FAILED = "not_failed", "a retry of what completed"
     NOT_ENDED = "not_ended", "a retry or fork of what still runs"

@@ -140,6 +140,8 @@ class PipelineStep(StepDefinition):
     input: JsonValue = None  # Templates; the flowing data where absent.
     wait: bool = True
     on_parent_end: Literal["cancel", "leave"] = "cancel"
+    # The class that undoes what a completed child did; without it nothing does.
+    compensate: Compensation | None = None
     output_schema: Schema | None = None
     error_handling: ErrorHandling | None = None
 

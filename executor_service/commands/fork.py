@@ -29,7 +29,8 @@ def forked(
     """Return the first events of the fork; `blueprint` is that of the origin's definition.
 
     Raises:
-        CommandNotApplicable: `unknown_step`, `step_not_reached`, or `patch_without_effect`.
+        CommandNotApplicable: `unknown_step`, `step_not_reached`, `result_undone`, or
+            `patch_without_effect`.
         InputRefused: the patched input does not fit the definition.
     """
     fork_at = (command.from_step, command.iteration)
@@ -87,7 +88,7 @@ def _refuse_undone(origin: RecoveredExecution, kept: set[Visit]) -> None:
     for event, _ in origin.facts:
         if isinstance(event, StepCompensated) and (event.step_id, event.iteration) in kept:
             raise CommandNotApplicable(
-                RefusalCode.STEP_NOT_REACHED,
+                RefusalCode.RESULT_UNDONE,
                 f"Step '{event.step_id}' was undone after execution {origin.execution_id} failed; "
                 "fork from that step or an earlier one.",
             )

@@ -29,7 +29,10 @@ def task_of(step: StepDefinition, where: str, problem: Report) -> TaskStep:
     """Return what stands for a step that names no class: its settings are the configuration."""
     if isinstance(step, PipelineStep):
         return TaskStep(
-            id=step.id, error_handling=step.error_handling, output_schema=step.output_schema
+            id=step.id,
+            error_handling=step.error_handling,
+            output_schema=step.output_schema,
+            compensate=False if step.compensate is None else step.compensate,
         )
     if not isinstance(step, BuiltInStep):
         return TaskStep(id=step.id)

@@ -33,6 +33,13 @@ def read_child(
             f"{where}.inputs", "A child has one 'input'.", "write it as an object with templates"
         )
     check_handling(step.error_handling, where, problem)
+    undone = step.compensate
+    if undone is not None and (undone.method or not (undone.step_class or undone.class_)):
+        problem(
+            f"{where}.compensate",
+            "A step of type 'pipeline' has no class, and so no method that undoes it.",
+            "name a class with module and step_class",
+        )
     return ChildPlan(
         pipeline=step.pipeline,
         definition=step.definition,

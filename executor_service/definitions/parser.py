@@ -214,7 +214,9 @@ class _DefinitionReader:
         if named is None:
             return self._maps.calling(step, index)
         self._load(named, f"{where}.step", named)
-        return replace(self._plan(named, named, index, f"{where}.step"), always=())
+        where = f"{where}.step"
+        undone = read_compensation(named, step.id, where, self._undoing_from)
+        return replace(self._plan(named, named, index, where), always=(), compensation=undone)
 
     def _plan(self, task: TaskStep, step: StepDefinition, index: int, where: str) -> StepPlan:
         handling = self._shape.handling_of(task, where, self._read.problems)

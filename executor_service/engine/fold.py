@@ -102,19 +102,22 @@ def _attempt_failed(state: State, event: ev.StepAttemptFailed) -> None:
 
 
 def _step_progressed(state: State, event: ev.StepProgressed) -> None:
-    state.visits[event.step_id].progress = event.progress
+    if state.undoing is not None:  # What undoes the step says so.
+        state.undoing.progress = event.progress
+    else:
+        state.visits[event.step_id].progress = event.progress
 
 
 def _step_completed(state: State, event: ev.StepCompleted) -> None:
+    visit = state.visits[event.step_id]
+    if visit.step.compensation is not None:
+        done = (visit.step, visit.iteration, visit.scope, visit.input, event.output)
+        state.done.append(Undone(*done, visit.evaluated_at))
     if event.item_index is not None:
         items = _leave_item(state, event.step_id)
         if items is not None:
             items.complete(event.item_index, event.output)
         return
-    visit = state.visits[event.step_id]
-    if visit.step.compensation is not None:
-        done = (visit.step, visit.iteration, visit.scope, visit.input, event.output)
-        state.done.append(Undone(*done, visit.evaluated_at))
     visit.scope.write(event.step_id, event.output)
     _leave(state, event.step_id, event.taken)
 

@@ -107,7 +107,10 @@ def _restored(kept: JsonObject, state: State) -> State:
     state.finishing = kept.get("finishing", False)
     state.deadline_passed = kept.get("deadline_passed", False)
     for step_id, iteration, scope, given, output, *at in kept.get("done", ()):
-        done = (state.plan.steps[step_id], iteration, scopes[scope], given, output)
+        step = state.plan.step_of(step_id)
+        if step is None:
+            raise KeyError(step_id)
+        done = (step, iteration, scopes[scope], given, output)
         state.done.append(Undone(*done, *map(_time, at)))
     state.began_at = _time(kept.get("began_at"))
     state.root = scopes[kept["root"]]

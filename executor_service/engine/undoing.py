@@ -75,7 +75,10 @@ def attempt_to_undo(state: State, done: Undone) -> list[ev.Event]:
         return [_failed(done, undoing.attempt, error, None, 0.0)]
     return [
         ev.StepCompensationStarted(
-            step_id=done.step.id, iteration=done.iteration, attempt=undoing.attempt + 1
+            step_id=done.step.id,
+            iteration=done.iteration,
+            attempt=undoing.attempt + 1,
+            item_index=done.step.item_index,
         )
     ]
 
@@ -86,7 +89,18 @@ def undone(state: State, done: Undone, output: JsonValue, duration_ms: float) ->
     return [
         ev.StepCompensated(
             step_id=done.step.id, iteration=done.iteration, attempt=state.undoing.attempt,
-            output=output, duration_ms=duration_ms,
+            item_index=done.step.item_index, output=output, duration_ms=duration_ms,
+        )
+    ]  # fmt: skip
+
+
+def progressed(state: State, done: Undone, progress: JsonValue) -> list[ev.Event]:
+    """Return the record of what a step that is being undone says of itself."""
+    assert state.undoing is not None, "asked for while undoing"
+    return [
+        ev.StepProgressed(
+            step_id=done.step.id, iteration=done.iteration, attempt=state.undoing.attempt,
+            item_index=done.step.item_index, progress=progress,
         )
     ]  # fmt: skip
 
@@ -111,7 +125,7 @@ def _failed(
 ) -> ev.Event:
     return ev.StepCompensationFailed(
         step_id=done.step.id, iteration=done.iteration, attempt=attempt, error=error,
-        retry_at=retry_at, duration_ms=duration_ms,
+        item_index=done.step.item_index, retry_at=retry_at, duration_ms=duration_ms,
     )  # fmt: skip
 
 

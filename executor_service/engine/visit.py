@@ -85,6 +85,7 @@ class Undoing:
     failures: int = 0
     due_at: datetime | None = None
     last_error: ev.ErrorInfo | None = None
+    progress: JsonValue = None  # The last heartbeat of what undoes the step.
 
 
 @dataclass(slots=True)

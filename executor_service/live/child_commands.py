@@ -62,9 +62,9 @@ class ChildCommands:
         )
         await self._send(command, f"{child_id}:run")
 
-    async def cancel(self, child_id: str, reason: str) -> None:
+    async def cancel(self, child_id: str, reason: str, *, compensate: bool = False) -> None:
         """Ask for an execution to end; asking again changes nothing."""
-        command = CancelExecution(execution_id=child_id, reason=reason)
+        command = CancelExecution(execution_id=child_id, reason=reason, compensate=compensate)
         await self._send(command, f"{child_id}:cancel")
 
     async def tell(

@@ -21,5 +21,6 @@ class Children(Protocol):
     ) -> None:
         """Ask for an execution to begin; asking again changes nothing."""
 
-    async def cancel(self, child_id: str, reason: str) -> None:
-        """Ask for an execution to end; asking again changes nothing."""
+    async def cancel(self, child_id: str, reason: str, *, compensate: bool = False) -> None:
+        """Ask for an execution to end, what it did undone first if so asked; asking again changes
+        nothing."""

@@ -5,7 +5,7 @@ later, or a failure for good.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -15,8 +15,8 @@ from executor_service.engine.human_waits import expiry
 from executor_service.engine.retry import RetryPolicy
 from executor_service.engine.state import State
 from executor_service.engine.user_code import Raised, call, call_for
-from executor_service.engine.values import ABSENT, copy_json, plain
-from executor_service.engine.visit import Undone, Visit
+from executor_service.engine.values import ABSENT, plain
+from executor_service.engine.visit import Visit
 from executor_service.errors import StepSilent
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock, Randomness
@@ -147,27 +147,15 @@ class Attempts:
         began_s = self._monotonic_s()
         return await self._without_retry(state, visit, expiry(visit), began_s, calling)
 
-    async def undo(self, state: State, done: Undone, attempt: int, calling: StepCall) -> JsonValue:
-        """Undo a completed step once; raises what its code raised."""
-        plan, step = done.step.compensation, done.step
-        assert plan is not None, "only such steps are undone"
-        visit = Visit(step, done.iteration, done.scope, -1, attempt=attempt, input=done.input)
-        visit.evaluated_at = done.evaluated_at
-        data, output = data_of(visit), copy_json(done.output)
-        if plan.made_as is None:
-            made = call(self._object, state, visit)
-            args: tuple[Any, ...] = (data, output)
-            method = getattr(made, plan.method or "")
-        else:
-            made = call(self._blueprint.make_step, plan.made_as)
-            made.services, method = self._services, made.run
-            data.update(output if type(output) is dict else {})
-            args = (data,)
-        # Its own key of idempotency: what undoes is no repeat of what was done.
-        of_undoing = f"{step.id}:compensate"
-        made.context = StepContext(self._execution_id, of_undoing, done.iteration, attempt)
-        limited = replace(step, timeout_seconds=plan.timeout_seconds)
-        return call(plain, await calling.run(method, limited, *args))
+    def object_for(self, state: State, visit: Visit) -> Step:
+        """Return the object that runs a visit's step, its configuration resolved."""
+        return call(self._object, state, visit)  # type: ignore[no-any-return]
+
+    def object_named(self, name: str) -> Step:
+        """Return an object of the class that is made under a name of its own."""
+        made: Step = call(self._blueprint.make_step, name)
+        made.services = self._services
+        return made
 
     def forget(self, step_id: str, *, for_good: bool = True) -> None:
         """Drop the object of a step that ended and can't come round again; `for_good` is False

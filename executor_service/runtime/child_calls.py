@@ -41,7 +41,8 @@ class ChildCalls(Attempts):
         if visit.step.child is None:
             return await super().expired(state, visit, calling)
         try:
-            await calling.hold(self.cancel_child(state, visit))
+            undone = state.plan.compensates
+            await calling.hold(self.cancel_child(state, visit, compensate=undone))
         except Raised as error:
             return await self._failed(state, visit, error.error, self._monotonic_s(), calling, None)
         return ChildTimedOut(self.delay_fraction())
@@ -50,17 +51,20 @@ class ChildCalls(Attempts):
         """Return the random part of a delay before another child is begun."""
         return self._randomness()
 
-    async def cancel_all(self, state: State, reason: str) -> None:
+    async def cancel_all(self, state: State, reason: str, *, compensate: bool) -> None:
         """Call off the children of open visits that are to end with their parent."""
         for visit in list(state.visits.values()):
             child = visit.step.child
             if child is not None and child.cancelled_with_parent and visit.attempt:
-                await self.cancel_child(state, visit, reason)
+                await self.cancel_child(state, visit, reason, compensate=compensate)
 
-    async def cancel_child(self, state: State, visit: Visit, reason: str = _REASON) -> None:
+    async def cancel_child(
+        self, state: State, visit: Visit, reason: str = _REASON, *, compensate: bool
+    ) -> None:
         """Call off the child of a visit."""
         if self.children is not None and visit.status in ("running", "child"):
-            await self.children.cancel(child_of(state, visit), reason)
+            child_id = child_of(state, visit)
+            await self.children.cancel(child_id, reason, compensate=compensate)
 
     async def _ask_for(self, state: State, visit: Visit) -> None:
         step, child = visit.step, visit.step.child

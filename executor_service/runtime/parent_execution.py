@@ -65,8 +65,15 @@ class ParentExecution(Execution):
         """Call children off before the end is on record: what was asked twice is done once."""
         await self._tasks.stop()
         self._take_results()
-        await self._attempts.cancel_all(self.state, _REASON)
+        await self._attempts.cancel_all(self.state, _REASON, compensate=self._undoes)
         await super()._come_to_an_end(cause)
+
+    @property
+    def _undoes(self) -> bool:
+        """Whether a child that is called off is to undo what it did: once it has ended, nobody
+        could ask for that."""
+        cancel = self._ends.cancel
+        return self.state.plan.compensates or (cancel is not None and cancel.compensate)
 
     def _take(self, step_id: str, result: AttemptResult) -> None:
         if step_id in self.state.visits:  # Its child's end may have come first.

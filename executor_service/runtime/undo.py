@@ -1,5 +1,7 @@
 """Runs a compensation: one step after another, each attempt recorded before and after."""
 
+from functools import partial
+
 from executor_service.engine import undoing
 from executor_service.engine.cancelled_visits import stopped
 from executor_service.engine.user_code import Raised
@@ -12,6 +14,8 @@ from executor_service.runtime.guarded_loop import itself
 from executor_service.runtime.run_end import RunEnd
 from executor_service.runtime.state_machine import StateMachine
 from executor_service.runtime.step_invocation import StepCall, StepStopped
+from executor_service.runtime.undo_call import UndoCall
+from steplog_contracts.payload import JsonValue
 
 
 class Undo:
@@ -22,7 +26,7 @@ class Undo:
         clock: Clock, randomness: Randomness,
     ) -> None:  # fmt: skip
         self._progress = progress
-        self._attempts = attempts
+        self._call = UndoCall(attempts, clock)
         self._outbox = outbox
         self._ends = ends
         self._clock = clock
@@ -63,7 +67,7 @@ class Undo:
         assert state.undoing is not None, "asked for while undoing"
         attempt, now = state.undoing.attempt, self._clock.now
         try:
-            output = await self._attempts.undo(state, done, attempt, calling)
+            output = await self._call.run(state, done, calling, partial(self._progressed, done))
         except StepStopped:
             return
         except Raised as error:
@@ -79,3 +83,10 @@ class Undo:
         fraction = self._randomness()
         failed = undoing.not_undone(state, done, raised, info, now(), fraction, took_ms)
         self._progress.fold(failed, now())
+
+    def _progressed(self, done: Undone, progress: JsonValue) -> None:
+        """Record what the step's undoing says of itself, while it runs."""
+        state = self._progress.state
+        if state.undoing is not None and state.undoing.status == "running":
+            self._progress.fold(undoing.progressed(state, done, progress))
+            self._outbox.begin_flush()
