@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeAlias, TypedDict
 from executor_service.steps.step import Step
 from executor_service.steps.step_function import StepFunction
 from steplog.errors import BadInput
+from steplog_contracts.definition_parts import Retry
 from steplog_contracts.payload import JsonObject, JsonValue
 
 StepCode: TypeAlias = "StepFunction[..., Any] | type[Step]"
@@ -75,7 +76,8 @@ def _plain(keys: Mapping[str, Any]) -> JsonObject:
         handling["retry"] = {**handling.get("retry", {}), "max_attempts": plain.pop("retries") + 1}
     if "retry_delay_seconds" in plain:
         delay = plain.pop("retry_delay_seconds")
-        handling["retry"] = {**handling.get("retry", {}), "initial_delay": delay}
+        longest = {"max_delay": delay} if delay > Retry().max_delay else {}
+        handling["retry"] = {**handling.get("retry", {}), "initial_delay": delay, **longest}
     if handling:
         plain["error_handling"] = handling
     for key in ("input_schema", "output_schema"):

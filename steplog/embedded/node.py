@@ -10,7 +10,6 @@ from executor_service.adapters.embedded.command_source import EmbeddedCommandSou
 from executor_service.adapters.embedded.event_log import EmbeddedEventLog
 from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.adapters.kafka.step_records import sender_of_environment
-from executor_service.adapters.system_clock import SystemClock
 from executor_service.admission.slots import ExecutionSlots
 from executor_service.context import ExecutorContext
 from executor_service.definitions.catalogue import DefinitionCatalogue
@@ -68,6 +67,11 @@ class Node:
         """Return the name of the events topic in answers and rows."""
         return self.settings.topics.events.name
 
+    @property
+    def is_idle(self) -> bool:
+        """Say whether all that was recorded is on the disk and in the rows."""
+        return self.file.is_idle and self.tracker.is_caught_up
+
     async def start(self) -> None:
         """Go on with what the file holds, and take commands."""
         guard_loop()
@@ -121,7 +125,7 @@ async def running_node(settings: EmbeddedSettings) -> AsyncIterator[Node]:
         StoreRefused: its rows are of another version.
     """
     async with AsyncExitStack() as stack:
-        file = await stack.enter_async_context(EmbeddedFile(settings.path))
+        file = await stack.enter_async_context(settings.open_file(settings.path))
         store = SqliteStore(settings.path, turn=file.turn)
         await store.open()
         stack.push_async_callback(store.close)
@@ -142,9 +146,9 @@ def _workplace(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> Exe
         services.register(RECORDS, sender)
     return ExecutorContext(
         instance=f"embedded-{os.getpid()}",
-        catalogue=DefinitionCatalogue(allowlist, settings.pipelines_dir),
+        catalogue=settings.catalogue(allowlist, settings.pipelines_dir),
         slots=ExecutionSlots(settings.max_executions_in_flight),
-        clock=SystemClock(),
+        clock=settings.clock,
         services=services,
         set_aside=source.set_aside,
         send=source.send,

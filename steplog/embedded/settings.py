@@ -1,16 +1,21 @@
 """What an embedded steplog is told."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from executor_service import ServiceRegistry
 from executor_service.adapters.embedded.event_log import PARTITIONS
+from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.adapters.fsspec_store import FsspecStore
+from executor_service.adapters.system_clock import SystemClock
 from executor_service.definitions.asked_modules import AskedModules
+from executor_service.definitions.catalogue import DefinitionCatalogue
+from executor_service.definitions.step_loader import Allowlist
 from executor_service.payloads.client import Payloads
+from executor_service.ports.runtime import Clock
 from executor_service.settings import ExecutorSettings
 from executor_service.steps.service_loader import load_services
 from steplog.errors import BadInput
@@ -41,6 +46,10 @@ class EmbeddedSettings:
     # In place of `step_modules`: the modules of what is asked for here; all else is left as it is.
     asked: AskedModules | None = None
     payload_store: str | None = None  # Of values too large for an event; a folder beside the file.
+    # For tests: another clock, file or way to compile definitions.
+    clock: Clock = field(default_factory=SystemClock)
+    open_file: Callable[[Path], EmbeddedFile] = EmbeddedFile
+    catalogue: Callable[[Allowlist, Path | None], DefinitionCatalogue] = DefinitionCatalogue
 
     @property
     def payloads(self) -> Payloads:

@@ -62,6 +62,11 @@ class TailingTracker:
         self.projector.on_changes = self._wake
         self.next_offset = 0
 
+    @property
+    def is_caught_up(self) -> bool:
+        """Say whether all events of the log are in the rows."""
+        return self.next_offset >= self._tail.end()
+
     async def start(self) -> None:
         """Find out how far the rows are.
 

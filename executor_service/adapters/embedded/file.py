@@ -80,6 +80,11 @@ class EmbeddedFile:
         self._thread.shutdown()
         self.lock.release()
 
+    @property
+    def is_idle(self) -> bool:
+        """Say whether nothing is being written."""
+        return self._writing is None
+
     def end(self, topic: str) -> int:
         """Return the offset behind the last record that is on the disk."""
         return self._ends[topic]

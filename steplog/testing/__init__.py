@@ -1,0 +1,1 @@
+"""Definitions under test: a clock that skips waits, stubs of steps, crashes at any event."""
