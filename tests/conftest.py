@@ -8,9 +8,11 @@ its own, so no test sees what another left.
 import asyncio
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -25,6 +27,11 @@ from tests.services import Services
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Enough for two owners of several partitions each.
 TEST_PARTITIONS = 4
+DURABILITY_OFF = (
+    "ALTER SYSTEM SET fsync = off",
+    "ALTER SYSTEM SET full_page_writes = off",
+    "SELECT pg_reload_conf()",
+)
 ServicesFactory = Callable[..., Services]
 
 
@@ -38,7 +45,11 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the URL of a database on a real server where more can be created."""
-    with running(choose_postgres(tmp_path_factory.mktemp("postgres"))) as address:
+    server = choose_postgres(tmp_path_factory.mktemp("postgres"))
+    with running(server) as address:
+        # A server that the tests made loses nothing that anybody misses when the power goes.
+        if server.kind != "given":
+            run_apart(_execute(address, *DURABILITY_OFF))
         yield address
 
 
@@ -52,15 +63,22 @@ def topic_namespace() -> str:
 def database(server_url: str) -> Iterator[str]:
     """Yield the URL of an empty database that is dropped at the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    asyncio.run(_execute(server_url, f'CREATE DATABASE "{name}"'))
+    run_apart(_execute(server_url, f'CREATE DATABASE "{name}"'))
     yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
-    asyncio.run(_execute(server_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
+    run_apart(_execute(server_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
-async def _execute(server_url: str, sql: str) -> None:
+def run_apart(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end beside a loop that may run here: async fixtures ask for others."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
+async def _execute(server_url: str, *statements: str) -> None:
     admin = await asyncpg.connect(server_url)
     try:
-        await admin.execute(sql)
+        for sql in statements:
+            await admin.execute(sql)
     finally:
         await admin.close()
 
