@@ -41,7 +41,12 @@ class ChildEnd:
 
 def child_of(state: State, visit: Visit) -> str:
     """Return the id of the execution that a visit's attempt begins."""
-    return child_id_of(state.execution_id, visit.step.id, visit.iteration, visit.attempt)
+    return child_at(state, visit.step.id, visit.iteration, visit.attempt)
+
+
+def child_at(state: State, step_id: str, iteration: int, attempt: int) -> str:
+    """Return the same for a visit that may be over."""
+    return child_id_of(state.execution_id, step_id, iteration, attempt)
 
 
 def begun(state: State, step_id: str, child_id: str, now: datetime) -> list[ev.Event]:

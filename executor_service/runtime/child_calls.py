@@ -4,7 +4,12 @@ Nothing here waits for the child: its end comes as a command, so its parent take
 meanwhile. Asking twice is harmless, for the child's id follows from the attempt.
 """
 
-from executor_service.engine.child_decisions import ChildBegun, ChildTimedOut, child_of
+from executor_service.engine.child_decisions import (
+    ChildBegun,
+    ChildTimedOut,
+    child_at,
+    child_of,
+)
 from executor_service.engine.child_input import child_input
 from executor_service.engine.child_plan import MAX_CHILDREN, MAX_DEPTH
 from executor_service.engine.item_reading import reading_of
@@ -15,9 +20,11 @@ from executor_service.errors import ChildRefused
 from executor_service.ports.children import Children
 from executor_service.runtime.attempt import AttemptResult, Attempts
 from executor_service.runtime.step_invocation import StepCall
+from steplog_contracts.events import StepCancelled
 from steplog_contracts.parent_visit import ParentVisit
 
 _REASON = "The step that began it ended."
+_GIVEN_UP = "Nothing waits any more for the branch that began it."
 
 
 class ChildCalls(Attempts):
@@ -65,6 +72,19 @@ class ChildCalls(Attempts):
         if self.children is not None and visit.status in ("running", "child"):
             child_id = child_of(state, visit)
             await self.children.cancel(child_id, reason, compensate=compensate)
+
+    def may_have_child(self, given_up: StepCancelled) -> bool:
+        """Say whether a visit that is given up may have a child that is to end with it."""
+        step = self._blueprint.plan.step_of(given_up.step_id)
+        child = None if step is None else step.child
+        return child is not None and child.waits and child.cancelled_with_parent
+
+    async def cancel_given_up(self, state: State, given_up: StepCancelled) -> None:
+        """Call off the child of such a visit."""
+        if self.children is not None:
+            visit = (given_up.step_id, given_up.iteration, given_up.attempt)
+            undone = state.plan.compensates
+            await self.children.cancel(child_at(state, *visit), _GIVEN_UP, compensate=undone)
 
     async def _ask_for(self, state: State, visit: Visit) -> None:
         step, child = visit.step, visit.step.child

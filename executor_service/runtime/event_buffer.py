@@ -1,7 +1,7 @@
 """Events decided and folded, on their way to being recorded."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -50,6 +50,8 @@ class EventBuffer:
         self._unrecorded = 0
         self._recording: asyncio.Task[None] | None = None  # Beside the execution.
         self._flushing = False
+        # What is to be done before anything of `waiting` is recorded.
+        self.first: Callable[[], Awaitable[None]] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -121,9 +123,27 @@ class EventBuffer:
         if self._recording is not None:
             self._recording.cancel()
 
+    async def record_before(self, event: ev.Event) -> None:
+        """Record what stands before an event; that and the rest wait on. For use of `first`."""
+        while self.waiting:
+            group = self.waiting[0]
+            found = (index for index, one in enumerate(group.events) if one is event)
+            at = next(found, len(group.events))
+            before = _Group(group.cause, group.events[:at], group.times and group.times[:at])
+            group.events, group.times = group.events[at:], group.times and group.times[at:]
+            if not group.events:
+                self.waiting.pop(0)
+            if before.events:
+                await self._record(before)
+            if group.events:
+                return
+
     async def _flush_all(self) -> None:
         self._flushing = True
         try:
+            if self.first is not None:
+                first, self.first = self.first, None
+                await first()
             while self.waiting:
                 groups, self.waiting = self.waiting, []
                 self._unrecorded, self._must_go = 0, False

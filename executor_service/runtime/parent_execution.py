@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from executor_service.engine import child_decisions
+from executor_service.engine import child_decisions, completion
 from executor_service.engine.child_decisions import ChildEnd
 from executor_service.ports.children import Children
 from executor_service.runtime.attempt import AttemptResult
@@ -48,6 +48,8 @@ class ParentExecution(Execution):
         return any(visit.status == "child" for visit in self.state.visits.values())
 
     def _advance(self, cause: str | None) -> bool:
+        if self._child_ends and self._ends.cancel is None:
+            self._take_what_came_before(cause)
         ends, self._child_ends = self._child_ends, []
         for end in ends:
             visit = child_decisions.awaited(self.state, end)
@@ -59,12 +61,36 @@ class ParentExecution(Execution):
             now, fraction = self._clock.now(), self._attempts.delay_fraction()
             events = child_decisions.ended(self.state, visit, end, now, fraction)
             self._progress.fold(events, now, end.cause)
-        return super()._advance(cause)
+        goes_on = super()._advance(cause)
+        if self._progress.given_up:
+            self._outbox.first = self._call_off_children
+        return goes_on
+
+    def _take_what_came_before(self, cause: str | None) -> None:
+        """Take answers and begin joins before ends of children are taken: those of a branch that
+        is given up were called off, perhaps by a process that died before that was on record."""
+        if self._answers.accepted:
+            self._progress.take_answers(self._answers, self._clock.now())
+        if self.state.plan.joins and not completion.must_end(self.state, self._clock.now):
+            self._progress.begin_steps(cause)
+
+    async def _call_off_children(self) -> None:
+        """Call them off before it is on record that they are given up, and after what led to that
+        is. What runs of them, which may be asking for one just now, is stopped first."""
+        given_up, self._progress.given_up = self._progress.given_up, []
+        of_children = [event for event in given_up if self._attempts.may_have_child(event)]
+        self._tasks.stop_these([event.step_id for event in of_children])
+        if of_children:
+            await self._outbox.record_before(given_up[0])
+        for event in of_children:
+            await self._attempts.cancel_given_up(self.state, event)
 
     async def _come_to_an_end(self, cause: str | None) -> None:
-        """Call children off before the end is on record: what was asked twice is done once."""
+        """Call children off before the end is on record, and after its reason is: what was asked
+        twice is done once."""
         await self._tasks.stop()
         self._take_results()
+        await self._outbox.flush()
         await self._attempts.cancel_all(self.state, _REASON, compensate=self._undoes)
         await super()._come_to_an_end(cause)
 

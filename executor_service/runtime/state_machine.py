@@ -37,6 +37,7 @@ class StateMachine:
         self._due: dict[str, None] = {}  # Scheduled starts and next attempts whose time has come.
         self.launches: list[tuple[str, bool]] = []  # Step, and whether for an expired wait.
         self.stops: list[str] = []  # Steps whose branches nothing waits for any more.
+        self.given_up: list[ev.StepCancelled] = []  # The same, where they may have children.
         self.raised: BaseException | None = None  # The exception of the step that failed it.
         self._outbox = outbox
 
@@ -208,6 +209,8 @@ class StateMachine:
     def _stop(self, event: ev.StepCancelled) -> None:
         if event.superseded_by is not None:
             self.stops.append(event.step_id)
+            if self.state.plan.has_children:
+                self.given_up.append(event)
             self.launches = [launch for launch in self.launches if launch[0] != event.step_id]
 
     def turn(self, now: datetime) -> None:
