@@ -1,10 +1,8 @@
 """What settings of the connection contradict each other, each in one sentence with the remedy."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from steplog_kafka.settings import KafkaSettings
+from steplog_kafka.connection_fields import ConnectionFields
 
 _OF_TLS = (
     *("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_key_password", "ssl_key_password_file"),
@@ -24,9 +22,9 @@ _EITHER_OR = (
 )
 
 
-def contradiction(settings: "KafkaSettings") -> str | None:
+def contradiction(settings: ConnectionFields) -> str | None:
     """Return the first contradiction as a sentence, None where all fits together."""
-    checks: tuple[Callable[[KafkaSettings], Iterator[str]], ...] = (
+    checks: tuple[Callable[[ConnectionFields], Iterator[str]], ...] = (
         _without_their_protocol,
         _given_twice,
         _of_certificates,
@@ -41,7 +39,7 @@ def variable(field: str) -> str:
     return f"STEPLOG_KAFKA_{field.upper()}"
 
 
-def _without_their_protocol(settings: "KafkaSettings") -> Iterator[str]:
+def _without_their_protocol(settings: ConnectionFields) -> Iterator[str]:
     protocol = settings.security_protocol
     for field in _given(settings, _OF_SASL):
         if not settings.uses_sasl:
@@ -62,19 +60,19 @@ def _without_their_protocol(settings: "KafkaSettings") -> Iterator[str]:
             )
 
 
-def _given_twice(settings: "KafkaSettings") -> Iterator[str]:
+def _given_twice(settings: ConnectionFields) -> Iterator[str]:
     for pair in _EITHER_OR:
         if len(_given(settings, pair)) == len(pair):
             yield f"{variable(pair[0])} and {variable(pair[1])} are both set; leave one out."
 
 
-def _of_certificates(settings: "KafkaSettings") -> Iterator[str]:
+def _of_certificates(settings: ConnectionFields) -> Iterator[str]:
     if settings.ssl_certfile is None:
         for field in _given(settings, ("ssl_keyfile", "ssl_key_password", "ssl_key_password_file")):
             yield f"{variable(field)} is set without {variable('ssl_certfile')}; set both."
 
 
-def _of_mechanism(settings: "KafkaSettings") -> Iterator[str]:
+def _of_mechanism(settings: ConnectionFields) -> Iterator[str]:
     if not settings.uses_sasl:
         return
     mechanism = settings.sasl_mechanism
@@ -90,7 +88,7 @@ def _of_mechanism(settings: "KafkaSettings") -> Iterator[str]:
         yield from _of_passwords(settings, mechanism)
 
 
-def _of_passwords(settings: "KafkaSettings", mechanism: str) -> Iterator[str]:
+def _of_passwords(settings: ConnectionFields, mechanism: str) -> Iterator[str]:
     if not settings.sasl_username:
         yield f"{mechanism} needs a user; set {variable('sasl_username')}."
     if not _given(settings, ("sasl_password", "sasl_password_file")):
@@ -105,7 +103,7 @@ def _of_passwords(settings: "KafkaSettings", mechanism: str) -> Iterator[str]:
         )
 
 
-def _of_tokens(settings: "KafkaSettings") -> Iterator[str]:
+def _of_tokens(settings: ConnectionFields) -> Iterator[str]:
     for field in _given(settings, _OF_PASSWORD):
         yield (
             f"{variable(field)} is set and {variable('sasl_mechanism')} is OAUTHBEARER, which "
@@ -126,7 +124,7 @@ def _of_tokens(settings: "KafkaSettings") -> Iterator[str]:
         yield from _of_token_request(settings)
 
 
-def _of_token_request(settings: "KafkaSettings") -> Iterator[str]:
+def _of_token_request(settings: ConnectionFields) -> Iterator[str]:
     if not settings.sasl_oauth_client_id:
         yield (
             f"{variable('sasl_oauth_token_url')} needs {variable('sasl_oauth_client_id')}; set it."
@@ -139,7 +137,7 @@ def _of_token_request(settings: "KafkaSettings") -> Iterator[str]:
         )
 
 
-def _of_replicas(settings: "KafkaSettings") -> Iterator[str]:
+def _of_replicas(settings: ConnectionFields) -> Iterator[str]:
     replicas, in_sync = settings.replication_factor, settings.min_insync_replicas
     if replicas is not None and in_sync is not None and in_sync > replicas:
         yield (
@@ -148,5 +146,5 @@ def _of_replicas(settings: "KafkaSettings") -> Iterator[str]:
         )
 
 
-def _given(settings: "KafkaSettings", fields: tuple[str, ...]) -> list[str]:
+def _given(settings: ConnectionFields, fields: tuple[str, ...]) -> list[str]:
     return [field for field in fields if getattr(settings, field) is not None]

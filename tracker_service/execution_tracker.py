@@ -24,13 +24,8 @@ from tracker_service.payload_reader import make_reader, with_values
 from tracker_service.projector.direct_projection import DirectProjection
 from tracker_service.store.errors import StoreRefused
 from tracker_service.store.factory import read_model_for, store_for
-from tracker_service.store.read_port import (
-    DEFAULT_PAGE_ROWS,
-    MAX_PAGE_ROWS,
-    ExecutionFilter,
-    ReadModel,
-    Row,
-)
+from tracker_service.store.queries import DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS, ExecutionFilter, Row
+from tracker_service.store.read_port import ReadModel
 
 Record = dict[str, Any]
 

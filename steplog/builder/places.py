@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, Unpack
+from typing import Any, Literal, TypeAlias, Unpack
 
+from steplog.builder.draft import END, Draft
 from steplog.builder.runnable import Runnable
 from steplog.builder.step_keys import (
     PathKeys,
@@ -17,17 +18,16 @@ from steplog.builder.step_keys import (
 from steplog.errors import BadInput
 from steplog_contracts.payload import JsonObject, JsonValue
 
-if TYPE_CHECKING:
-    from steplog.builder.pipeline_builder import PipelineBuilder
-
-END: Final = "end"
 Next: TypeAlias = "StepCode | StepPlace | str"
 
 
 class Place(Runnable):
     """Where paths begin: `then` and its kind add a step and the paths to it."""
 
-    _froms: tuple[str, ...]
+    @property
+    def _froms(self) -> tuple[str, ...]:
+        """The steps that the next one follows."""
+        raise NotImplementedError
 
     def then(self, following: Next, **keys: Unpack[TaskKeys]) -> StepPlace:
         """Go on with a step: a function under `@step`, a step class, or one that is there already.
@@ -38,12 +38,16 @@ class Place(Runnable):
         Raises:
             BadInput: it is no step, or its id is taken.
         """
-        return self._flow.follow(self._froms, following, keys)
+        if isinstance(following, str | StepPlace):
+            to = self._target(following)
+            self._draft.lead(self._froms, to, keys.get("when"))
+            return StepPlace(self._draft, to)
+        return self._add(name_of(following), of_code(following, own_keys(keys)), keys)
 
     def ask(self, question: StepCode, **keys: Unpack[TaskKeys]) -> StepPlace:
         """Go on with a step that asks a person."""
         asking = {"type": "human", **of_code(question, own_keys(keys))}
-        return self._flow.add(self._froms, keys.get("id") or name_of(question), asking, keys)
+        return self._add(name_of(question), asking, keys)
 
     def map(
         self,
@@ -71,7 +75,7 @@ class Place(Runnable):
             "max_concurrency": max_concurrency, "tolerated_failures": tolerated_failures,
             "batch_size": batch_size,
         }  # fmt: skip
-        return self._add(f"each_{name}", own, keys)
+        return self._add_built_in(f"each_{name}", own, keys)
 
     def child(
         self,
@@ -90,7 +94,7 @@ class Place(Runnable):
             definition = pipeline.definition if isinstance(pipeline, Runnable) else pipeline
             name, own["definition"] = str(definition.get("name", "child")), definition
         own |= {"input": input, "wait": wait, "on_parent_end": on_parent_end}
-        return self._add(name, own, keys)
+        return self._add_built_in(name, own, keys)
 
     def wait(
         self,
@@ -100,21 +104,25 @@ class Place(Runnable):
         **keys: Unpack[PathKeys],
     ) -> StepPlace:
         """Wait for some seconds, or until a time; each may be a template."""
-        return self._add("wait", {"type": "wait", "seconds": seconds, "until": until}, keys)
+        return self._add_built_in(
+            "wait", {"type": "wait", "seconds": seconds, "until": until}, keys
+        )
 
     def set(self, values: JsonObject, **keys: Unpack[PathKeys]) -> StepPlace:
         """Lay values over the data; templates in them are resolved."""
-        return self._add("set", {"type": "set", "values": values}, keys)
+        return self._add_built_in("set", {"type": "set", "values": values}, keys)
 
     def noop(self, **keys: Unpack[PathKeys]) -> StepPlace:
         """Do nothing: a place for paths to meet or to part."""
-        return self._add("noop", {"type": "noop"}, keys)
+        return self._add_built_in("noop", {"type": "noop"}, keys)
 
     def fail(
         self, error: str = "FlowFailed", message: str | None = None, **keys: Unpack[PathKeys]
     ) -> StepPlace:
         """Fail with an error of this name."""
-        return self._add("fail", {"type": "fail", "error": error, "message": message}, keys)
+        return self._add_built_in(
+            "fail", {"type": "fail", "error": error, "message": message}, keys
+        )
 
     def http(
         self,
@@ -132,7 +140,7 @@ class Place(Runnable):
             "type": "http", "url": url, "method": method, "headers": headers, "body": body,
             "expect": wanted,
         }  # fmt: skip
-        return self._add("http", own, keys)
+        return self._add_built_in("http", own, keys)
 
     def switch(
         self,
@@ -141,25 +149,36 @@ class Place(Runnable):
         **keys: Unpack[PathKeys],
     ) -> StepPlace:
         """Go one of several ways: that of the first condition that holds, else the default."""
-        place = self._add("switch", {"type": "switch"}, keys)
-        step = self._flow.written(place.id)
+        place = self._add_built_in("switch", {"type": "switch"}, keys)
+        step = self._draft.written(place.id)
         step["cases"] = [
-            {"condition": condition, "to": self._flow.target(to)} for condition, to in cases
+            {"condition": condition, "to": self._target(to)} for condition, to in cases
         ]
-        step["default"] = self._flow.target(default)
+        step["default"] = self._target(default)
         return place
 
-    def _add(self, name: str, own: JsonObject, keys: Mapping[str, Any]) -> StepPlace:
+    def _add_built_in(self, name: str, own: JsonObject, keys: Mapping[str, Any]) -> StepPlace:
         given = {key: value for key, value in own.items() if value is not None}
-        return self._flow.add(self._froms, keys.get("id") or name, given | own_keys(keys), keys)
+        return self._add(name, given | own_keys(keys), keys)
+
+    def _add(self, name: str, own: JsonObject, keys: Mapping[str, Any]) -> StepPlace:
+        step_id = self._draft.add(self._froms, keys.get("id") or name, own, keys)
+        return StepPlace(self._draft, step_id)
+
+    def _target(self, to: Next) -> str:
+        return to.id if isinstance(to, StepPlace) else self._draft.target(to)
 
 
 class StepPlace(Place):
     """A step of the flow, and where the flow may go from it."""
 
-    def __init__(self, flow: PipelineBuilder, step_id: str) -> None:
-        self._flow, self.id = flow, step_id
-        self._froms = (step_id,)
+    def __init__(self, draft: Draft, step_id: str) -> None:
+        super().__init__(draft)
+        self.id = step_id
+
+    @property
+    def _froms(self) -> tuple[str, ...]:
+        return (self.id,)
 
     def catch(
         self,
@@ -172,10 +191,10 @@ class StepPlace(Place):
         The error is laid at the key `as_` of the data.
         """
         caught: JsonObject = {"errors": [_error_name(error) for error in errors or ("*",)]}
-        caught["to"] = self._flow.target(to)
+        caught["to"] = self._target(to)
         if as_ is not None:
             caught["as"] = as_
-        self._flow.written(self.id).setdefault("catch", []).append(caught)
+        self._draft.written(self.id).setdefault("catch", []).append(caught)
         return self
 
     def branch(self, *steps: StepCode) -> tuple[StepPlace, ...]:
@@ -183,18 +202,22 @@ class StepPlace(Place):
         return tuple(self.then(step) for step in steps)
 
     def __repr__(self) -> str:
-        return f"<step {self.id} of {self._flow.name}>"
+        return f"<step {self.id} of {self._draft.name}>"
 
 
 class Branches(Place):
     """Several steps; what comes next runs once, when the branches have come to it."""
 
     def __init__(self, places: Sequence[StepPlace]) -> None:
-        flows = {id(place._flow): place._flow for place in places}
-        if len(flows) != 1:
+        drafts = {id(place._draft): place._draft for place in places}
+        if len(drafts) != 1:
             raise BadInput("A join is of steps of one and the same pipeline; give at least one.")
-        self._flow = next(iter(flows.values()))
-        self._froms = tuple(place.id for place in places)
+        super().__init__(next(iter(drafts.values())))
+        self._ids = tuple(place.id for place in places)
+
+    @property
+    def _froms(self) -> tuple[str, ...]:
+        return self._ids
 
 
 def join(*places: StepPlace) -> Branches:

@@ -7,12 +7,12 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from steplog.builder.draft import Draft
 from steplog.errors import BadInput
 from steplog_contracts.payload import JsonObject
 
 if TYPE_CHECKING:
     from executor_service import Pipeline, Problem
-    from steplog.builder.pipeline_builder import PipelineBuilder
     from steplog.client.sender import Submitted
 
 _PROGRAM: Final = "__main__"
@@ -21,7 +21,8 @@ _PROGRAM: Final = "__main__"
 class Runnable:
     """A pipeline, or a place in one, which speaks for the whole."""
 
-    _flow: PipelineBuilder
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
 
     @property
     def definition(self) -> JsonObject:
@@ -30,7 +31,7 @@ class Runnable:
         Raises:
             BadInput: it has no step yet.
         """
-        return self._flow.copied()
+        return self._draft.copied()
 
     def to_json(self) -> str:
         """Return the definition as the text of a file.

@@ -18,7 +18,8 @@ from tracker_service.store.dead_letters import DeadLetters
 from tracker_service.store.postgres.dead_letters import PostgresDeadLetters
 from tracker_service.store.postgres.read_model import PostgresReadModel
 from tracker_service.store.postgres.store import PostgresStore
-from tracker_service.store.read_port import ExecutionFilter, ReadModel, Row
+from tracker_service.store.queries import ExecutionFilter, Row
+from tracker_service.store.read_port import ReadModel
 from tracker_service.store.sqlite.dead_letters import SqliteDeadLetters
 from tracker_service.store.sqlite.read_model import SqliteReadModel
 from tracker_service.store.sqlite.store import SqliteStore

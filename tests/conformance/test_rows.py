@@ -8,7 +8,7 @@ from steplog_contracts import events
 from tests.conformance.stores import TOPIC, ReadModelUnderTest
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log, claim, refused
 from tracker_service.projector.projector import HoleInLog
-from tracker_service.store.read_port import ExecutionFilter
+from tracker_service.store.queries import ExecutionFilter
 
 
 async def test_a_whole_execution_becomes_its_two_kinds_of_rows(rows: ReadModelUnderTest) -> None:

@@ -8,7 +8,7 @@ from steplog_contracts import events
 from steplog_contracts.data_ref import DataRef, References
 from tests.conformance.stores import ReadModelUnderTest, parsed
 from tests.tracker.histories import BEGINNING, History, Log
-from tracker_service.store.read_port import StoredValue
+from tracker_service.store.queries import StoredValue
 
 KEPT = DataRef(uri="s3://bucket/ab.json", sha256="ab" * 32, size_bytes=5_000_000)
 OTHER = DataRef(uri="s3://bucket/cd.json", sha256="cd" * 32, size_bytes=70_000)

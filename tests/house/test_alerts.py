@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.house.deployment import DEPLOY
 from tracker_service.http_api.routes import health
 from tracker_service.store.freshness import Freshness, PartitionFreshness
-from tracker_service.store.sql.drift import Drift
+from tracker_service.store.queries import Drift
 
 RULES = DEPLOY / "prometheus/alerts.yaml"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -24,9 +24,9 @@ from tracker_service.store.postgres.pruning import _REFUSALS, _UNUSED, _VICTIMS
 from tracker_service.store.postgres.read_model import PostgresReadModel
 from tracker_service.store.postgres.store import PostgresStore
 from tracker_service.store.pruning import PRUNED_TABLES
-from tracker_service.store.queries import ExecutionFilter, Row, Sort, Window
+from tracker_service.store.queries import ExecutionFilter, PastFilter, Row, Sort, Window
 from tracker_service.store.read_port import ReadModel
-from tracker_service.store.sql.as_of import PastFilter, PastRows
+from tracker_service.store.sql.as_of import PastRows
 
 Ask = Callable[[PostgresReadModel], Awaitable[Any]]
 

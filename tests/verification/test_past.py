@@ -30,9 +30,8 @@ from tests.verification.past_world import EntriesLog, moment, stood_by_oracle, t
 from tests.verification.test_tracker_exactness import Moves
 from tests.verification.tracker_world import LOGS, written
 from tracker_service.history.as_of import NotThereYet, When, stood
-from tracker_service.store.read_port import MAX_PAGE_ROWS, ExecutionFilter, Row
+from tracker_service.store.queries import MAX_PAGE_ROWS, ExecutionFilter, PastFilter, Row
 from tracker_service.store.sql import as_of_executions
-from tracker_service.store.sql.as_of import PastFilter
 
 Partitions = Sequence[Sequence[LogEntry]]
 Rows = dict[str, dict[str, Any]]

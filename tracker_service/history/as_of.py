@@ -17,7 +17,7 @@ from tracker_service.projections.as_of import as_it_stood
 from tracker_service.projections.errors import TrackerError
 from tracker_service.projections.record_header import Heading, Unreadable
 from tracker_service.store.fold_records import execution_record, interaction_records, step_records
-from tracker_service.store.read_port import Row
+from tracker_service.store.queries import Row
 from tracker_service.store.sql.as_of import PastRows
 
 # Events of one execution folded for an answer; its payloads are in memory meanwhile.

@@ -18,7 +18,7 @@ from steplog_contracts.payload import encode_payload
 from tracker_service.log.events_log import EventsLog
 from tracker_service.log.execution_records import Recorded, Stretch, searched, stretch_of
 from tracker_service.projections.record_header import Heading
-from tracker_service.store.read_port import Row
+from tracker_service.store.queries import Row
 
 MAX_PAGE_EVENTS: Final = 1_000
 DEFAULT_PAGE_EVENTS: Final = 200

@@ -17,8 +17,8 @@ from tracker_service.http_api.problems import BadQuestion
 from tracker_service.http_api.responses import answer, record
 from tracker_service.log.events_log import EventsLog
 from tracker_service.store.freshness import Freshness
-from tracker_service.store.read_port import ReadModel, Row
-from tracker_service.store.sql.as_of import PastFilter
+from tracker_service.store.queries import PastFilter, Row
+from tracker_service.store.read_port import ReadModel
 
 # A caller's clock may be ahead by so much; further on is the future.
 CLOCK_SKEW: Final = timedelta(seconds=5)

@@ -16,7 +16,7 @@ from steplog_contracts.records import ExecutionStatus
 from tracker_service.log.events_log import EventsLog, LogBounds, LogRemoved
 from tracker_service.projections.payload_decoder import CLAIMED
 from tracker_service.projections.record_header import Heading, LogRecord, Unreadable, read_heading
-from tracker_service.store.read_port import Row
+from tracker_service.store.queries import Row
 
 # Records looked at for one answer: some seconds of reading.
 MAX_LOOKED_AT: Final = 500_000

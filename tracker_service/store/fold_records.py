@@ -8,7 +8,7 @@ from msgspec import Raw
 from tracker_service.projections.row_changes import Answer, Changes
 from tracker_service.projections.state import ExecutionState, Visit
 from tracker_service.projections.stored_payloads import NO_STEP
-from tracker_service.store.read_port import Row
+from tracker_service.store.queries import Row
 from tracker_service.store.sql import records
 from tracker_service.store.sql.columns import Table
 from tracker_service.store.sql.items import counts_of, with_counts

@@ -21,6 +21,10 @@ STATISTICS_ROWS: Final = 20_000
 STEP_STATISTICS_ROWS: Final = 2_000
 # Executions told of in one look at the changes; beyond it a listener is told to read anew.
 CHANGED_ROWS: Final = 500
+# An execution's steps are one page; beyond this a caller pages by seq.
+MAX_STEP_ROWS: Final = 10_000
+MAX_RELATIVES: Final = 500
+MAX_QUESTION_ROWS: Final = 1_000
 
 
 class Sort(StrEnum):
@@ -142,3 +146,36 @@ class CommandOutcome:
     execution_id: str | None = None
     code: str | None = None
     message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastFilter:
+    """Which executions that had begun by a moment a list shows, newest first.
+
+    `status` is how they stood at that moment; `after` is where the page before ended.
+    """
+
+    at: datetime
+    limit: int = DEFAULT_PAGE_ROWS
+    status: str | None = None
+    pipeline_id: str | None = None
+    after: tuple[datetime, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastPage:
+    """Rows, and where the next page begins; a page by status may be short and still have one."""
+
+    rows: Sequence[Row]
+    following: tuple[datetime, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Totals of one log's check: `drifted_rows` counts rows that differ from the log right now."""
+
+    checked_at: datetime | None = None
+    checked: int = 0
+    drifted_executions: int = 0
+    drifted_rows: int = 0
+    last_execution_id: str | None = None

@@ -5,51 +5,25 @@ JSON columns come as `msgspec.Raw`: the text as the executor wrote it, never par
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Protocol
 
 from tracker_service.store.dead_letters import Letter
 from tracker_service.store.freshness import Freshness
 from tracker_service.store.queries import (
-    DEFAULT_PAGE_ROWS,
-    MAX_PAGE_ROWS,
+    MAX_STEP_ROWS,
     Changed,
     CommandOutcome,
     Counts,
+    Drift,
     ExecutionFilter,
     Page,
     Row,
-    Sort,
     Statistics,
     StoredValue,
     Window,
 )
-from tracker_service.store.sql.drift import Drift
-
-if TYPE_CHECKING:
-    from tracker_service.store.sql.as_of import PastRows
-    from tracker_service.store.sql.items import ItemRows
-
-__all__ = [
-    "DEFAULT_PAGE_ROWS",
-    "MAX_PAGE_ROWS",
-    "MAX_RELATIVES",
-    "MAX_STEP_ROWS",
-    "Changed",
-    "CommandOutcome",
-    "Counts",
-    "ExecutionFilter",
-    "Page",
-    "ReadModel",
-    "Row",
-    "Sort",
-    "Statistics",
-    "StoredValue",
-    "Window",
-]
-
-# An execution's steps are one page; beyond this a caller pages by seq.
-MAX_STEP_ROWS: Final = 10_000
-MAX_RELATIVES: Final = 500
+from tracker_service.store.sql.as_of import PastRows
+from tracker_service.store.sql.items import ItemRows
 
 
 class ReadModel(Protocol):
@@ -141,11 +115,11 @@ class ReadModel(Protocol):
         """Return those of the executions that have rows, in no order."""
 
     @property
-    def items(self) -> "ItemRows":
+    def items(self) -> ItemRows:
         """Questions about the items of maps."""
 
     @property
-    def past(self) -> "PastRows":
+    def past(self) -> PastRows:
         """Questions about how the rows stood at a moment."""
 
     async def pruned_before(self) -> datetime | None:

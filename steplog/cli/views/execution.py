@@ -6,7 +6,6 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from steplog.cli.commands.waits import print_question
 from steplog.cli.views.console import (
     duration,
     moment,
@@ -16,6 +15,7 @@ from steplog.cli.views.console import (
     styled_status,
 )
 from steplog.cli.views.hints import command_line
+from steplog.cli.views.question import print_question
 from steplog_contracts.records import ExecutionRecord, ExecutionStatus, StepRecord, StepStatus
 
 TIMELINE_CHARS = 28

@@ -182,7 +182,7 @@ def test_what_makes_no_pipeline_is_refused_in_a_sentence(
 
 def test_a_step_of_the_program_itself_is_not_sent_to_others() -> None:
     flow = pipeline("mine").then(sample.load)
-    flow._flow.written("load")["module"] = "__main__"
+    flow._draft.written("load")["module"] = "__main__"
 
     with pytest.raises(BadInput, match=r"steplog run FILE\.py:NAME"):
         flow.submit()

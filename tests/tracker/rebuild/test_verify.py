@@ -11,7 +11,7 @@ from tracker_service.log.kafka_events_log import KafkaEventsLog
 from tracker_service.rebuild.drift_check import DriftCheck
 from tracker_service.rebuild.sample_check import verify_executions, verify_sample
 from tracker_service.store.postgres.read_model import PostgresReadModel
-from tracker_service.store.sql.drift import Drift
+from tracker_service.store.queries import Drift
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
 

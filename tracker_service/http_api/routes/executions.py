@@ -13,7 +13,7 @@ from tracker_service.http_api.cursors import write_cursor
 from tracker_service.http_api.filters import Cursor, Narrowed, Paged, beyond_the_past, on_page
 from tracker_service.http_api.query_context import Asked, AskedIfChanged
 from tracker_service.http_api.responses import record
-from tracker_service.store.read_port import MAX_STEP_ROWS
+from tracker_service.store.queries import MAX_STEP_ROWS
 from tracker_service.store.sql.items import MAX_ITEM_ROWS
 
 AfterSeq = Annotated[int, Query(ge=0, le=2**53, description="seq of the last step of a page.")]

@@ -14,7 +14,7 @@ from tracker_service.http_api.problems import NotReady
 from tracker_service.http_api.query_context import Asked, PartsOfApp
 from tracker_service.http_api.responses import answer, record
 from tracker_service.store.freshness import Freshness
-from tracker_service.store.sql.drift import Drift
+from tracker_service.store.queries import Drift
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 

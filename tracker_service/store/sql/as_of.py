@@ -2,43 +2,24 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from tracker_service.store.read_port import DEFAULT_PAGE_ROWS, MAX_STEP_ROWS, Row
+from tracker_service.store.queries import (
+    MAX_QUESTION_ROWS,
+    MAX_STEP_ROWS,
+    PastFilter,
+    PastPage,
+    Row,
+)
 from tracker_service.store.sql import as_of_executions, as_of_steps
 from tracker_service.store.sql.items import ItemRows
 
-MAX_QUESTION_ROWS: Final = 1_000
-
 # Runs a statement written with `$1`, `$2` and returns its rows as records.
 Fetch = Callable[..., Awaitable[Sequence[Row]]]
-
-
-@dataclass(frozen=True, slots=True)
-class PastFilter:
-    """Which executions that had begun by a moment a list shows, newest first.
-
-    `status` is how they stood at that moment; `after` is where the page before ended.
-    """
-
-    at: datetime
-    limit: int = DEFAULT_PAGE_ROWS
-    status: str | None = None
-    pipeline_id: str | None = None
-    after: tuple[datetime, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PastPage:
-    """Rows, and where the next page begins; a page by status may be short and still have one."""
-
-    rows: Sequence[Row]
-    following: tuple[datetime, str] | None
 
 
 class PastRows:

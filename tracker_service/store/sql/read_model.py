@@ -9,16 +9,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
-from tracker_service.store.dead_letters import Letter
 from tracker_service.store.freshness import Freshness, PartitionFreshness
 from tracker_service.store.queries import (
     CHANGED_ROWS,
     COUNT_ROWS,
+    MAX_RELATIVES,
+    MAX_STEP_ROWS,
     STATISTICS_ROWS,
     STEP_STATISTICS_ROWS,
     Changed,
     CommandOutcome,
     Counts,
+    Drift,
     ExecutionFilter,
     Page,
     Row,
@@ -26,12 +28,11 @@ from tracker_service.store.queries import (
     Statistics,
     Window,
 )
-from tracker_service.store.read_port import MAX_RELATIVES, MAX_STEP_ROWS
 from tracker_service.store.sql import changes, records
 from tracker_service.store.sql import statistics as statistics_sql
 from tracker_service.store.sql.as_of import PastRows
 from tracker_service.store.sql.dialect import Arguments
-from tracker_service.store.sql.drift import DRIFT_SQL, Drift
+from tracker_service.store.sql.drift import DRIFT_SQL
 from tracker_service.store.sql.items import ItemRows
 from tracker_service.store.sql.kept_apart import KeptApart
 from tracker_service.store.sql.listing import COLUMN_OF, Listing
@@ -62,14 +63,6 @@ class SqlReadModel(KeptApart):
     @abstractmethod
     async def _now(self) -> datetime:
         """Return the time by the clock that stamps this database's rows."""
-
-    @abstractmethod
-    async def dead_letters(self, *, unresolved: bool, limit: int) -> Sequence[Letter]:
-        """Return dead letters without their bytes, oldest first."""
-
-    @abstractmethod
-    async def dead_letter(self, letter_id: int) -> Letter:
-        """Return one dead letter with its bytes; raises `NoSuchLetter`."""
 
     async def freshness(self, topic: str) -> Freshness:
         """Return positions, ends and the time they were read at."""
