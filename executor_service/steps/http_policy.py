@@ -20,6 +20,11 @@ from executor_service.errors import HostNotAllowed
 _WILDCARD: Final = "*."
 # Addresses behind which a translator reaches those of the fourth version.
 _TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
+# All of the sixth version that is given to anybody; the rest maps, translates, or stays inside.
+_GIVEN_OUT: Final = ipaddress.IPv6Network("2000::/3")
+_SPECIAL: Final = tuple(
+    ipaddress.ip_network(net) for net in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")
+)
 RESOLVE_TIMEOUT_S: Final = 10.0
 MAX_ADDRESSES_TRIED: Final = 4
 SocketOptions = Iterable[httpcore.SOCKET_OPTION]
@@ -62,7 +67,8 @@ class HttpPolicy:
             HostNotAllowed: one of them is no public one.
         """
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        async with asyncio.timeout(RESOLVE_TIMEOUT_S):
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if not _is_in(host, self._private):
             for address in addresses:
@@ -93,7 +99,9 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         self._policy.check(host)
         try:
             addresses = await self._policy.addresses(host, port)
-        except socket.gaierror as error:
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"The host '{host}' is not found in time.") from error
+        except (OSError, ValueError) as error:  # Among them names that no name can have.
             raise httpcore.ConnectError(f"The host '{host}' is not known.") from error
         refused: Exception = httpcore.ConnectError(f"The host '{host}' has no address.")
         for address in addresses:
@@ -136,6 +144,11 @@ def _is_public(text: str) -> bool:
         inner = address.ipv4_mapped or address.sixtofour
         if inner is None and address in _TRANSLATED:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return inner.is_global and not inner.is_multicast
-    return address.is_global and not address.is_multicast
+        if inner is None and address not in _GIVEN_OUT:
+            return False
+        address = inner or address
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not any(address in network for network in _SPECIAL)
+    )

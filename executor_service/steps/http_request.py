@@ -1,16 +1,18 @@
 """Steps of type `http`: one request, bounded in time and size, to an allowed host."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpcore
+from pydantic_core import from_json
 
 from executor_service.errors import HostNotAllowed, HttpFailed, HttpStatusFailed
 from executor_service.steps.http_policy import CheckedNetwork, HttpPolicy
 from executor_service.steps.step import Step
-from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.payload import JsonObject, JsonValue, json_problem
 
 MAX_REDIRECTS: Final = 5
 MAX_SHOWN_CHARS: Final = 300
@@ -18,7 +20,24 @@ MAX_SHOWN_CHARS: Final = 300
 PART_TIMEOUT_S: Final = 20.0
 IDEMPOTENCY_HEADER: Final = "idempotency-key"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_TO_ANOTHER_HOST: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+# Whatever else a definition's header is called, it may hold what only the first host may know.
+_TO_ANYBODY: Final = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "content-length",
+        "content-type",
+        "user-agent",
+        IDEMPOTENCY_HEADER,
+    }
+)
+# These say how a request is sent, which is not for a definition to say.
+_OURS: Final = frozenset(
+    {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer",
+     "transfer-encoding", "upgrade"}
+)  # fmt: skip
+# What an address may hold as it is; anything else is written as %XX, a line break too.
+_IN_ADDRESSES: Final = "!#$%&'()*+,/:;=?@[]~"
 
 
 class HttpRequest(Step):
@@ -31,7 +50,7 @@ class HttpRequest(Step):
             HostNotAllowed, HttpStatusFailed: trying again would change nothing.
             HttpFailed: no answer, or a status that is worth another try.
         """
-        method, url = self.config["method"], str(self.config["url"])
+        method, url = self.config["method"], _quoted(str(self.config["url"]))
         policy = HttpPolicy.of_environment()
         headers, content = _request(self.config, self.context.idempotency_key)
         async with httpcore.AsyncConnectionPool(network_backend=CheckedNetwork(policy)) as pool:
@@ -39,14 +58,18 @@ class HttpRequest(Step):
                 policy.check(_host(url))
                 status, found, body = await self._send(pool, method, url, headers, content)
                 target = found.get("location")
-                if status not in _REDIRECTS or target is None:
+                if status not in _REDIRECTS or target is None or status in self._expected:
                     return self._judged(status, found, body)
-                before, url = url, urljoin(url, target)
-                if _host(url) != _host(before) or urlsplit(url).scheme != urlsplit(before).scheme:
-                    headers = {k: v for k, v in headers.items() if k not in _TO_ANOTHER_HOST}
+                before, url = url, _led_to(url, target)
+                if _origin(url) != _origin(before):
+                    headers = {k: v for k, v in headers.items() if k in _TO_ANYBODY}
                 if status in (301, 302, 303) and method != "HEAD":
                     method, content = "GET", None
         raise HttpStatusFailed(f"It was sent on more than {MAX_REDIRECTS} times.")
+
+    @property
+    def _expected(self) -> list[int]:
+        return self.config.get("expect") or []
 
     async def _send(
         self,
@@ -70,9 +93,11 @@ class HttpRequest(Step):
                 return response.status, found, await self._read(response)
         except httpcore.UnsupportedProtocol as error:
             raise HostNotAllowed(f"{_shown(url)} is no address of http or https.") from error
+        except httpcore.LocalProtocolError as error:
+            raise HttpStatusFailed(f"This request can't be sent: {error}.") from error
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
             raise HttpFailed(
-                f"{_shown(url)} did not answer: {error or type(error).__name__}."
+                f"{_shown(url)} did not answer: {str(error).rstrip('.') or type(error).__name__}."
             ) from error
 
     async def _read(self, response: httpcore.Response) -> bytes:
@@ -110,13 +135,38 @@ def _request(settings: JsonObject, key: str) -> tuple[dict[str, str], bytes | No
     elif body is not None:
         content, headers["content-type"] = json.dumps(body).encode(), "application/json"
     for name, value in (settings.get("headers") or {}).items():
-        text = str(value)
-        if any(ord(sign) < 32 or ord(sign) > 255 for sign in name + text) or ":" in name:
+        text = value.strip() if isinstance(value, str) else json.dumps(value)
+        if not all(" " <= sign <= "~" or "\xa0" <= sign <= "\xff" for sign in name + text):
             raise HttpStatusFailed(f"The header {name!r} has characters that can't be sent.")
+        if name.lower() in _OURS:
+            raise HttpStatusFailed(f"The header {name!r} is made by steplog; leave it out.")
         headers[name.lower()] = text
     if content is not None:
         headers["content-length"] = str(len(content))
     return headers, content
+
+
+def _quoted(url: str) -> str:
+    """Return an address with what can't stand in one written as %XX; its host is left alone."""
+    start, slashes, rest = url.partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if not (host.isascii() and host.isprintable()):
+        raise HostNotAllowed(
+            f"{_shown(url)!r} is no address: write its host in ASCII, a name of another script as "
+            "xn--."
+        )
+    return start + slashes + host + quote(rest[len(host) :], safe=_IN_ADDRESSES)
+
+
+def _led_to(url: str, target: str) -> str:
+    try:
+        return _quoted(urljoin(url, target.encode("latin-1").decode("utf-8", "replace")))
+    except ValueError as error:
+        raise HostNotAllowed(f"{_shown(target)!r}, where it was sent on, is no address.") from error
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    return urlsplit(url).scheme, _host(url), urlsplit(url).port
 
 
 def _host(url: str) -> str:
@@ -131,15 +181,18 @@ def _host(url: str) -> str:
 
 
 def _parsed(headers: Mapping[str, str], body: bytes) -> JsonValue:
-    kind = headers.get("content-type", "")
-    text = body.decode("utf-8", "replace")
-    if "json" not in kind or not text:
-        return text
-    try:
-        parsed: JsonValue = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return parsed
+    """Return a body of JSON that a result can hold; any other one as text."""
+    if "json" in headers.get("content-type", "") and body:
+        try:
+            parsed: JsonValue = from_json(body, allow_inf_nan=False)
+        except ValueError:
+            parsed = None
+        # As deep as it is inside the result of the step.
+        if parsed is not None and json_problem([{"response": {"body": parsed}}]) is None:
+            return parsed
+        if body.strip() == b"null":
+            return None
+    return body.decode("utf-8", "replace")
 
 
 def _shown(url: str) -> str:

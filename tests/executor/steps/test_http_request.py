@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -36,6 +37,8 @@ class Answers(BaseHTTPRequestHandler):
             self.reply(self.statuses.pop(0) if self.statuses else 200, b"{}")
         elif self.path == "/endless":
             self.endless()
+        elif self.path.startswith("/says/"):
+            self.reply(200, unquote(self.path[6:]).encode())
         elif self.path.startswith("/status/"):
             self.reply(int(self.path[8:]), b'{"no": true}')
         else:
@@ -155,6 +158,72 @@ async def test_a_redirect_to_another_host_takes_no_secrets_along(server: str) ->
     assert response["body"]["headers"]["host"] == f"localhost:{port}"
 
 
+async def test_a_redirect_that_is_expected_is_a_result(server: str) -> None:
+    response = await asked(f"{server}/to//inside", expect=[302])
+
+    assert (response["status"], response["headers"]["location"]) == (302, "/inside")
+
+
+async def test_a_redirect_elsewhere_takes_no_header_of_the_definitions_along(server: str) -> None:
+    port = server.rpartition(":")[2]
+
+    response = await asked(
+        f"{server}/to/http://localhost:{port}/there", headers={"X-Api-Key": "s", "Accept": "a/b"}
+    )
+
+    assert "x-api-key" not in response["body"]["headers"]
+    assert response["body"]["headers"]["accept"] == "a/b"
+
+
+@pytest.mark.parametrize("target", ["http://[bad", "http://127.0.0.1:99999/", "ftp://127.0.0.1/"])
+async def test_a_redirect_to_no_address_is_not_followed(server: str, target: str) -> None:
+    with pytest.raises(RunFailed, match="is no address"):
+        await asked(f"{server}/to/{target}")
+
+
+async def test_what_a_template_puts_into_an_address_is_quoted(server: str) -> None:
+    response = await asked(f"{server}/of?{{{{ who }}}}", {"who": "é \r\nEvil: 1"})
+
+    assert response["body"]["path"] == "/of?%C3%A9%20%0D%0AEvil:%201"
+    assert "evil" not in response["body"]["headers"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "failure"),
+    [
+        ({"X-A": "a\r\nEvil: 1"}, "characters that can't be sent"),
+        ({"X-A": "\x7f"}, "characters that can't be sent"),
+        ({"X A": "a"}, "can't be sent"),
+        ({"Transfer-Encoding": "chunked"}, "is made by steplog"),
+        ({"Host": "elsewhere.example"}, "is made by steplog"),
+    ],
+)
+async def test_a_header_says_nothing_of_how_a_request_is_sent(
+    server: str, headers: dict[str, str], failure: str
+) -> None:
+    with pytest.raises(RunFailed, match=failure):
+        await asked(server, headers=headers)
+
+    assert Answers.seen == []
+
+
+@pytest.mark.parametrize(
+    "body", ['{"a": NaN}', "1e999", '"\\ud800"', "[" * 99 + "]" * 99, "[" * 9_000, "9" * 5_000]
+)
+async def test_json_that_no_result_can_hold_is_text(server: str, body: str) -> None:
+    assert (await asked(f"{server}/says/{quote(body)}"))["body"] == body
+
+
+@pytest.mark.parametrize("host", ["a" * 70, "a..b", "a b"])
+async def test_a_name_that_no_host_can_have_is_not_known(
+    server: str, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("STEPLOG_HTTP_HOSTS", "*.localhost")
+
+    with pytest.raises(RunFailed, match=r"is not known\.$"):
+        await asked("http://{{ host }}.localhost/", {"host": host})
+
+
 async def test_redirects_without_end_are_given_up(server: str) -> None:
     with pytest.raises(RunFailed, match="more than 5 times"):
         await asked(f"{server}/loop")
@@ -197,7 +266,8 @@ async def test_a_server_that_is_not_there_is_told(server: str) -> None:
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "169.254.169.254", "0.0.0.0", "::1", "::ffff:10.0.0.1", "fe80::1",
-     "fc00::1", "224.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1", "100.64.0.1"],
+     "fc00::1", "224.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1", "100.64.0.1", "::127.0.0.1",
+     "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "fec0::1", "192.0.0.192", "2130706433", "0x7f.1"],
 )  # fmt: skip
 async def test_addresses_inside_are_no_public_ones(address: str) -> None:
     policy = HttpPolicy("*.example.org," + address)
