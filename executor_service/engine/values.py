@@ -21,6 +21,11 @@ from steplog_contracts.payload import MAX_JSON_DEPTH_LEVELS, JsonValue
 
 # CPython refuses to write longer integers as text, so no reader could take them.
 MAX_INTEGER_BITS: Final = 14_000
+# Of a result: values count one, and objects and arrays a few more. What is shared inside it is
+# written out each time it is met, so a few lines of code can hold more than any machine.
+MAX_RESULT_WEIGHT: Final = 8_000_000
+_CONTAINER_WEIGHT: Final = 5
+MAX_PATH_CHARS: Final = 300
 _SHORT_INTEGERS: Final = 1 << 64
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
@@ -89,10 +94,10 @@ def plain(value: Any, where: str = "$") -> JsonValue:
     Raises:
         ResultNotJson: something inside is not JSON; the message names its type and key path.
     """
-    return _plain(value, where, 0)
+    return _plain(value, where, 0, [MAX_RESULT_WEIGHT])
 
 
-def _plain(value: Any, where: str, depth: int) -> JsonValue:
+def _plain(value: Any, where: str, depth: int, room: list[int]) -> JsonValue:
     kind = type(value)
     if kind is str:
         return value if value.isascii() else _text(value, where)
@@ -108,20 +113,41 @@ def _plain(value: Any, where: str, depth: int) -> JsonValue:
         )
     if isinstance(value, dict):
         # A class of users' own may never stop giving; it has no more than it holds.
+        _take_room(room, dict.__len__(value))
         items = value.items() if kind is dict else islice(value.items(), dict.__len__(value))
         return {
             key if type(key) is str and key.isascii() else _key(key, where): item
             if _is_plain(item)
-            else _plain(item, f"{where}.{key}", depth + 1)
+            else _plain(item, _inside(where, key), depth + 1, room)
             for key, item in items
         }
     if isinstance(value, (list, tuple)):
-        held = list.__iter__(value) if isinstance(value, list) else tuple.__iter__(value)
+        if isinstance(value, list):  # Not what a class of users' own says of itself.
+            held, size = list.__iter__(value), list.__len__(value)
+        else:
+            held, size = tuple.__iter__(value), tuple.__len__(value)
+        _take_room(room, size)
         return [
-            item if _is_plain(item) else _plain(item, f"{where}[{index}]", depth + 1)
+            item if _is_plain(item) else _plain(item, f"{where}[{index}]", depth + 1, room)
             for index, item in enumerate(held)
         ]
-    return _plain(_converted(value, where), where, depth + 1)
+    return _plain(_converted(value, where), where, depth + 1, room)
+
+
+def _take_room(room: list[int], values: int) -> None:
+    room[0] -= values + _CONTAINER_WEIGHT
+    if room[0] < 0:
+        raise ResultNotJson(
+            "The result holds more values than can be written, counting what it holds in several "
+            "places once for each; write it to a file and return its path."
+        )
+
+
+def _inside(where: str, key: object) -> str:
+    # Long keys over many values would be copied for each of them.
+    if len(where) > MAX_PATH_CHARS:
+        return where
+    return f"{where}.{key if type(key) is str and len(key) <= MAX_PATH_CHARS else '...'}"
 
 
 def _is_plain(value: Any) -> bool:

@@ -3,7 +3,8 @@
 A step runs on the loop of everything else. What it may reach there is guarded: cancelling a task
 that is not its own, stopping the loop, or setting how it makes tasks and handles errors raises in
 the step; SystemExit and KeyboardInterrupt out of a task or a callback that it began, which would
-end the loop, become an ordinary exception of that task or callback.
+end the loop, become an ordinary exception of that task or callback. What it has run in the default
+executor runs in the threads of steps: one that hangs there neither starves others nor holds an end.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from executor_service.engine.user_code import RUNNING, is_of_operator
+from executor_service.runtime.step_threads import step_threads
 
 # Whose tasks steps may not cancel: ours, and those of what we stand on.
 _OWN_PACKAGES: Final = ("executor_service", "tracker_service", "steplog", "aiokafka", "uvicorn")
@@ -22,6 +24,10 @@ _SHARED: Final = {
     "set_exception_handler": "set the event loop's exception handler",
     "set_task_factory": "set the event loop's task factory",
     "set_default_executor": "set the event loop's default executor",
+    "shutdown_default_executor": "shut down the event loop's default executor",
+    "shutdown_asyncgens": "shut down the event loop's generators",
+    "add_signal_handler": "set a handler of signals",
+    "remove_signal_handler": "remove a handler of signals",
 }
 # Methods that take a callback, and at which place.
 _CALLBACKS: Final = {
@@ -31,7 +37,6 @@ _CALLBACKS: Final = {
     "call_at": 1,
     "add_reader": 1,
     "add_writer": 1,
-    "add_signal_handler": 1,
 }
 # An attribute of loops that are guarded.
 _MARK: Final = "steplog_guards_it"
@@ -156,6 +161,7 @@ def guard_loop() -> Guarded | None:
             _refuse_in_steps(loop, name)
         for name, place in _CALLBACKS.items():
             _contain_callbacks(loop, name, place)
+        _part_threads(loop)
     task = asyncio.current_task(loop)
     return None if task is None else _guarded_task(task)
 
@@ -193,6 +199,18 @@ def _contain_callbacks(loop: asyncio.AbstractEventLoop, name: str, place: int) -
         return method(*args, **given)
 
     setattr(loop, name, guarded)
+
+
+def _part_threads(loop: asyncio.AbstractEventLoop) -> None:
+    """Have what steps give to the default executor run in threads that can be left behind."""
+    made_under, method = RUNNING.get(), loop.run_in_executor
+
+    def guarded(executor: Any, function: Callable[..., Any], *args: Any) -> Any:
+        if executor is None and RUNNING.get() is not made_under:
+            return step_threads().future_of(loop, function, args)
+        return method(executor, function, *args)
+
+    loop.run_in_executor = guarded  # type: ignore[method-assign, assignment]
 
 
 def _contained_call(callback: Callable[..., Any]) -> Callable[..., Any]:

@@ -22,7 +22,7 @@ from executor_service.engine.user_code import (
 from executor_service.errors import StepSilent, StepTimedOut
 from executor_service.runtime.coroutine_driver import NOTHING, Left, driven
 from executor_service.runtime.guarded_loop import Guarded, shed
-from executor_service.runtime.step_threads import step_threads
+from executor_service.runtime.step_threads import step_threads, tell
 
 # How long a step that was cancelled, or has used up its time, may clean up before it is left.
 STOP_GRACE_SECONDS: Final = 5.0
@@ -205,8 +205,8 @@ class StepCall:
 
         def work() -> None:
             if timed:
-                _tell(loop, self.begun)
-            _tell(loop, _end, ended, context.run(_caught, function, args))
+                tell(loop, self.begun)
+            tell(loop, _end, ended, context.run(_caught, function, args))
 
         job = step_threads().run(work)
         try:
@@ -228,13 +228,6 @@ def _caught(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     finally:
         if before != forks():
             end_forked_child()
-
-
-def _tell(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *args: Any) -> None:
-    try:
-        loop.call_soon_threadsafe(function, *args)
-    except RuntimeError:
-        return  # The loop is closed: the program ended while the step was left behind.
 
 
 def _end(ended: asyncio.Future[Any], result: Any) -> None:

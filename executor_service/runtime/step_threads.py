@@ -5,12 +5,13 @@ another takes its place, up to a bound. They are daemons and nobody joins them a
 one that was left behind holds no stop.
 """
 
+import asyncio
 import functools
 import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -60,12 +61,38 @@ class StepThreads:
             return self._threads > self._idle
 
     def run(self, work: Callable[[], None]) -> Job:
-        """Call `work`, which raises nothing, in a thread as soon as one is free."""
+        """Call `work`, which raises nothing, in a thread as soon as one is free.
+
+        Raises:
+            RuntimeError: there is no thread, and none can be begun.
+        """
         job = Job(work)
         with self._changed:
             self._jobs.append(job)
             self._staff()
+            if not self._threads:
+                self._jobs.remove(job)
+                raise RuntimeError("The system lets this process begin no thread for the step.")
         return job
+
+    def future_of(
+        self, loop: asyncio.AbstractEventLoop, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> asyncio.Future[Any]:
+        """Call a function in a thread; one whose future is cancelled is forgotten or left."""
+        future: asyncio.Future[Any] = loop.create_future()
+
+        def work() -> None:
+            try:
+                give, outcome = future.set_result, function(*args)
+            except BaseException as error:
+                # No future takes a StopIteration: it would end whatever awaits it.
+                is_stop = issubclass(type(error), StopIteration)
+                give, outcome = future.set_exception, RuntimeError(error) if is_stop else error
+            tell(loop, _settle, future, give, outcome)
+
+        job = self.run(work)
+        future.add_done_callback(lambda ended: self.leave(job) if ended.cancelled() else None)
+        return future
 
     def leave(self, job: Job) -> None:
         """Forget a call: one that waits is never made, one that runs is left behind."""
@@ -92,10 +119,17 @@ class StepThreads:
         if self._idle >= len(self._jobs):
             self._changed.notify()
         elif self._jobs and working < self._at_once:
-            self._threads += 1
-            threading.Thread(target=self._work, name="steplog-step", daemon=True).start()
+            self._begin()
         elif self._idle:
             self._changed.notify()
+
+    def _begin(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="steplog-step", daemon=True).start()
+        except RuntimeError as error:  # Users' code may have begun all that the system allows.
+            _log.error("step_thread_not_begun", error=str(error), threads=self._threads)
+        else:
+            self._threads += 1
 
     def _work(self) -> None:
         while True:
@@ -124,6 +158,19 @@ class StepThreads:
                 self._idle += 1
                 self._changed.wait()
                 self._idle -= 1
+
+
+def tell(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *args: Any) -> None:
+    """Call a function on a loop, from a thread."""
+    try:
+        loop.call_soon_threadsafe(function, *args)
+    except RuntimeError:
+        return  # The loop is closed: the program ended while the thread was left behind.
+
+
+def _settle(future: asyncio.Future[Any], give: Callable[[Any], None], outcome: Any) -> None:
+    if not future.done():
+        give(outcome)
 
 
 @functools.cache

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 
+import pytest
+
 from executor_service.runtime.step_threads import StepThreads
 
 TIMEOUT_S = 30.0
@@ -31,6 +33,24 @@ def test_further_calls_wait_for_a_thread() -> None:
     assert not job.begun
     release.set()
     assert second_runs.wait(TIMEOUT_S)
+
+
+def test_where_no_thread_can_be_begun_a_call_is_refused_and_a_later_one_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads, done = StepThreads(at_once=1), threading.Event()
+
+    def not_now(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", not_now)
+        with pytest.raises(RuntimeError, match="begin no thread"):
+            threads.run(done.set)
+    assert not threads.busy
+    threads.run(done.set)
+
+    assert done.wait(TIMEOUT_S)
 
 
 def test_a_thread_left_behind_is_replaced_and_its_return_takes_no_place() -> None:
