@@ -18,8 +18,10 @@ from executor_service.admission.slots import ExecutionSlots
 from executor_service.context import ExecutorContext
 from executor_service.definitions.catalogue import DefinitionCatalogue
 from executor_service.definitions.step_loader import Allowlist
+from executor_service.metrics.execution_counts import AppendCounts, ExecutionCounts
 from executor_service.partition.consumer import HANDOVER_GRACE_S, CommandConsumer
 from executor_service.payloads.client import Payloads
+from executor_service.process.executor_metrics import ExecutorCollector
 from executor_service.process.loop_monitor import EventLoopMonitor
 from executor_service.process.stop_deadline import STOP_TIMEOUT_S, StopDeadline
 from executor_service.runtime.guarded_loop import guard_loop
@@ -27,6 +29,7 @@ from executor_service.settings import ExecutorSettings
 from executor_service.steps.kafka_record import RECORDS
 from executor_service.steps.service_loader import load_services
 from steplog_contracts.partitioning import partition_of
+from steplog_kafka.probe_page import serve_probe_page
 from steplog_kafka.settings import Kafka, kafka_settings
 
 _log = structlog.get_logger(__name__)
@@ -48,10 +51,11 @@ async def serve(settings: ExecutorSettings) -> None:
     )
     workplace = _workplace(settings, source)
     workplace.services.register(RECORDS, KafkaRecordSender(kafka))
+    appends = AppendCounts()
     stopping = _stop_signal()
     stop = StopDeadline(settings.shutdown_grace_s + STOP_TIMEOUT_S)
     async with (
-        KafkaEventLog(kafka, topics.events.name) as events,
+        KafkaEventLog(kafka, topics.events.name, appends) as events,
         KafkaEventLog(kafka, topics.parked.name) as parked,
         KafkaEventLog(kafka, topics.seen.name) as seen,
         KafkaEventLog(kafka, topics.commands.name) as commands,
@@ -71,7 +75,8 @@ async def serve(settings: ExecutorSettings) -> None:
         await source.start(consumer)
         _log.info("executor_started", instance=workplace.instance, group=settings.group_id)
         try:
-            with EventLoopMonitor():
+            with EventLoopMonitor() as loop:
+                _serve_metrics(settings, ExecutorCollector(workplace, consumer, appends, loop))
                 await consumer.run(stopping)
             _log.info("executor_stopping", grace_s=settings.shutdown_grace_s)
             stop.begin()
@@ -81,6 +86,17 @@ async def serve(settings: ExecutorSettings) -> None:
             await workplace.services.cleanup_all()
     stop.end()
     _log.info("executor_stopped")
+
+
+def _serve_metrics(settings: ExecutorSettings, collector: ExecutorCollector) -> None:
+    if settings.executor_metrics_port:
+        serve_probe_page(
+            settings.executor_metrics_host,
+            settings.executor_metrics_port,
+            collector,
+            collector.unready,
+            setting="STEPLOG_EXECUTOR_METRICS_PORT",
+        )
 
 
 async def _check_window(kafka: Kafka, settings: ExecutorSettings) -> None:
@@ -105,6 +121,7 @@ def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> Execut
         clock=SystemClock(),
         services=load_services(settings.services),
         max_waiting_commands=settings.max_waiting_commands,
+        counts=ExecutionCounts() if settings.executor_metrics_port else None,
         park_over=timedelta(seconds=settings.park_timers_over_s),
         dedupe_window=timedelta(hours=settings.dedupe_window_h),
         dedupe_max_ids=settings.dedupe_max_ids,

@@ -8,6 +8,7 @@ from executor_service.admission.controller import MAX_WAITING_COMMANDS, Admissio
 from executor_service.admission.slots import ExecutionSlots
 from executor_service.dedupe.seen_ids import DEFAULT_MAX_IDS, DEFAULT_WINDOW
 from executor_service.definitions.catalogue import DefinitionCatalogue
+from executor_service.metrics.execution_counts import ExecutionCounts
 from executor_service.payloads.client import Payloads
 from executor_service.ports.command_source import ReceivedRecord
 from executor_service.steps.service_registry import ServiceRegistry
@@ -33,6 +34,7 @@ class ExecutorContext(WriterIdentity):
     payloads: Payloads = field(default_factory=Payloads)
     max_waiting_commands: int = MAX_WAITING_COMMANDS  # Of each partition.
     admission: AdmissionController = field(init=False)
+    counts: ExecutionCounts | None = None  # Where what happens is counted, if it is.
     # An execution whose next time is further off than this is set down until then.
     park_over: timedelta = PARK_OVER
     dedupe_window: timedelta = DEFAULT_WINDOW

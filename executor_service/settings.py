@@ -60,6 +60,9 @@ class ExecutorSettings(BaseSettings):
     shutdown_grace_s: float = Field(default=10.0, ge=0, le=600)
     # Touched while commands are being taken, for `python -m executor_service ready`.
     ready_file: str | None = None
+    # 0: no port. Else the executor's own metrics and readiness at http://<host>:<port>.
+    executor_metrics_port: int = Field(default=0, ge=0, le=65535)
+    executor_metrics_host: str = "127.0.0.1"
     log_level: str = "INFO"
 
     @property

@@ -8,8 +8,9 @@ keeps back leaves the queue, so it is in nobody's way, and returns when the limi
 import asyncio
 import heapq
 import itertools
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from executor_service.admission.slots import ExecutionSlots
 
@@ -38,6 +39,7 @@ class Waiting:
     priority: int = 0
     limits: tuple[Limit, ...] = ()
     left: bool = False
+    asked_at_s: float = field(default_factory=time.monotonic)
     kept_back_by: str | None = None
 
 
@@ -75,6 +77,16 @@ class AdmissionController:
                 heapq.heapify(queue)
         self._return_one(waiting.kept_back_by)
         self.admit()
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many wait, by what for: a slot or a limit. May be asked from any thread."""
+        return {"slot": len(self._ready), "limit": sum(map(len, list(self._kept_back.values())))}
+
+    def oldest_wait_s(self) -> float:
+        """Return how long the one that waits longest has, 0 where nothing waits."""
+        queues = [self._ready, *list(self._kept_back.values())]
+        asked_s = [one.asked_at_s for queue in queues for _, _, one in list(queue) if not one.left]
+        return time.monotonic() - min(asked_s) if asked_s else 0.0
 
     def close(self) -> None:
         """Begin nothing more: the process is stopping."""

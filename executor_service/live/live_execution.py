@@ -85,6 +85,7 @@ class LiveExecutionFactory:
 
     def __init__(self, context: PartitionContext) -> None:
         self._workplace = context.executor
+        self._counts = context.executor.counts
         self._writer = context.writer
         self._children = ChildCommands(context.executor)
 
@@ -110,6 +111,7 @@ class LiveExecutionFactory:
             services=self._workplace.services,
             park_over=self._workplace.park_over,
             claim_check=claim_check,
+            on_event=None if self._counts is None else self._counts.of(blueprint.plan.name),
         )
         return LiveExecution(execution_id, command_id, execution, recorder)
 

@@ -47,6 +47,11 @@ class LowWaterMark:
             before = self._open[index - 1]
             self._floors[before] = min(floor, self._floors[before])
 
+    @property
+    def open_commands(self) -> int:
+        """Return how many commands are not done with."""
+        return len(self._open)
+
     def hold(self, execution_id: str, floor: int) -> None:
         """Keep the mark at or below `floor` while a parked execution is taken up again."""
         self._holds.setdefault(execution_id, floor)

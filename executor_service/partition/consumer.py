@@ -69,6 +69,7 @@ class CommandConsumer:
         self._check = LogCheck(events, parked, seen)
         self._watch = LogWatch(self._check, lambda: self._owners)
         self._standing_still: dict[int, str] = {}  # Partitions a person must look at, and why.
+        self.takeovers = 0  # Since the process began.
         self._full = False
         self._polled_at = 0.0
         # Clear while the group decides: a commit then would make the client join once more.
@@ -83,6 +84,23 @@ class CommandConsumer:
         if step_threads().exhausted:
             return "Plain steps that never return hold every thread; restart this process."
         return None
+
+    def owned(self) -> dict[int, PartitionOwner]:
+        """Return the partitions that are held now; may be asked from any thread."""
+        return dict(self._owners)
+
+    def stuck_partitions(self) -> list[int]:
+        """Return the partitions that can't be taken over until somebody looks."""
+        return list(self._standing_still)
+
+    def unready(self) -> str | None:
+        """Return why no commands are taken at the moment, None while they are."""
+        if self.trouble is not None:
+            return self.trouble
+        # A member that the group gives nothing is ready too: it stands by for one that dies.
+        if self._owners or (self._member and not self._assigned):
+            return None
+        return "No partition is taken over yet; if this lasts, the log says why."
 
     def check_commands(self, log: EventLog) -> None:
         """Have the commands topic, read through `log`, watched for lost records as well."""
@@ -202,6 +220,7 @@ class CommandConsumer:
             await owner.release()
             raise
         self._owners[partition] = owner
+        self.takeovers += 1
         return owner
 
     async def _forget(self, partition: int) -> None:
@@ -273,7 +292,5 @@ class CommandConsumer:
             self._committed.update(points)
 
     def _show_ready(self) -> None:
-        # A member that the group gives nothing is ready too: it stands by for one that dies.
-        ready = self._owners or (self._member and not self._assigned)
-        if self._ready_file is not None and ready and self.trouble is None:
+        if self._ready_file is not None and self.unready() is None:
             self._ready_file.touch()

@@ -50,6 +50,7 @@ class PartitionOwner:
         self._intake = intake
         self._long_running = Checkpointer(context)
         self._epoch_before = point.epoch
+        self._newest_mark = point.mark
         self._newest_command: ReceivedRecord | LastRecord | None = point.last.commands
         self._shortening: asyncio.Task[None] | None = None
 
@@ -62,6 +63,26 @@ class PartitionOwner:
     def free(self) -> int:
         """Return how many more commands may be given to it now."""
         return self._intake.free if self.live else 0
+
+    @property
+    def in_memory(self) -> int:
+        """Return how many executions run or wait here."""
+        return len(self._executions.in_memory)
+
+    @property
+    def parked(self) -> int:
+        """Return how many executions are set down until their time."""
+        return len(self._context.parking.parked)
+
+    @property
+    def open_commands(self) -> int:
+        """Return how many commands were taken and are not done with."""
+        return self._mark.open_commands
+
+    @property
+    def mark_lag(self) -> int:
+        """Return how many events the next owner would have to read."""
+        return self._writer.next_offset - self._newest_mark
 
     @property
     def next_command(self) -> int:
@@ -83,6 +104,7 @@ class PartitionOwner:
         if not self.live:
             return None
         command_offset, mark = self._mark.commit_point(self._writer.next_offset)
+        self._newest_mark = mark
         through = self._seen.saved_through(self._writer.next_offset)
         epoch = self._seen.epoch_at(min(mark, through))
         return ResumePoint(

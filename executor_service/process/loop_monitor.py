@@ -31,7 +31,8 @@ class EventLoopMonitor:
         self._look_every_s = look_every_s
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._answered = time.monotonic()
+        self._answered = self._asked = time.monotonic()
+        self.lag_s = 0.0  # How late it answered last, or has not answered yet.
         self._told = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._look_on, name="loop-watch", daemon=True)
@@ -46,15 +47,21 @@ class EventLoopMonitor:
 
     def _look_on(self) -> None:
         while not self._stopping.wait(self._look_every_s):
-            silent_s = time.monotonic() - self._answered
+            now_s = time.monotonic()
+            silent_s = now_s - self._answered
             if silent_s > self._blocked_after_s:
                 self._tell(silent_s)
             else:
                 self._told = False
-            self._loop.call_soon_threadsafe(self._answer)
+            if self._answered >= self._asked:
+                self._asked = now_s
+                self._loop.call_soon_threadsafe(self._answer)
+            else:
+                self.lag_s = now_s - self._asked
 
     def _answer(self) -> None:
         self._answered = time.monotonic()
+        self.lag_s = self._answered - self._asked
 
     def _tell(self, silent_s: float) -> None:
         if self._told:

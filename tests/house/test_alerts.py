@@ -1,14 +1,18 @@
 """The alert rules can be read and ask for metrics there are."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.executor.process.test_executor_metrics import told
+from tests.executor.support.partition_harness import Owning
 from tests.house.deployment import DEPLOY
 from tracker_service.http_api.routes import health
 from tracker_service.store.freshness import Freshness, PartitionFreshness
@@ -27,11 +31,25 @@ def rules() -> Iterator[dict[str, Any]]:
 
 
 def told_metrics() -> set[str]:
-    """Return the names of all samples the API tells."""
+    """Return the names of all samples that the API and an executor tell."""
     partition = PartitionFreshness(0, 1, 1, NOW, NOW, NOW)
-    text = health._metrics(Freshness(NOW, [partition]), 0, Drift(NOW, checked=3)).decode()
-    families = text_string_to_metric_families(text)
-    return {sample.name for family in families for sample in family.samples}
+    api = health._metrics(Freshness(NOW, [partition]), 0, Drift(NOW, checked=3)).decode()
+    return {
+        sample.name
+        for text in (api, executor_metrics())
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@cache
+def executor_metrics() -> str:
+    """Return what an executor tells, with a partition that it can't take over."""
+
+    async def ask() -> str:
+        return told(await Owning().begin())
+
+    return asyncio.run(ask())
 
 
 @pytest.mark.parametrize("rule", list(rules()), ids=lambda rule: rule["alert"])

@@ -20,6 +20,7 @@ from faust.types import TP
 from faust.worker import Worker
 
 from steplog_contracts.private_files import NotPrivate, private_folder
+from steplog_kafka.probe_page import serve_probe_page
 from steplog_kafka.settings import kafka_settings
 from tracker_service.bootstrap import drift_check, loss_check
 from tracker_service.projections.errors import TrackerError
@@ -31,7 +32,7 @@ from tracker_service.store.errors import StoreError
 from tracker_service.store.write_port import Store
 from tracker_service.worker.faust_transport import Batch, Transport
 from tracker_service.worker.log_watch import LogWatch
-from tracker_service.worker.metrics import serve_metrics
+from tracker_service.worker.metrics import WorkerCollector
 from tracker_service.worker.process_exit import EXIT_TRY_AGAIN, guarded, leave
 from tracker_service.worker.watchdog import Watchdog
 
@@ -158,13 +159,12 @@ class LiveTracker:
         gc.disable()
         settings = self._settings
         if settings.tracker_metrics_port:
-            serve_metrics(
+            serve_probe_page(
                 settings.tracker_metrics_host,
                 settings.tracker_metrics_port,
-                self.projector.applied,
-                self.watchdog,
+                WorkerCollector(self.projector.applied, self.watchdog, self.log_watch.lost),
                 self.unready,
-                self.log_watch.lost,
+                setting="STEPLOG_TRACKER_METRICS_PORT",
             )
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         self._worker.execute_from_commandline()

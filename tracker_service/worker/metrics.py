@@ -1,22 +1,12 @@
-"""The worker's own counters for Prometheus and whether it is ready, where a port is set."""
+"""The worker's own counters for Prometheus."""
 
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
-from socketserver import ThreadingMixIn
-from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from collections.abc import Collection, Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tracker_service.projections.errors import TrackerError
 from tracker_service.projector.projector import Applied
 from tracker_service.worker.watchdog import Watchdog
-
-
-class MetricsPortTaken(TrackerError):
-    """The address for the worker's metrics can't be listened on."""
 
 
 class WorkerCollector(Collector):
@@ -58,51 +48,3 @@ class WorkerCollector(Collector):
             ("after_end", "Events after an execution's end", counts.after_end),
         ):
             yield CounterMetricFamily(f"steplog_tracker_{name}", text, value=value)
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parent's name
-        """Write nothing: a probe a second is no news."""
-
-
-def worker_page(registry: CollectorRegistry, unready: Callable[[], str | None]) -> Any:
-    """Return a WSGI app: `/readyz` tells what `unready` says, anything else the metrics."""
-    metrics = make_wsgi_app(registry)
-
-    def page(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") != "/readyz":
-            found: Iterable[bytes] = metrics(environ, start_response)
-            return found
-        sentence = unready()
-        status = "200 OK" if sentence is None else "503 Service Unavailable"
-        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
-        return [(sentence or "ready").encode()]
-
-    return page
-
-
-def serve_metrics(
-    host: str,
-    port: int,
-    applied: Applied,
-    watchdog: Watchdog,
-    unready: Callable[[], str | None],
-    lost: Collection[int] = (),
-) -> None:
-    """Answer /metrics and /readyz at http://host:port from a thread; raises `MetricsPortTaken`."""
-    registry = CollectorRegistry()
-    registry.register(WorkerCollector(applied, watchdog, lost))
-    try:
-        server = make_server(
-            host, port, worker_page(registry, unready), server_class=_Server, handler_class=_Quiet
-        )
-    except OSError as error:
-        raise MetricsPortTaken(
-            f"The worker's metrics can't be served at {host}:{port}: {error.strerror}; set "
-            "STEPLOG_TRACKER_METRICS_PORT to a free port, or to 0 for none."
-        ) from error
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from tracker_service.projections.row_changes import Counts
 from tracker_service.projector.projector import Applied
-from tracker_service.worker.metrics import WorkerCollector, worker_page
+from tracker_service.worker.metrics import WorkerCollector
 from tracker_service.worker.watchdog import Watchdog
 
 
@@ -20,19 +20,3 @@ def test_counters_and_gaps_are_told_as_they_stand() -> None:
     assert "steplog_tracker_events_total 7.0" in text
     assert "steplog_tracker_stale_total 2.0" in text
     assert 'steplog_tracker_worker_gap_events{partition="3"} 4.0' in text
-
-
-def ready(unready: str | None) -> tuple[str, str]:
-    """Ask a worker's page whether it is ready; return status and text."""
-    told: list[str] = []
-    page = worker_page(CollectorRegistry(), lambda: unready)
-    body = page({"PATH_INFO": "/readyz"}, lambda status, _headers: told.append(status))
-    return told[0], b"".join(body).decode()
-
-
-def test_a_worker_is_ready_or_says_why_not() -> None:
-    assert ready(None) == ("200 OK", "ready")
-    assert ready("Partition 3 did not move.") == (
-        "503 Service Unavailable",
-        "Partition 3 did not move.",
-    )

@@ -1,0 +1,1 @@
+"""What happened in this process, counted for its metrics."""
