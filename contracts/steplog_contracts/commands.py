@@ -156,6 +156,9 @@ class RetryExecution(Command):
     command_type: ClassVar[str] = "steplog.command.retry_execution.v1"
 
     origin_execution_id: ExecutionId
+    # Of a child that is retried with its parent; one that completed meanwhile is taken over whole.
+    parent_execution_id: _Id | None = Field(default=None, exclude_if=lambda parent: parent is None)
+    parent_visit: ParentVisit | None = Field(default=None, exclude_if=lambda visit: visit is None)
 
 
 class ForkExecution(Command):

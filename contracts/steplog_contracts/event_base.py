@@ -38,6 +38,17 @@ class ErrorInfo(BaseModel):
     attempt: PositiveInt | None = None
 
 
+class RetriedChild(BaseModel):
+    """A visit of a retry whose child goes on from the one that its origin had begun there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    step_id: str
+    iteration: PositiveInt = 1
+    origin_execution_id: str
+    execution_id: str  # In the origin's partition, where its history is read.
+
+
 class Origin(BaseModel):
     """Where a forked or retried execution took its first recorded results from."""
 
@@ -47,6 +58,8 @@ class Origin(BaseModel):
     kind: Literal["fork", "retry"]
     from_step: str
     at_seq: PositiveInt  # Last event of the origin whose result was taken over.
+    # Of a retry: children that did not complete, and are retried with it.
+    children: tuple[RetriedChild, ...] = Field(default=(), exclude_if=lambda found: not found)
 
 
 class StepEvent(Event):

@@ -4,7 +4,7 @@ from executor_service.engine.child_decisions import ChildEnd
 from executor_service.errors import CommandNotApplicable
 from executor_service.runtime.execution import Execution
 from executor_service.runtime.parent_execution import ParentExecution
-from steplog_contracts.commands import ChildEnded, Command, RunPipeline
+from steplog_contracts.commands import ChildEnded, Command, RetryExecution, RunPipeline
 from steplog_contracts.refusal_codes import RefusalCode
 
 REFUSED_BEFORE = CommandNotApplicable(
@@ -31,7 +31,7 @@ def pass_end(execution: Execution, command: ChildEnded, command_id: str) -> None
 def may_have_been_refused(command: Command) -> bool:
     """Say whether a command that comes again may have been refused while a parent waits."""
     return (
-        isinstance(command, RunPipeline)
+        isinstance(command, RunPipeline | RetryExecution)
         and command.parent_visit is not None
         and command.parent_visit.waits
     )

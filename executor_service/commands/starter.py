@@ -155,7 +155,7 @@ class ExecutionStarter:
         command_id: str,
     ) -> list[Event]:
         if isinstance(command, RetryExecution):
-            return retried(origin, command.execution_id, command_id)
+            return retried(origin, command, command_id, self._workplace.partition_of)
         definition = origin.started.definition
         if definition is None:
             raise CommandNotApplicable(

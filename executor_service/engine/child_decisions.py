@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from executor_service.engine import decide
 from executor_service.engine.child_plan import child_id_of
 from executor_service.engine.state import State
 from executor_service.engine.visit import Visit
-from executor_service.engine.visit_events import completed
+from executor_service.engine.visit_events import completed, of_visit
 from steplog_contracts import events as ev
+from steplog_contracts.event_base import RetriedChild
 from steplog_contracts.payload import JsonValue
+
+# The error of a child that was to be retried, and of which there is no history.
+CHILD_NOT_FOUND: Final = "ChildNotFound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,15 @@ def child_of(state: State, visit: Visit) -> str:
 
 def child_at(state: State, step_id: str, iteration: int, attempt: int) -> str:
     """Return the same for a visit that may be over."""
+    retried = retried_child(state, step_id, iteration, attempt)
+    if retried is not None:
+        return retried.execution_id
     return child_id_of(state.execution_id, step_id, iteration, attempt)
+
+
+def retried_child(state: State, step_id: str, iteration: int, attempt: int) -> RetriedChild | None:
+    """Return the child that an attempt goes on with, where it does not begin one."""
+    return state.retried.get((step_id, iteration)) if attempt == 1 and state.retried else None
 
 
 def begun(state: State, step_id: str, child_id: str, now: datetime) -> list[ev.Event]:
@@ -79,6 +91,9 @@ def ended(
     state: State, visit: Visit, end: ChildEnd, now: datetime, fraction: float
 ) -> list[ev.Event]:
     """Return what follows from a child's end."""
+    was_retried = retried_child(state, visit.step.id, visit.iteration, visit.attempt) is not None
+    if was_retried and end.error is not None and end.error.type == CHILD_NOT_FOUND:
+        return [_begun_after_all(visit, end.error, now)]
     if end.status != "completed":
         return failed(state, visit, error_of(visit, end), now, fraction)
     problem = visit.step.check_output(end.output) if visit.step.check_output else None
@@ -86,6 +101,13 @@ def ended(
         return completed(state, visit, end.output)
     text = f"The output of child {end.child_id} breaks the output_schema: {problem}"
     return decide.gave_up(state, end.step_id, _error(visit, "SchemaMismatch", text))
+
+
+def _begun_after_all(visit: Visit, error: ev.ErrorInfo, now: datetime) -> ev.Event:
+    """Return the record that a child could not be gone on with: the next attempt begins one."""
+    text = f"{error.message} Another child is begun."
+    info = _error(visit, error.type, text)
+    return ev.StepAttemptFailed(**of_visit(visit), error=info, retry_at=now)
 
 
 def failed(

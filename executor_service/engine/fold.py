@@ -41,6 +41,9 @@ def _execution_started(state: State, event: ev.ExecutionStarted) -> None:
     state.parameters = event.parameters
     state.metadata = event.metadata
     state.depth = 0 if event.parent_visit is None else event.parent_visit.depth
+    if event.origin is not None:
+        children = event.origin.children
+        state.retried = {(child.step_id, child.iteration): child for child in children}
     state.root = Scope(event.input if type(event.input) is dict else {})
     state.frontier.arrive(state.plan.start_at, Arrival(START, state.root))
 

@@ -11,6 +11,7 @@ from executor_service.engine.scope import Scope, WithResult, join
 from executor_service.engine.visit import EndedBranch, Undoing, Undone, Visit
 from steplog_contracts import events as ev
 from steplog_contracts.definition_parts import FIRST_LANGUAGE
+from steplog_contracts.event_base import RetriedChild
 from steplog_contracts.payload import JsonObject, JsonValue
 
 # The arrival that is no path's: the flow's start.
@@ -24,7 +25,7 @@ class State:
         "began_at", "cancelling", "children", "deadline_at", "deadline_passed", "depth", "done",
         "end", "ended_branches", "execution_id", "failure", "finishing", "first_started_at",
         "frontier", "input", "iterations", "language", "maps", "metadata", "parameters", "plan",
-        "recorded_at", "root", "seq", "started_at", "undoing", "visits",
+        "recorded_at", "retried", "root", "seq", "started_at", "undoing", "visits",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, execution_id: str) -> None:
@@ -54,6 +55,8 @@ class State:
         self.deadline_passed = False  # And the flow went to the deadline's step.
         self.end: ev.Event | None = None
         self.children = 0  # Executions it has begun.
+        # Children that go on from those of the execution that this one retries, by visit.
+        self.retried: dict[tuple[str, int], RetriedChild] = {}
         self.depth = 0  # How many executions led to it, one having begun the other.
 
     @property

@@ -11,12 +11,19 @@ from typing import Final
 import structlog
 
 from executor_service.context import ExecutorContext
+from executor_service.engine.child_decisions import CHILD_NOT_FOUND
 from executor_service.engine.error_text import text_of
 from executor_service.errors import ChildRefused, ExecutorError
 from executor_service.log.recovery import RecoveredExecution
 from executor_service.payloads.claim_check import ClaimCheck
 from steplog_contracts.codec import encode_command
-from steplog_contracts.commands import CancelExecution, ChildEnded, Command, RunPipeline
+from steplog_contracts.commands import (
+    CancelExecution,
+    ChildEnded,
+    Command,
+    RetryExecution,
+    RunPipeline,
+)
 from steplog_contracts.envelope import SentCommand
 from steplog_contracts.errors import SteplogError
 from steplog_contracts.events import (
@@ -31,6 +38,8 @@ from steplog_contracts.parent_visit import ParentVisit
 from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.refusal_codes import RefusalCode
 
+# Refusals of a retry that say that there is nothing to go on from.
+_GONE: Final = frozenset({RefusalCode.UNKNOWN_EXECUTION, RefusalCode.NO_DEFINITION})
 _log = structlog.get_logger(__name__)
 _COMMANDS: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://steplog.dev/child-commands")
 
@@ -57,6 +66,18 @@ class ChildCommands:
             pipeline=pipeline,
             definition=definition,
             input=input_data,
+            parent_execution_id=parent_id,
+            parent_visit=parent_visit,
+        )
+        await self._send(command, f"{child_id}:run")
+
+    async def retry(
+        self, child_id: str, *, origin_id: str, parent_id: str, parent_visit: ParentVisit
+    ) -> None:
+        """Ask for an execution that goes on from another; asking again changes nothing."""
+        command = RetryExecution(
+            execution_id=child_id,
+            origin_execution_id=origin_id,
             parent_execution_id=parent_id,
             parent_visit=parent_visit,
         )
@@ -104,17 +125,19 @@ class ChildCommands:
 
     async def tell_refusal(self, command: Command, refusal: SteplogError) -> None:
         """Tell a parent that its child was refused; one that was begun already was not."""
-        if not isinstance(command, RunPipeline) or _is_of_another(refusal):
+        if not isinstance(command, RunPipeline | RetryExecution) or _is_of_another(refusal):
             return
         parent_id, visit = command.parent_execution_id, command.parent_visit
         if parent_id is None or visit is None or not visit.waits:
             return
+        is_gone = isinstance(command, RetryExecution) and _code_of(refusal) in _GONE
+        kind = CHILD_NOT_FOUND if is_gone else ChildRefused.__name__
         ended = ChildEnded(
             execution_id=parent_id,
             child_execution_id=command.execution_id,
             visit=visit,
             status="failed",
-            error=ErrorInfo(type=ChildRefused.__name__, message=text_of(refusal)),
+            error=ErrorInfo(type=kind, message=text_of(refusal)),
         )
         await self._send(ended, f"{command.execution_id}:ended")
 
@@ -128,9 +151,12 @@ class ChildCommands:
         await executor.send(encode_command(sent))
 
 
+def _code_of(refusal: SteplogError) -> object:
+    return getattr(refusal, "code", None)
+
+
 def _is_of_another(refusal: SteplogError) -> bool:
-    code = getattr(refusal, "code", None)
-    return code in (RefusalCode.DUPLICATE_EXECUTION, RefusalCode.DUPLICATE_COMMAND)
+    return _code_of(refusal) in (RefusalCode.DUPLICATE_EXECUTION, RefusalCode.DUPLICATE_COMMAND)
 
 
 class NotTold(ExecutorError):

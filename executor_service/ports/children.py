@@ -21,6 +21,12 @@ class Children(Protocol):
     ) -> None:
         """Ask for an execution to begin; asking again changes nothing."""
 
+    async def retry(
+        self, child_id: str, *, origin_id: str, parent_id: str, parent_visit: ParentVisit
+    ) -> None:
+        """Ask for an execution that goes on from one that did not complete, or takes a completed
+        one over; asking again changes nothing."""
+
     async def cancel(self, child_id: str, reason: str, *, compensate: bool = False) -> None:
         """Ask for an execution to end, what it did undone first if so asked; asking again changes
         nothing."""

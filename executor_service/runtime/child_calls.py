@@ -9,6 +9,7 @@ from executor_service.engine.child_decisions import (
     ChildTimedOut,
     child_at,
     child_of,
+    retried_child,
 )
 from executor_service.engine.child_input import child_input
 from executor_service.engine.child_plan import MAX_CHILDREN, MAX_DEPTH
@@ -112,6 +113,13 @@ class ChildCalls(Attempts):
             depth=state.depth + 1,
             waits=child.waits,
         )
+        retried = retried_child(state, step.id, visit.iteration, visit.attempt)
+        if retried is not None:
+            await self.children.retry(
+                retried.execution_id, origin_id=retried.origin_execution_id,
+                parent_id=state.execution_id, parent_visit=link,
+            )  # fmt: skip
+            return
         await self.children.begin(
             child_of(state, visit),
             pipeline=child.pipeline,
