@@ -42,7 +42,8 @@ class Place(Runnable):
             to = self._target(following)
             self._draft.lead(self._froms, to, keys.get("when"))
             return StepPlace(self._draft, to)
-        return self._add(name_of(following), of_code(following, own_keys(keys)), keys)
+        step = of_code(following, own_keys(keys))
+        return self._add(name_of(following), step, keys)
 
     def ask(self, question: StepCode, **keys: Unpack[TaskKeys]) -> StepPlace:
         """Go on with a step that asks a person."""
