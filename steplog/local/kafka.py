@@ -7,7 +7,8 @@ import base64
 import subprocess
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from steplog.errors import ServerNotStarted
@@ -16,11 +17,14 @@ from steplog.local.foreground import run_in_foreground
 from steplog.local.health_checks import kafka_answers
 from steplog.local.kafka_jars import OnBytes, ignore_bytes, java, kafka_jars
 from steplog.local.kafka_properties import LOGGING_PROPERTIES, server_settings
+from steplog.local.kafka_start_cache import CHECKPOINT, FOLDER, StartCache, start_cache
 from steplog.local.ports import LOOPBACK, free_ports
-from steplog_contracts.private_files import private_folder, write_private
+from steplog_contracts.private_files import open_private, private_folder, write_private
 from steplog_kafka.settings import local_kafka
 
 NAME = "kafka"
+# In a storage that was formatted.
+META = "meta.properties"
 FORMAT_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 # A broker for one machine's work: the heap stays small and the page cache does the rest. Without
@@ -39,10 +43,23 @@ class KafkaServer:
     name = NAME
     kind = "local"
 
-    def __init__(self, folder: Path, on_bytes: OnBytes = ignore_bytes) -> None:
+    def __init__(
+        self, folder: Path, on_bytes: OnBytes = ignore_bytes, cache_folder: Path = FOLDER
+    ) -> None:
         self.folder = folder
+        self.log_dir = folder / "log"
         self.port, self.controller_port = free_ports(2)
         self._on_bytes = on_bytes
+        self._cache_folder = cache_folder
+
+    @cached_property
+    def start_cache(self) -> StartCache:
+        """Return where the files are that make a start faster, or would be."""
+        return start_cache(java(), self._jars, JVM_OPTIONS, self._cache_folder)
+
+    @cached_property
+    def _jars(self) -> tuple[Path, ...]:
+        return kafka_jars(self._on_bytes)
 
     @property
     def address(self) -> str:
@@ -56,14 +73,12 @@ class KafkaServer:
     def program(self) -> Program:
         """Write the settings, format the storage if it is new, and return what to run."""
         private_folder(self.folder)
-        log_dir = self.folder / "log"
         properties = self.folder / "server.properties"
-        settings = self.settings(log_dir)
-        text = "".join(f"{name}={value}\n" for name, value in settings.items())
-        write_private(properties, text)
+        settings = self.settings(self.log_dir)
+        write_private(properties, _properties(settings))
         write_private(self.folder / "log4j2.properties", LOGGING_PROPERTIES)
-        if not (log_dir / "meta.properties").exists():
-            self._format(properties)
+        if not (self.log_dir / META).exists():
+            self._format(properties, settings["node.id"])
         return Program(
             name=NAME,
             argv=self._java("kafka.Kafka", str(properties)),
@@ -81,18 +96,18 @@ class KafkaServer:
 
     def new_cluster_id(self) -> str:
         """Return the id of the cluster that the storage is formatted for."""
-        # 16 random bytes in URL-safe base64, which may not begin with a dash.
-        return base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "_")
+        return _new_id()
 
     def is_ready(self) -> bool:
         """Whether a metadata request is answered."""
         return kafka_answers(local_kafka(self.address))
 
-    def _format(self, properties: Path) -> None:
-        argv = (
-            *("format", "--cluster-id", self.new_cluster_id(), "--config", str(properties)),
-            *self.format_options(),
-        )
+    def _format(self, properties: Path, node_id: str) -> None:
+        cluster_id, options = self.new_cluster_id(), self.format_options()
+        if self.start_cache.is_built and not options:
+            self._format_as_before(cluster_id, node_id)
+            return
+        argv = ("format", "--cluster-id", cluster_id, "--config", str(properties), *options)
         done = subprocess.run(  # noqa: S603
             self._java("kafka.tools.StorageTool", *argv),
             capture_output=True,
@@ -106,10 +121,37 @@ class KafkaServer:
                 f"Kafka's storage in {self.folder} could not be formatted: {said}"
             )
 
+    def _format_as_before(self, cluster_id: str, node_id: str) -> None:
+        """Write what Kafka's tool writes; it takes a JVM of its own for two small files."""
+        private_folder(self.log_dir)
+        checkpoint = self.start_cache.checkpoint.read_bytes()
+        with open_private(self.log_dir / CHECKPOINT) as file:
+            file.write(checkpoint)
+        meta = {
+            "version": "1",
+            "cluster.id": cluster_id,
+            "node.id": node_id,
+            "directory.id": _new_id(),
+        }
+        # Last: with it the storage counts as formatted.
+        write_private(self.log_dir / META, _properties(meta))
+
     def _java(self, main_class: str, *arguments: str) -> tuple[str, ...]:
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
-        classpath = ":".join(str(jar) for jar in kafka_jars(self._on_bytes))
-        return (str(java()), *JVM_OPTIONS, logging, "-cp", classpath, main_class, *arguments)
+        classpath = ":".join(str(jar) for jar in self._jars)
+        cache = self.start_cache
+        archive = (f"-XX:AOTCache={cache.classes}",) if cache.is_built else ()
+        options = (*JVM_OPTIONS, *archive, logging)
+        return (str(java()), *options, "-cp", classpath, main_class, *arguments)
+
+
+def _new_id() -> str:
+    # 16 random bytes in URL-safe base64, which may not begin with a dash.
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "_")
+
+
+def _properties(values: Mapping[str, str]) -> str:
+    return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 def main(arguments: Sequence[str]) -> int:

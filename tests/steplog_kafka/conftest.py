@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from steplog.local.postgres import PostgresServer
 from steplog.local.server_choice import running
 from tests.conftest import TEST_PARTITIONS, database
 from tests.executor.support import people_steps
@@ -22,19 +21,12 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def own_postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the URL of a database server."""
-    with running(PostgresServer(tmp_path_factory.mktemp("postgres"))) as address:
-        yield address
-
-
 @pytest.fixture
 def pair(
-    secured: SecuredKafka, own_postgres_url: str, topic_namespace: str, tmp_path: Path
+    secured: SecuredKafka, postgres_server_url: str, topic_namespace: str, tmp_path: Path
 ) -> Iterator[SecuredPair]:
     """Yield a pair that nobody has started and nobody has given a right."""
-    with database(own_postgres_url) as url:
+    with database(postgres_server_url) as url:
         services = Services(
             secured.address,
             url,

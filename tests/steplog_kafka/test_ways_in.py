@@ -7,6 +7,7 @@ from time import monotonic
 import pytest
 from aiokafka.client import AIOKafkaClient
 
+from steplog.admin.access_rights import Role
 from steplog.local.ports import LOOPBACK
 from steplog_kafka.clients import make_admin, make_client, make_consumer, make_producer
 from steplog_kafka.connection import close, start
@@ -19,6 +20,7 @@ from tests.steplog_kafka.secured_broker import (
     scram_password,
     unsigned_token,
 )
+from tests.steplog_kafka.secured_pair import SecuredPair
 
 # Far more than any of them takes, and far less than a client's patience of minutes.
 REFUSED_WITHIN_S = 60.0
@@ -55,8 +57,11 @@ async def test_a_client_that_knows_the_authority_gets_in_by_tls(secured: Secured
 
 @pytest.mark.parametrize("make", [make_producer, make_consumer, make_client])
 async def test_every_kind_of_client_gets_in(
-    secured: SecuredKafka, make: Callable[[KafkaSettings], AIOKafkaClient]
+    pair: SecuredPair, make: Callable[[KafkaSettings], AIOKafkaClient]
 ) -> None:
+    """Whoever may write to some topic may write without repeats, which the producer asks for."""
+    await pair.grant(Role.CLIENT)
+    secured = pair.secured
     settings = secured.way_in(
         "SASL_SSL", sasl_mechanism="PLAIN", sasl_username="client", sasl_password=PASSWORD
     )
