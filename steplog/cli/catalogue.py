@@ -53,6 +53,10 @@ PANELS: Final[Mapping[str, Mapping[str, Entry]]] = {
             "steplog.cli.commands.show:show",
             "Show one execution and the steps it took; with --as-of or --at-seq as it stood then.",
         ),
+        "why": Entry(
+            "steplog.cli.commands.why:why",
+            "Say what an execution waits for, or why it ended, and what can be done.",
+        ),
         "watch": Entry(
             "steplog.cli.commands.watch:watch",
             "Watch an execution until it has ended; exits with 2 if it failed or was cancelled.",

@@ -145,6 +145,24 @@ class AttemptShape(BaseModel):
     error_info: JsonValue
 
 
+class ReasonShape(BaseModel):
+    """One thing that an execution waits for, or why it ended."""
+
+    code: str
+    sentence: str
+    remedy: str | None
+    step_id: str | None
+    until: datetime | None
+
+
+class WhyAnswer(Answer):
+    """Why an execution stands where it stands, the most telling reason first."""
+
+    execution_id: str
+    status: str
+    reasons: list[ReasonShape]
+
+
 class AttemptPage(Answer):
     """Failed attempts in order."""
 

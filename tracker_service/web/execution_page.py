@@ -13,6 +13,7 @@ from tracker_service.web.stored_values import with_values
 from tracker_service.web.timeline import timeline
 
 FINAL: Final = frozenset({"completed", "failed", "cancelled"})
+SHOWN_ELSEWHERE: Final = FINAL | {"log_lost", "tracker_away", "rows_behind", "step_runs"}
 # What can be shown of each step at once; more is opened a step at a time anyway.
 MAX_STEPS: Final = 2_000
 
@@ -35,6 +36,7 @@ async def history_page(request: Request, api: Api, execution_id: str) -> dict[st
         "waits": told["waits"],
         "layout": lay_out(told["graph"]),
         "timeline": timeline(told["timeline"], _until(told, stood)),
+        "reasons": [] if stood else await _reasons(api, base),
         "may_act": stood is None and await api.may_act(),
         "relatives": await api.get(f"{base}/relatives"),
     }
@@ -89,6 +91,12 @@ async def _past(api: Api, base: str, stood: dict[str, Any]) -> dict[str, Any]:
         "timeline": drawn,
         "waits": stood["interactions"],
     }
+
+
+async def _reasons(api: Api, base: str) -> list[dict[str, Any]]:
+    """Return what it waits for; how fresh rows are and how it ended stand on the page anyway."""
+    found = (await api.get(f"{base}/why"))["reasons"]
+    return [one for one in found if one["code"] not in SHOWN_ELSEWHERE]
 
 
 async def _definition(api: Api, base: str) -> Any:

@@ -10,6 +10,7 @@ from tracker_service.http_api import schemas
 from tracker_service.http_api.flow_graph import graph
 from tracker_service.http_api.problems import NotFound
 from tracker_service.http_api.query_context import AskedIfChanged, AskedOfExecution, OfExecution
+from tracker_service.http_api.reasons import Standing, reasons
 from tracker_service.http_api.responses import record
 from tracker_service.store.queries import Row
 from tracker_service.store.read_port import ReadModel
@@ -96,6 +97,23 @@ async def get_relatives(one: AskedOfExecution) -> Response:
             _told(other) for other in after if other["parent_execution_id"] == one.execution_id
         ],
     }
+    return await one.fleeting_answer(body)
+
+
+@router.get("/why", responses=schemas.answers(schemas.WhyAnswer, 404))
+async def get_why(one: AskedOfExecution) -> Response:
+    """Return what an execution waits for, or why it ended, with what a person can do."""
+    model, execution_id = one.parts.model, one.execution_id
+    standing = Standing(
+        one.row,
+        await model.bars(execution_id),
+        await model.attempts(execution_id),
+        await model.interactions(execution_id=execution_id, pending_only=True, limit=MAX_WAITS),
+        await model.compensations(execution_id),
+        {row["execution_id"]: row for row in await model.relatives(execution_id)},
+        one.asked.freshness,
+    )
+    body = {"execution_id": execution_id, "status": one.row["status"], "reasons": reasons(standing)}
     return await one.fleeting_answer(body)
 
 
