@@ -36,11 +36,10 @@ def starts(state: State, clock: Callable[[], datetime]) -> list[ev.Event]:
     if state.plan.joins and not state.plan.joins.isdisjoint(ready):
         for step_id in ready:
             join = state.plan.steps[step_id].join
-            if join is not None and join.needed and not join.leaves_rest:
-                visits, arrived = state.frontier.rest_of(step_id)
-                if visits or arrived:
-                    # Alone: what else is ready may be of the rest.
-                    return [*superseded(state, visits, step_id), _start(state, step_id, clock)]
+            if join is not None and join.needed:
+                # Alone: what else is ready may be of the rest, or may have to wait for it now.
+                visits = [] if join.leaves_rest else state.frontier.rest_of(step_id)[0]
+                return [*superseded(state, visits, step_id), _start(state, step_id, clock)]
     return [_start(state, step_id, clock) for step_id in ready]
 
 

@@ -208,7 +208,8 @@ def _fork(state: State, visit: Visit, taken: list[PathPlan]) -> None:
 
 
 def _step_skipped(state: State, event: ev.StepSkipped) -> None:
-    """Nothing follows from it: the execution has ended."""
+    """Take note that it is on record: the end that follows it may be gone after a crash."""
+    state.iterations.setdefault(event.step_id, 0)
 
 
 def _step_cancelled(state: State, event: ev.StepCancelled) -> None:

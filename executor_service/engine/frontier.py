@@ -110,6 +110,10 @@ class Frontier:
         arrivals = self.arrived.pop(step_id)
         self._ready.pop(step_id, None)
         self._unchecked.pop(step_id, None)
+        if self._ready and step_id in self._plan.joins:
+            # It may have begun before others that it leads to: those wait for it now.
+            self._unchecked.update(self._ready)
+            self._ready.clear()
         if len(arrivals) > 1:
             self._join(arrivals)
         return arrivals[0]

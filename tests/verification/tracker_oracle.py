@@ -26,6 +26,13 @@ STATUS_OF = {
     events.ExecutionFailed: "failed",
     events.ExecutionCancelled: "cancelled",
 }
+# What is said of a step whose row stays as it ended, and what leaves a visit's status as it is.
+OF_UNDOING = (
+    events.StepCompensationStarted,
+    events.StepCompensationFailed,
+    events.StepCompensated,
+)
+NO_STATUS = (events.StepProgressed, events.StepAttemptFailed)
 Rows = dict[str, dict[str, Any]]
 
 
@@ -83,30 +90,43 @@ def execution_row(history: list[events.Event], *, broken: bool) -> dict[str, Any
     assert isinstance(started, events.ExecutionStarted)
     ended = isinstance(last, events.ENDINGS)
     steps = step_rows(history, ended=ended)
-    newest = {step["step_id"]: step["status"] for step in sorted_by_iteration(steps, closed=True)}
+    declared = [step for step in steps if not is_item(step)]
+    newest = {s["step_id"]: s["status"] for s in sorted_by_iteration(declared, closed=True)}
+    undoing = any(isinstance(event, events.ExecutionCompensating) for event in history)
+    open_status = "compensating" if undoing else running_or_waiting(steps)
     return {
-        "status": STATUS_OF[type(last)] if ended else running_or_waiting(steps),
+        "status": STATUS_OF[type(last)] if ended else open_status,
         "completed_steps": list(newest.values()).count("completed"),
         "failed_steps": list(newest.values()).count("failed"),
-        "total_steps": max(started.total_steps, len({step["step_id"] for step in steps})),
+        "total_steps": max(started.total_steps, len({s["step_id"] for s in declared})),
         "seq": len(history),
         "output_data": getattr(last, "output", None) if ended else None,
         "incomplete": broken,
-        "steps": steps,
+        "steps": declared,
+        "items": sorted((s for s in steps if is_item(s)), key=lambda item: item["step_id"]),
     }
 
 
 def running_or_waiting(steps: list[dict[str, Any]]) -> str:
-    """Return the status of an execution that has not ended."""
-    open_ones = {s["status"] for s in steps} - {"completed", "failed", "cancelled", "skipped"}
-    return "waiting_for_human" if open_ones == {"waiting_for_human"} else "running"
+    """Return the status of an execution that has not ended; a map waits as its items do."""
+    closed = {"completed", "failed", "cancelled", "skipped"}
+    open_ones = [step for step in steps if step["status"] not in closed]
+    if any(is_item(step) for step in open_ones):
+        open_ones = [step for step in open_ones if step["step_id"] != "m"]
+    statuses = {step["status"] for step in open_ones}
+    return "waiting_for_human" if statuses == {"waiting_for_human"} else "running"
+
+
+def is_item(step: dict[str, Any]) -> bool:
+    """Say whether a row is that of a map's item: it is no step of the execution."""
+    return str(step["step_id"]).endswith("]")
 
 
 def step_rows(history: list[events.Event], *, ended: bool) -> list[dict[str, Any]]:
     """Return the rows of all visits in the order they began."""
     visits: dict[tuple[str, int], list[events.StepEvent]] = {}
     for event in history:
-        if isinstance(event, events.StepEvent):
+        if isinstance(event, events.StepEvent) and not isinstance(event, OF_UNDOING):
             told = visits.setdefault((event.step_id, event.iteration), [])
             if not (told and isinstance(told[-1], CLOSING)):
                 told.append(event)
@@ -114,7 +134,7 @@ def step_rows(history: list[events.Event], *, ended: bool) -> list[dict[str, Any
         {
             "step_id": step_id,
             "iteration": iteration,
-            "status": step_status(told[-1], ended=ended),
+            "status": step_status(told, ended=ended),
             "attempt": told[-1].attempt,
             "output_data": step_output(told),
         }
@@ -122,11 +142,12 @@ def step_rows(history: list[events.Event], *, ended: bool) -> list[dict[str, Any
     ]
 
 
-def step_status(last: events.StepEvent, *, ended: bool) -> str:
-    """Return a visit's status from its last event; an ended execution leaves none open."""
-    if ended and not isinstance(last, CLOSING):
+def step_status(told: list[events.StepEvent], *, ended: bool) -> str:
+    """Return a visit's status from its last events; an ended execution leaves none open."""
+    if ended and not isinstance(told[-1], CLOSING):
         return "cancelled"
-    return STATUS_OF.get(type(last), "running")
+    changes = [event for event in told if not isinstance(event, NO_STATUS)]
+    return STATUS_OF.get(type(changes[-1]), "running") if changes else "running"
 
 
 def step_output(told: list[events.StepEvent]) -> Any:

@@ -54,7 +54,7 @@ class Writer:
         if history.seq == 0:
             return events.ExecutionStarted(pipeline_id="p", pipeline_name="P", total_steps=twist)
         place = {"step_id": step_id, "iteration": twist + 1}
-        made: dict[str, events.Event] = {
+        made = self._of_language(move, place, STEPS.index(step_id), twist) | {
             "start": events.StepStarted(**place, input={"n": twist}),
             "schedule": events.StepScheduled(**place, due_at=BEGINNING),
             "retry": events.StepAttemptFailed(**place, error=AN_ERROR, retry_at=BEGINNING),
@@ -70,6 +70,28 @@ class Writer:
             "break": events.ExecutionFailed(error=AN_ERROR),
         }
         return made.get(move, events.StepStarted(**place))
+
+    def _of_language(
+        self, move: str, place: dict[str, Any], index: int, twist: int
+    ) -> dict[str, events.Event]:
+        """Return what the flow language brought: maps and their items, children, undoing."""
+        item = {"step_id": f"m[{index}]", "item_index": index}
+        asked = f"{self.partition}-{index}-{len(self.log.entries)}"
+        failing = events.StepCompensationFailed(**place, error=AN_ERROR)
+        return {
+            "map": events.StepStarted(step_id="m", step_type="map", item_count=len(STEPS)),
+            "map_end": events.StepCompleted(step_id="m", output=[twist]),
+            "item": events.StepStarted(**item, input={"item": twist}),
+            "item_end": events.StepCompleted(**item, output=twist),
+            "item_break": events.StepFailed(**item, error=AN_ERROR),
+            "item_wait": events.StepWaiting(**item, interaction_id=asked),
+            "beat": events.StepProgressed(**place, progress={"at": twist}),
+            "child": events.StepChildStarted(**place, child_execution_id=f"child-{asked}"),
+            "turn": events.ExecutionDeadlinePassed(to_step="a", passed_at=BEGINNING),
+            "undo": events.ExecutionCompensating(error=AN_ERROR),
+            "undo_step": events.StepCompensationStarted(**place),
+            "undo_end": events.StepCompensated(**place) if twist else failing,
+        }
 
     def _append(self, record: Record, _history: History) -> None:
         headers = [*record.headers, ("ce_writerepoch", b"%d" % self.epoch)]
@@ -95,7 +117,9 @@ def spoiled(record: Record) -> Record:
 # The commonest twice, so that histories get long.
 _COMMON = ("start", "complete", "start", "complete", "fail", "retry", "cancel", "skip", "schedule")
 _RARE = ("wait", "resume", "end", "break", "claim", "stale", "repeat", "poison", "hole")
-MOVES = st.sampled_from((*_COMMON, *_RARE))
+_MAPS = ("map", "item", "item", "item_end", "item_break", "item_wait", "map_end")
+_LANGUAGE = ("beat", "child", "turn", "undo", "undo_step", "undo_end")
+MOVES = st.sampled_from((*_COMMON, *_COMMON, *_RARE, *_MAPS, *_LANGUAGE))
 LOGS = st.lists(
     st.tuples(
         st.integers(0, PARTITIONS - 1),
@@ -194,7 +218,9 @@ async def actual_rows(rows: ReadModelUnderTest, names: set[str]) -> dict[str, di
         row = await rows.model.execution(name)
         if row is not None:
             steps = [pick(step, STEP_KEYS) for step in await rows.steps(name)]
-            found[name] = {**pick(parsed(row), EXECUTION_KEYS), "steps": steps}
+            page = await rows.model.items.page(name, "m", 1, limit=len(STEPS))
+            items = [pick(parsed(item), STEP_KEYS) for item in page]
+            found[name] = {**pick(parsed(row), EXECUTION_KEYS), "steps": steps, "items": items}
     return found
 
 
