@@ -10,7 +10,14 @@ from executor_service.engine.plan import StepPlan
 from executor_service.engine.templates import compile_template
 from steplog_contracts.definition_parts import ErrorHandling
 from steplog_contracts.item_ids import split_item
-from steplog_contracts.step_types import MapStep, StepDefinition, TaskStep
+from steplog_contracts.step_types import (
+    STEP_MODELS,
+    TASK,
+    ItemStep,
+    MapStep,
+    StepDefinition,
+    TaskStep,
+)
 
 _PERCENT: Final = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
 _ALL_PERCENT: Final = 100.0
@@ -100,12 +107,13 @@ class MapReader:
             self._problem(
                 f"{where}.id", "The step of a map's items has no id.", "its id is the map's"
             )
-        if inner.type in _NO_ITEM_TYPES:
+        if not may_be_visited(inner):
             self._problem(
                 f"{where}.type",
                 f"Items can't visit a step of type '{inner.type}'.",
-                "give a task here, and what decides or divides in steps of the flow",
+                "give a task, or in place of 'step' a 'pipeline' that has such a step",
             )
+            return
         handling = inner.error_handling
         if handling is not None and handling.continue_on_error:
             self._problem(
@@ -137,6 +145,11 @@ class MapReader:
         return Tolerance()
 
 
+def may_be_visited(inner: ItemStep) -> bool:
+    """Say whether items can visit a step: one that is known and is no task they can't."""
+    return inner.type in _ITEM_TYPES or inner.type not in STEP_MODELS
+
+
 def item_step(step: MapStep) -> TaskStep | None:
     """Return the step that items visit, named as its map; None where a pipeline runs for them."""
     inner = step.step
@@ -161,4 +174,4 @@ def misleading_ids(steps: list[StepDefinition], problem: Report) -> None:
 _TAKEN: Final = frozenset(
     {ITEM_INDEX, "parameters", "pipeline_input", "pipeline_data", "steps", "step_results", "result"}
 )
-_NO_ITEM_TYPES: Final = frozenset({"map", "condition"})
+_ITEM_TYPES: Final = frozenset({TASK, "human"})

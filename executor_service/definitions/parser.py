@@ -17,7 +17,13 @@ from executor_service.definitions.flow_parser import FlowReader
 from executor_service.definitions.input_parser import read_inputs
 from executor_service.definitions.json_schemas import compile_schema
 from executor_service.definitions.limits_parser import read_limits
-from executor_service.definitions.map_parser import MapReader, item_step, misleading_ids
+from executor_service.definitions.map_parser import (
+    MapReader,
+    item_step,
+    may_be_visited,
+    misleading_ids,
+)
+from executor_service.definitions.parameter_parser import read_parameters
 from executor_service.definitions.retry_parser import retry_policy
 from executor_service.definitions.secret_checks import check_secrets
 from executor_service.definitions.shape import MAX_PROBLEMS, ShapeReader
@@ -34,7 +40,7 @@ from executor_service.engine.error_text import text_of
 from executor_service.engine.plan import LoopBounds, Plan, SchemaCheck, StepPlan
 from executor_service.engine.template_ids import TemplateNames
 from executor_service.engine.templates import compile_template, is_constant
-from executor_service.engine.values import ABSENT, Absent
+from executor_service.engine.values import Absent
 from executor_service.errors import Problem
 from executor_service.steps.plain_steps import BUILT_IN
 from executor_service.steps.step import Step
@@ -42,7 +48,13 @@ from steplog_contracts.definition import PipelineDefinition
 from steplog_contracts.definition_parts import FIRST_LANGUAGE, LANGUAGE
 from steplog_contracts.payload import JsonObject, JsonValue
 from steplog_contracts.schema_cost import PatternRoom
-from steplog_contracts.step_types import BuiltInStep, MapStep, StepDefinition, TaskStep
+from steplog_contracts.step_types import (
+    BuiltInStep,
+    MapStep,
+    PipelineStep,
+    StepDefinition,
+    TaskStep,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -122,7 +134,7 @@ class _DefinitionReader:
             read.problems += islice(unknown_types(shaped), MAX_PROBLEMS)
             read.problems += islice(unknown_keys(shaped), MAX_PROBLEMS)
         misleading_ids(shaped.steps, self._problem)
-        self._read_parameters()
+        read.parameters = read_parameters(shaped, self._step_ids, self._problem)
         read.problems.extend(check_secrets(shaped))
         read.check_input = self._schema(shaped.input_schema, "$.input_schema")
         flow = FlowReader(shaped, self._conditions, self._problem, self._shape.language)
@@ -159,22 +171,6 @@ class _DefinitionReader:
         if self._errors <= MAX_PROBLEMS:
             self._read.problems.append(Problem(where, message, hint))
 
-    def _read_parameters(self) -> None:
-        declared = self._shaped.parameters
-        if isinstance(declared, dict):
-            self._read.parameters = [(name, False, value) for name, value in declared.items()]
-        for index, parameter in enumerate(declared if isinstance(declared, list) else ()):
-            default = parameter.default if "default" in parameter.model_fields_set else ABSENT
-            self._read.parameters.append((parameter.name, parameter.required, default))
-            self._no_template(default, f"$.parameters[{index}].default")
-        if isinstance(declared, dict):
-            for name, value in declared.items():
-                self._no_template(value, f"$.parameters.{name}")
-
-    def _no_template(self, default: JsonValue | Absent, where: str) -> None:
-        if default is not ABSENT and not is_constant(compile_template(default, self._step_ids)):
-            self._problem(where, "A default can't hold templates.", "write the value itself")
-
     def _step(self, step: StepDefinition, index: int, flow: FlowReader) -> StepPlan:
         where = f"$.steps[{index}]"
         if isinstance(step, MapStep):
@@ -183,6 +179,8 @@ class _DefinitionReader:
         if isinstance(step, BuiltInStep):
             self._read.classes[step.id] = BUILT_IN[step.type]
         self._load(task, where, step)
+        if isinstance(step, PipelineStep) and step.definition is not None:
+            self._check_child(step.definition, f"{where}.definition")
         plan = self._plan(task, step, index, where)
         return replace(
             plan,
@@ -194,6 +192,14 @@ class _DefinitionReader:
             outgoing=flow.outgoing(step.id),
             always=flow.always_taken(step.id),
         )
+
+    def _check_child(self, definition: JsonObject, where: str) -> None:
+        """Report what is wrong with a child's definition, but for what its classes may lack."""
+        if self._shape.is_recorded:
+            return
+        for found in read_definition(definition, self._allowlist, imports=False).problems:
+            if found.severity == "error":
+                self._problem(where + found.json_path[1:], found.message, found.hint)
 
     def _map(self, step: MapStep, index: int, flow: FlowReader) -> StepPlan:
         where = f"$.steps[{index}]"
@@ -211,7 +217,7 @@ class _DefinitionReader:
     def _item(self, step: MapStep, index: int, where: str) -> StepPlan:
         """Return the step that each item of a map visits."""
         named = item_step(step)
-        if named is None:
+        if named is None or (step.step is not None and not may_be_visited(step.step)):
             return self._maps.calling(step, index)
         self._load(named, f"{where}.step", named)
         where = f"{where}.step"

@@ -1,6 +1,7 @@
 """The shape of a definition: its parts by the models that publish it, with every misfit named."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -47,13 +48,16 @@ class ShapeReader:
             )
             return None
         try:
-            return PipelineDefinition.model_validate(
-                plain(definition), context=self._context, strict=self._strict
-            )
+            written = plain(definition)
         except ResultNotJson as error:
             problems.append(Problem("$", str(error)))
+            return None
+        try:
+            return PipelineDefinition.model_validate(
+                written, context=self._context, strict=self._strict
+            )
         except ValidationError as error:
-            problems += _problems(error, "$")
+            problems += _problems(error, "$", written)
         return None
 
     def handling_of(self, step: TaskStep, where: str, problems: list[Problem]) -> ErrorHandling:
@@ -65,14 +69,37 @@ class ShapeReader:
         try:
             return ErrorHandling.model_validate(given, context=self._context, strict=self._strict)
         except ValidationError as error:
-            problems += _problems(error, f"{where}.config.error_handling")
+            problems += _problems(error, f"{where}.config.error_handling", given)
             return ErrorHandling()
 
 
-def _problems(error: ValidationError, where: str) -> list[Problem]:
+def _problems(error: ValidationError, where: str, written: JsonValue) -> list[Problem]:
     found: dict[Problem, None] = {}
     for detail in error.errors(include_url=False, include_input=False):
-        found[Problem(where + json_path(detail["loc"])[1:], f"{plain_message(detail)}.")] = None
+        place = where + json_path(_written_place(detail, written))[1:]
+        found[Problem(place, f"{plain_message(detail)}.")] = None
         if len(found) >= MAX_PROBLEMS:
             break
     return list(found)
+
+
+def _written_place(detail: Mapping[str, Any], written: JsonValue) -> tuple[str | int, ...]:
+    """Return where a misfit stands in what was written, without the models it was tried as."""
+    place: list[str | int] = []
+    last = len(detail["loc"]) - 1
+    for index, key in enumerate(detail["loc"]):
+        is_there, inner = _inside(written, key)
+        if is_there:
+            written = inner
+        elif detail["type"] != "missing" or index < last:
+            continue
+        place.append(key)
+    return tuple(place)
+
+
+def _inside(written: JsonValue, key: str | int) -> tuple[bool, JsonValue]:
+    if isinstance(written, dict) and key in written:
+        return True, written[key]
+    if isinstance(written, list) and isinstance(key, int) and key < len(written):
+        return True, written[key]
+    return False, written

@@ -9,6 +9,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from executor_service.definitions.map_parser import may_be_visited
 from executor_service.definitions.shape import ShapeReader
 from executor_service.errors import Problem
 from steplog_contracts.conditions import (
@@ -23,6 +24,7 @@ from steplog_contracts.definition_parts import Part, is_free, keys_of, parts_in
 from steplog_contracts.payload import JsonValue
 from steplog_contracts.step_types import (
     STEP_MODELS,
+    ItemStep,
     StepDefinition,
     TaskStep,
     is_step_type,
@@ -53,11 +55,11 @@ def problems_of(definition: JsonValue) -> list[Problem]:
 
 def unknown_types(shaped: PipelineDefinition) -> Iterator[Problem]:
     """Return a problem for each step whose type there is not."""
-    for index, step in enumerate(shaped.steps):
-        if not is_step_type(step.type):
-            known = [*STEP_MODELS]
+    known = [*STEP_MODELS]
+    for step, where in parts_in(shaped, "$"):
+        if isinstance(step, StepDefinition) and not is_step_type(step.type):
             yield Problem(
-                f"$.steps[{index}].type",
+                f"{where}.type",
                 f"There is no step type '{step.type[:MAX_SHOWN_CHARS]}'.",
                 suggestion(step.type, known) or f"known: {', '.join(known)}",
             )
@@ -85,6 +87,8 @@ def _in_parts(part: BaseModel, where: str) -> Iterator[Problem]:
 
 
 def _of_part(part: BaseModel, where: str) -> Iterator[Problem]:
+    if isinstance(part, ItemStep) and not may_be_visited(part):
+        return  # Its type is what is wrong.
     for key in part.model_extra or {}:
         if not is_free(key):
             yield _unknown(key, part, where)
