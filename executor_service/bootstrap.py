@@ -49,8 +49,8 @@ async def serve(settings: ExecutorSettings) -> None:
         group_id=settings.group_id,
         session_timeout_ms=settings.session_timeout_ms,
     )
-    workplace = _workplace(settings, source)
-    workplace.services.register(RECORDS, KafkaRecordSender(kafka))
+    context = _context(settings, source)
+    context.services.register(RECORDS, KafkaRecordSender(kafka))
     appends = AppendCounts()
     stopping = _stop_signal()
     stop = StopDeadline(settings.shutdown_grace_s + STOP_TIMEOUT_S)
@@ -65,7 +65,7 @@ async def serve(settings: ExecutorSettings) -> None:
             events,
             parked,
             seen,
-            workplace,
+            context,
             commit_interval_s=settings.commit_interval_s,
             # Well within what the group grants a member for coming back.
             handover_grace_s=min(HANDOVER_GRACE_S, settings.session_timeout_ms / 3_000),
@@ -73,17 +73,17 @@ async def serve(settings: ExecutorSettings) -> None:
         )
         consumer.check_commands(commands)
         await source.start(consumer)
-        _log.info("executor_started", instance=workplace.instance, group=settings.group_id)
+        _log.info("executor_started", instance=context.instance, group=settings.group_id)
         try:
             with EventLoopMonitor() as loop:
-                _serve_metrics(settings, ExecutorCollector(workplace, consumer, appends, loop))
+                _serve_metrics(settings, ExecutorCollector(context, consumer, appends, loop))
                 await consumer.run(stopping)
             _log.info("executor_stopping", grace_s=settings.shutdown_grace_s)
             stop.begin()
             await consumer.stop(settings.shutdown_grace_s)
         finally:
             await source.stop()
-            await workplace.services.cleanup_all()
+            await context.services.cleanup_all()
     stop.end()
     _log.info("executor_stopped")
 
@@ -112,7 +112,7 @@ async def _check_window(kafka: Kafka, settings: ExecutorSettings) -> None:
         )
 
 
-def _workplace(settings: ExecutorSettings, source: KafkaCommandSource) -> ExecutorContext:
+def _context(settings: ExecutorSettings, source: KafkaCommandSource) -> ExecutorContext:
     folder = Path(settings.pipelines_dir) if settings.pipelines_dir else None
     return ExecutorContext(
         instance=settings.executor_instance,

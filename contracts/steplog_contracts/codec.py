@@ -43,7 +43,7 @@ from steplog_contracts.headers import (
     text_of,
     time_of,
 )
-from steplog_contracts.nesting import check_depth, nests_deeper
+from steplog_contracts.json_depth import check_depth, nests_deeper
 from steplog_contracts.payload import MAX_JSON_DEPTH_LEVELS, encode_payload
 from steplog_contracts.refusal_codes import RefusalCode
 from steplog_contracts.structured import binary_from_structured

@@ -89,4 +89,4 @@ class LimitsHeld:
 
     def _let_go(self, execution_id: str, names: Iterable[str]) -> None:
         for name in names:
-            self._admission.let_go(name, execution_id)
+            self._admission.release(name, execution_id)

@@ -96,7 +96,7 @@ class AdmissionController:
         """Count an execution that is in flight already, whatever the limit says."""
         self._holders.setdefault(limit.name, set()).add(execution_id)
 
-    def let_go(self, name: str, execution_id: str) -> None:
+    def release(self, name: str, execution_id: str) -> None:
         """Count an execution no more."""
         holders = self._holders.get(name, set())
         if execution_id not in holders:

@@ -43,10 +43,10 @@ class Taking(NamedTuple):
 class Deliveries:
     """Hands commands to the intake of one partition."""
 
-    def __init__(self, log: EventLog, partition: int, workplace: ExecutorContext) -> None:
+    def __init__(self, log: EventLog, partition: int, context: ExecutorContext) -> None:
         self._log = log
         self._partition = partition
-        self._workplace = workplace
+        self._context = context
         self._noted: list[Taking] = []
         self._careful_until_s = 0.0
 
@@ -60,13 +60,13 @@ class Deliveries:
     def be_careful(self, epoch_before: int | None) -> None:
         """Note what is taken for a while, if there was an owner before: it may have died."""
         if epoch_before is not None:
-            self._careful_until_s = self._workplace.clock.monotonic_s() + CAREFUL_S
+            self._careful_until_s = self._context.clock.monotonic_s() + CAREFUL_S
 
     async def hand_over(
         self, records: Sequence[ReceivedRecord], intake: Callable[[], CommandIntake | None]
     ) -> None:
         """Give records to the intake, as long as there is one."""
-        if not self._noted and self._workplace.clock.monotonic_s() > self._careful_until_s:
+        if not self._noted and self._context.clock.monotonic_s() > self._careful_until_s:
             groups: Iterator[Sequence[ReceivedRecord]] = iter([records])
             careful = False
         else:
@@ -123,10 +123,10 @@ class Deliveries:
 
     async def _note(self, taking: Taking | None) -> None:
         noted = [*self._noted, *([] if taking is None else [taking])][-MAX_NOTED:]
-        workplace = self._workplace
-        now = workplace.clock.now()
+        context = self._context
+        now = context.clock.now()
         try:
-            record = _record(noted, workplace.new_id(), workplace.source, now)
+            record = _record(noted, context.new_id(), context.source, now)
             await self._log.append(self._partition, [record])
         except Exception as error:  # Without a note it is taken all the same.
             _log.warning("taking_not_noted", partition=self._partition, reason=str(error))

@@ -28,17 +28,17 @@ class CommandDispatcher:
         self,
         context: PartitionContext,
         executions: ExecutionSupervisor,
-        memory: Deduplicator,
+        deduplicator: Deduplicator,
         histories: OriginHistoryReader,
         tasks: CommandTasks,
     ) -> None:
         self._writer = context.writer
         self._mark = context.mark
         self._executions = executions
-        self._memory = memory
+        self._deduplicator = deduplicator
         self._tasks = tasks
-        self._beginning = ExecutionStarter(context, executions, memory, histories, tasks)
-        self._room = self._beginning.room
+        self._starter = ExecutionStarter(context, executions, deduplicator, histories, tasks)
+        self._room = self._starter.room
 
     @property
     def free(self) -> int:
@@ -62,7 +62,7 @@ class CommandDispatcher:
                 case RetryExecution() | ForkExecution() as command:
                     self._tasks.carry_out(delivery, self._derive(delivery, command))
                 case RunPipeline() as command:
-                    self._beginning.run(delivery, command, loads=not to_be_ended)
+                    self._starter.run(delivery, command, loads=not to_be_ended)
                     self.follow(delivery)
                 case CancelExecution() | ResumeExecution() | ChildEnded() as command:
                     self._change(delivery, command)
@@ -87,7 +87,7 @@ class CommandDispatcher:
     def _is_refused_child(self, delivery: Delivery) -> bool:
         """Say whether it neither runs, nor waits, nor ever began, and a parent waits for it."""
         may = may_have_been_refused(delivery.command)
-        return may and not self._memory.begun(delivery.execution_id)
+        return may and not self._deduplicator.begun(delivery.execution_id)
 
     def _change(
         self, delivery: Delivery, command: CancelExecution | ResumeExecution | ChildEnded
@@ -106,17 +106,17 @@ class CommandDispatcher:
                 command.step_id, command.human_input, command.requested_by, delivery.command_id,
                 for_anyone=command.any_assignee,
             )  # fmt: skip
-        self._memory.carry_out(delivery.command_id, self._writer.next_offset)
+        self._deduplicator.carry_out(delivery.command_id, self._writer.next_offset)
         live.recorder.expect(delivery.command_id, delivery.offset)
         live.commands.append(delivery.offset)
-        self._executions.go_on(live)
+        self._executions.resume_run(live)
 
     async def _derive(self, delivery: Delivery, command: RetryExecution | ForkExecution) -> None:
-        live = await self._beginning.derive(delivery, command)
+        live = await self._starter.derive(delivery, command)
         live.commands.append(delivery.offset)
 
     def _running(self, execution_id: str, *, to_be_ended: bool = False) -> LiveExecution:
-        live = self._executions.take_up(execution_id, to_be_ended=to_be_ended)
+        live = self._executions.rehydrate(execution_id, to_be_ended=to_be_ended)
         if live is not None:
             return live
         if execution_id in self._room:
@@ -126,7 +126,7 @@ class CommandDispatcher:
                 RefusalCode.NOT_STARTED,
                 f"Execution {execution_id} has not started; no step of it waits.",
             )
-        if self._memory.begun(execution_id):
+        if self._deduplicator.begun(execution_id):
             text = f"Execution {execution_id} has ended and stays as it is; retry or fork it."
             raise CommandNotApplicable(RefusalCode.EXECUTION_ENDED, text)
         raise CommandNotApplicable(

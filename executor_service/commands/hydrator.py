@@ -23,19 +23,19 @@ class Hydrator:
         self,
         context: PartitionContext,
         executions: ExecutionSupervisor,
-        memory: Deduplicator,
+        deduplicator: Deduplicator,
         lookups: LogSearch,
     ) -> None:
         self._payloads = context.executor.payloads
         self._executions = executions
-        self._memory = memory
+        self._deduplicator = deduplicator
         self._lookups = lookups
         self._late: dict[str, asyncio.Task[None]] = {}
 
     def hydration(self, delivery: Delivery) -> Hydration | None:
         """Return what completes a command, or None where it can be carried out as it is."""
         execution_id = delivery.execution_id
-        question = self._memory.question(delivery.sent)
+        question = self._deduplicator.question(delivery.sent)
         before = self._late.get(execution_id)
         is_large = delivery.size_bytes > self._payloads.max_inline_bytes
         waits = question or before or is_large or delivery.command.references

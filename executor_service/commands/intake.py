@@ -28,7 +28,7 @@ class CommandIntake:
     def __init__(
         self,
         context: PartitionContext,
-        memory: Deduplicator,
+        deduplicator: Deduplicator,
         hydrator: Hydrator,
         dispatcher: CommandDispatcher,
         tasks: CommandTasks,
@@ -36,7 +36,7 @@ class CommandIntake:
         self._context = context
         self._mark = context.mark
         self._slots = context.executor.slots
-        self._memory = memory
+        self._deduplicator = deduplicator
         self._hydrator = hydrator
         self._dispatcher = dispatcher
         self.tasks = tasks
@@ -85,21 +85,21 @@ class CommandIntake:
         except BaseException as error:
             self.refuse(record, refusal_for(error))
             return None
-        handled_at = self._memory.handled_at(sent.command_id)
+        handled_at = self._deduplicator.handled_at(sent.command_id)
         self._mark.received(record.offset, floor if handled_at is None else handled_at)
         return Delivery(sent, record.offset, floor, len(record.value or b""))
 
     def _is_new(self, delivery: Delivery) -> bool:
         """Deduplicate by memory: a repeat follows the first one, another execution's is refused."""
-        other = self._memory.other_execution(delivery.command_id, delivery.execution_id)
+        other = self._deduplicator.other_execution(delivery.command_id, delivery.execution_id)
         if other is not None:
             twin = self.tasks.refusals.refuse_twin(delivery.sent, delivery.offset, other)
             self.tasks.spawn(delivery.offset, twin)
             return False
-        if self._memory.handled_at(delivery.command_id) is not None:
+        if self._deduplicator.handled_at(delivery.command_id) is not None:
             self._dispatcher.follow(delivery)
             return False
-        self._memory.handle(delivery.command_id, delivery.floor, delivery.execution_id)
+        self._deduplicator.handle(delivery.command_id, delivery.floor, delivery.execution_id)
         return True
 
     def _take_up_left(self, delivery: Delivery) -> None:

@@ -26,7 +26,7 @@ class OriginHistoryReader:
         Raises:
             CommandNotApplicable: `unknown_execution`, or one that can't be read whole.
         """
-        start = self._seen.look_from(execution_digest(execution_id)) or 0
+        start = self._seen.search_offset(execution_digest(execution_id)) or 0
         found = await self._read_from(start, execution_id)
         if found is None and start:
             found = await self._read_from(0, execution_id)  # The hint was another id's.

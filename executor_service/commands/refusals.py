@@ -44,9 +44,9 @@ MAX_TYPE_CHARS = 200
 class Refusals:
     """Appends CommandRefused under the partition's claim."""
 
-    def __init__(self, writer: PartitionWriter, workplace: ExecutorContext) -> None:
+    def __init__(self, writer: PartitionWriter, context: ExecutorContext) -> None:
         self._writer = writer
-        self._workplace = workplace
+        self._context = context
 
     async def refuse(self, sent: SentCommand, offset: int, error: SteplogError) -> None:
         """Record that a command changes nothing, and why."""
@@ -85,14 +85,14 @@ class Refusals:
         command_id = refused.command_id
         encoder = ExecutionEncoder(
             execution_id,
-            source=self._workplace.source,
+            source=self._context.source,
             correlation_id=command_id,
             writer_epoch=self._writer.epoch,
         )
         encoded = encoder.encode(
             refused,
             seq=NO_SEQ,
-            time=format_time(self._workplace.clock.now()).encode(),
+            time=format_time(self._context.clock.now()).encode(),
             causation_id=command_id,
             command_offset=offset,
             # The same refusal after a redelivery is the same event.

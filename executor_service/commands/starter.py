@@ -12,8 +12,8 @@ from executor_service.commands.delivery import Delivery
 from executor_service.commands.fork import forked
 from executor_service.commands.origin_history import OriginHistoryReader
 from executor_service.commands.retry import retried
+from executor_service.commands.start_event import started_event
 from executor_service.commands.start_queue import StartQueue
-from executor_service.commands.starting import started_event
 from executor_service.dedupe.deduplicator import Deduplicator
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.errors import CommandNotApplicable
@@ -35,19 +35,19 @@ class ExecutionStarter:
         self,
         context: PartitionContext,
         executions: ExecutionSupervisor,
-        memory: Deduplicator,
+        deduplicator: Deduplicator,
         histories: OriginHistoryReader,
         tasks: CommandTasks,
     ) -> None:
-        workplace = context.executor
+        executor = context.executor
         self._partition = context.partition
-        self._workplace = workplace
+        self._executor = executor
         self._writer = context.writer
         self._executions = executions
-        self._memory = memory
+        self._deduplicator = deduplicator
         self._histories = histories
         self._tasks = tasks
-        self.room = StartQueue(workplace.admission, workplace.max_waiting_commands)
+        self.room = StartQueue(executor.admission, executor.max_waiting_commands)
 
     def run(self, delivery: Delivery, command: RunPipeline, *, loads: bool = True) -> None:
         """Begin an execution as soon as there is room; without its code if it is to be ended.
@@ -57,10 +57,10 @@ class ExecutionStarter:
         """
         execution_id, key = command.execution_id, command.concurrency_key
         self._refuse_if_known(execution_id)
-        refuse_key_elsewhere(key, self._partition, self._workplace.partition_of)
-        now = self._workplace.clock.now()
+        refuse_key_elsewhere(key, self._partition, self._executor.partition_of)
+        now = self._executor.clock.now()
         blueprint, started = started_event(
-            self._workplace.catalogue, delivery.sent, command, now, loads=loads
+            self._executor.catalogue, delivery.sent, command, now, loads=loads
         )
         self.room.enter(
             execution_id,
@@ -85,14 +85,14 @@ class ExecutionStarter:
             raise CommandNotApplicable(
                 RefusalCode.NOT_ENDED, f"Execution {origin_id} has not ended; cancel it first."
             )
-        self._memory.reserve(execution_id, delivery.command_id)
+        self._deduplicator.reserve(execution_id, delivery.command_id)
         try:
             events, claim_check = await self._taken_over(command, delivery.command_id)
         except BaseException:
-            self._memory.unreserve(execution_id)
+            self._deduplicator.unreserve(execution_id)
             raise
         async with self._turn(execution_id, events[0]):
-            self._memory.begin(execution_id, delivery.command_id, self._writer.next_offset)
+            self._deduplicator.begin(execution_id, delivery.command_id, self._writer.next_offset)
             return await self._executions.begin_from(
                 execution_id, delivery.command_id, delivery.offset, events, claim_check
             )
@@ -102,7 +102,7 @@ class ExecutionStarter:
         """Wait for a slot and for the limits; the slot is held until the execution has its own."""
         assert isinstance(started, ExecutionStarted)
         limits = limits_of(started, self._partition)
-        slots, admission = self._workplace.slots, self._workplace.admission
+        slots, admission = self._executor.slots, self._executor.admission
         come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def begin() -> None:
@@ -121,7 +121,7 @@ class ExecutionStarter:
                 admission.leave(waiting)
             if execution_id not in self._executions:  # It ended at once, or did not begin.
                 for limit in limits:
-                    admission.let_go(limit.name, execution_id)
+                    admission.release(limit.name, execution_id)
 
     def _begin(
         self,
@@ -131,7 +131,7 @@ class ExecutionStarter:
         started: ExecutionStarted,
     ) -> LiveExecution:
         execution_id = command.execution_id
-        self._memory.begin(execution_id, delivery.command_id, self._writer.next_offset)
+        self._deduplicator.begin(execution_id, delivery.command_id, self._writer.next_offset)
         times = (command.not_before, delivery.sent.time)
         live = self._executions.begin(execution_id, blueprint, started, *times)
         live.recorder.expect(delivery.command_id, delivery.offset)
@@ -142,7 +142,7 @@ class ExecutionStarter:
         self, command: RetryExecution | ForkExecution, command_id: str
     ) -> tuple[list[Event], ClaimCheck]:
         history = await self._histories.read(command.origin_execution_id)
-        origin, claim_check = await restored(history, self._workplace.payloads)
+        origin, claim_check = await restored(history, self._executor.payloads)
         events = self._events_of(origin, command, command_id)
         # Who asked for the origin did not ask for this.
         started = events[0].model_copy(update={"requested_by": command.requested_by})
@@ -155,7 +155,7 @@ class ExecutionStarter:
         command_id: str,
     ) -> list[Event]:
         if isinstance(command, RetryExecution):
-            return retried(origin, command, command_id, self._workplace.partition_of)
+            return retried(origin, command, command_id, self._executor.partition_of)
         definition = origin.started.definition
         if definition is None:
             raise CommandNotApplicable(
@@ -163,18 +163,18 @@ class ExecutionStarter:
                 f"Execution {command.origin_execution_id} was recorded without its definition, so "
                 "nothing can be begun from it.",
             )
-        blueprint = self._workplace.catalogue.recorded(definition, origin.started.language)
+        blueprint = self._executor.catalogue.recorded(definition, origin.started.language)
         return forked(origin, blueprint, command, command_id)
 
     def _refuse_if_known(self, execution_id: str) -> None:
-        if self._workplace.partition_of(execution_id) != self._partition:
+        if self._executor.partition_of(execution_id) != self._partition:
             raise CommandNotApplicable(
                 RefusalCode.WRONG_PARTITION,
                 f"Execution {execution_id} belongs to another partition; key the record with the "
                 "execution id and use the murmur2 partitioner.",
             )
         known = (
-            self._memory.begun_lately(execution_id)
+            self._deduplicator.begun_lately(execution_id)
             or execution_id in self._executions
             or execution_id in self.room
         )

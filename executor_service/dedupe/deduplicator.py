@@ -47,7 +47,7 @@ class Deduplicator:
         """Return whether an execution was begun within the window, as far as memory alone tells."""
         return (
             execution_id in self._begun
-            or self._seen.look_from(execution_digest(execution_id)) is not None
+            or self._seen.search_offset(execution_digest(execution_id)) is not None
         )
 
     def begin(self, execution_id: str, command_id: str, floor: int) -> None:
@@ -73,11 +73,11 @@ class Deduplicator:
         What begins an execution is known by the execution's id; the rest by the command's own.
         """
         if isinstance(sent.command, CancelExecution | ResumeExecution | ChildEnded):
-            look_from = self._seen.look_from(command_digest(sent.command_id))
-            return None if look_from is None else Question(look_from, command_id=sent.command_id)
+            offset = self._seen.search_offset(command_digest(sent.command_id))
+            return None if offset is None else Question(offset, command_id=sent.command_id)
         execution_id = sent.command.execution_id
-        look_from = self._seen.look_from(execution_digest(execution_id))
-        return None if look_from is None else Question(look_from, execution_id=execution_id)
+        offset = self._seen.search_offset(execution_digest(execution_id))
+        return None if offset is None else Question(offset, execution_id=execution_id)
 
 
 def ids_in_tail(recovered: RecoveredPartition, start: int) -> list[tuple[int, int]]:

@@ -33,7 +33,7 @@ class LogMatch:
 class Question:
     """One id: an execution's, proven by any event of it, or a command's, by any effect of it."""
 
-    look_from: int
+    search_offset: int
     execution_id: str | None = None
     command_id: str | None = None
     answer: asyncio.Future[LogMatch | None] = field(
@@ -76,7 +76,7 @@ class LogSearch:
         """Read until every question is answered, to the log's end if one never is."""
         open_ = _Open(questions)
         try:
-            start = questions[0].look_from
+            start = questions[0].search_offset
             rule = EpochRule(self._seen.epoch_at(start))
             end = await self._log.end_offset(self._partition)
             first = None if start < end else start
@@ -93,9 +93,9 @@ class LogSearch:
 def neighbours(questions: Iterable[Question]) -> list[list[Question]]:
     """Return the questions in groups that one read can answer, in the order of the log."""
     groups: list[list[Question]] = []
-    for question in sorted(questions, key=lambda asked: asked.look_from):
+    for question in sorted(questions, key=lambda asked: asked.search_offset):
         near = groups and (
-            question.look_from - groups[-1][-1].look_from <= MAX_CHUNKS_APART * CHUNK_EVENTS
+            question.search_offset - groups[-1][-1].search_offset <= MAX_CHUNKS_APART * CHUNK_EVENTS
         )
         if near:
             groups[-1].append(question)
@@ -135,8 +135,8 @@ class _Open:
 
     def give_up(self, log_begins: int) -> None:
         for question in self._all():
-            was_removed = question.look_from < log_begins
-            found = LogMatch(question.look_from, None, removed=True) if was_removed else None
+            was_removed = question.search_offset < log_begins
+            found = LogMatch(question.search_offset, None, removed=True) if was_removed else None
             question.answer.set_result(found)
 
     def fail(self, error: Exception) -> None:

@@ -123,7 +123,7 @@ class SeenIds:
         self.forgotten_early = 0  # Ids that the bound, not the window, made it forget.
         self.records_end = 0  # Of the seen topic, as far as known here.
 
-    def look_from(self, digest: int) -> int | None:
+    def search_offset(self, digest: int) -> int | None:
         """Return the events offset from which an id is to be looked for; None: never seen."""
         for generation in self._generations:
             chunk = generation.table.first_chunk(digest)
@@ -164,7 +164,7 @@ class SeenIds:
         waiting = [*self.unsaved_claims, *self.unsaved_floors[:1]]
         return min(waiting, default=next_event_offset)
 
-    def know_claims(self, claims: Iterable[int], *, saved: bool) -> None:
+    def add_claims(self, claims: Iterable[int], *, saved: bool) -> None:
         """Take in where the partition was claimed."""
         new = [claim for claim in claims if claim not in self._claims]
         self._claims = sorted([*self._claims, *new])

@@ -57,7 +57,7 @@ class SeenIdsStore:
             except (UndecodableRecord, ValueError, TypeError, AttributeError) as error:
                 _log.warning("unreadable_seen_record", offset=logged.offset, reason=str(error))
                 continue
-            seen.know_claims(saved.claims, saved=True)
+            seen.add_claims(saved.claims, saved=True)
             seen.absorb(saved.entries, saved.time)
             await asyncio.sleep(0)  # A full record takes milliseconds; executions go on between.
         seen.records_end = end

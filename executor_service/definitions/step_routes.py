@@ -6,9 +6,9 @@ from typing import Final
 
 from executor_service.engine.conditions import ConditionCompiler
 from executor_service.engine.operators import one_decision
+from executor_service.engine.path_choice import ANY_ERROR
 from executor_service.engine.plan import CatchPlan, Choice, Condition, JoinPlan
 from executor_service.engine.references import Reading, Root
-from executor_service.engine.routing import ANY_ERROR
 from steplog_contracts.flow_edges import asked
 from steplog_contracts.payload import JsonObject
 from steplog_contracts.step_types import Catch, StepDefinition, SwitchStep

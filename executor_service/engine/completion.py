@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from executor_service.engine.cancelled_visits import cancelled, elapsed_ms
+from executor_service.engine.compensation import compensating
 from executor_service.engine.decide import superseded
 from executor_service.engine.limits import limit_passed, must_turn
 from executor_service.engine.state import State
 from executor_service.engine.templates import render_inputs
-from executor_service.engine.undoing import compensating
 from executor_service.errors import LoopBoundExceeded, SchemaMismatch, StepProblem
 from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonValue

@@ -11,9 +11,9 @@ from executor_service.engine.child_input import recorded_input
 from executor_service.engine.human_waits import asks_a_person, waiting
 from executor_service.engine.map_input import map_input
 from executor_service.engine.map_items import ITEMS
+from executor_service.engine.path_choice import path_after, paths_taken
 from executor_service.engine.plan import StepPlan
 from executor_service.engine.retry import MAX_LOST_ATTEMPTS
-from executor_service.engine.routing import path_after, paths_taken
 from executor_service.engine.scope import Scope
 from executor_service.engine.state import State
 from executor_service.engine.step_events import step_completed, step_started

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from executor_service.engine import undoing
+from executor_service.engine import compensation
 from executor_service.engine.deadline import pass_deadline
 from executor_service.engine.frontier import Arrival
 from executor_service.engine.map_items import Items
@@ -259,10 +259,10 @@ _FOLDS: dict[type[ev.Event], Callable[[State, Any], None]] = {
     ev.StepWaiting: _step_waiting,
     ev.StepResumed: _step_resumed,
     ev.StepChildStarted: _child_started,
-    ev.ExecutionCompensating: undoing.begin_undoing,
-    ev.StepCompensationStarted: undoing.start_undoing,
-    ev.StepCompensationFailed: undoing.fail_undoing,
-    ev.StepCompensated: undoing.end_undoing,
+    ev.ExecutionCompensating: compensation.begin_undoing,
+    ev.StepCompensationStarted: compensation.start_undoing,
+    ev.StepCompensationFailed: compensation.fail_undoing,
+    ev.StepCompensated: compensation.end_undoing,
     ev.ExecutionDeadlinePassed: pass_deadline,
     ev.ExecutionCompleted: _ended,
     ev.ExecutionFailed: _ended,

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Final
 
-from executor_service.engine.routing import answers_expiry
+from executor_service.engine.path_choice import answers_expiry
 from executor_service.engine.state import State
 from executor_service.engine.visit import Visit
 from executor_service.engine.visit_events import completed, of_visit, routing_failed

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from executor_service.engine import decide
 from executor_service.engine.child_input import recorded_input
-from executor_service.engine.item_reading import reading_of_item
+from executor_service.engine.item_scope import reading_of_item
 from executor_service.engine.map_items import Items, MapPlan, item_data
 from executor_service.engine.plan import StepPlan
 from executor_service.engine.scope import Scope

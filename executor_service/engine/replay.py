@@ -12,8 +12,8 @@ from typing import Literal
 
 from executor_service.engine import completion, decide
 from executor_service.engine.fold import evolve
+from executor_service.engine.path_choice import ANY_ERROR, paths_taken
 from executor_service.engine.plan import PathPlan, Plan, StepPlan
-from executor_service.engine.routing import ANY_ERROR, paths_taken
 from executor_service.engine.state import Planned, State, initial
 from executor_service.engine.visit import Visit
 from executor_service.errors import ConditionFailed, LoopBoundExceeded

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from executor_service.engine.routing import paths_taken
+from executor_service.engine.path_choice import paths_taken
 from executor_service.engine.state import State
 from executor_service.engine.visit import Visit
 from executor_service.errors import ConditionFailed, StepProblem

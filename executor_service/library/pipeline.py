@@ -124,14 +124,14 @@ class Pipeline:
         execution.state = state
         interaction_id = execution.resume(step_id, human_input)
         self._refuse_second_answer(interaction_id)
-        return await self._ended_or_waiting(execution, result, execution.go_on())
+        return await self._ended_or_waiting(execution, result, execution.resume_run())
 
     async def go_on(self, waiting_result: JsonObject) -> JsonObject:
         """Go on from a waiting result without an answer: waits that have expired end."""
         result = RunResult(waiting_result["input"], waiting_result["steps"])
         execution = self._execution(waiting_result["execution_id"], result)
         execution.state = self._restored(waiting_result)
-        return await self._ended_or_waiting(execution, result, execution.go_on())
+        return await self._ended_or_waiting(execution, result, execution.resume_run())
 
     def has_loops(self) -> bool:
         """Say whether a step can come round to itself."""

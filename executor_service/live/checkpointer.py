@@ -10,7 +10,7 @@ a new owner goes on with it as with any unfinished execution.
 import asyncio
 from collections.abc import Collection
 
-from executor_service.live.live_execution import LiveExecution, set_down
+from executor_service.live.live_execution import LiveExecution, write_snapshot
 from executor_service.live.partition_context import PartitionContext
 
 # How far behind an execution may keep the mark: read in 50 ms.
@@ -25,10 +25,10 @@ class Checkpointer:
     def __init__(self, context: PartitionContext) -> None:
         self._writer = context.writer
         self._mark = context.mark
-        self._parking = context.parking
+        self._snapshots = context.snapshots
         self._clock = context.executor.clock
 
-    async def set_down(self, executions: Collection[LiveExecution]) -> None:
+    async def write_snapshot(self, executions: Collection[LiveExecution]) -> None:
         """Return once what lies too far behind is set down; what is just recording waits.
 
         Raises:
@@ -36,14 +36,14 @@ class Checkpointer:
         """
         oldest = self._writer.next_offset - MAX_BEHIND_EVENTS
         late = [live for live in executions if live.since < oldest and live.at_rest]
-        await asyncio.gather(*(self._set_down(live) for live in late[:MAX_AT_ONCE]))
+        await asyncio.gather(*(self._checkpoint(live) for live in late[:MAX_AT_ONCE]))
 
-    async def _set_down(self, live: LiveExecution) -> None:
+    async def _checkpoint(self, live: LiveExecution) -> None:
         # Nothing of it is under way: all it will record stands here or after it.
         here, commands = self._writer.next_offset, list(live.commands)
-        known = self._parking.parked.get(live.execution_id)
-        if (known is None or known.seq != live.recorder.seq) and not await set_down(
-            live, self._parking, self._clock.now()
+        known = self._snapshots.parked.get(live.execution_id)
+        if (known is None or known.seq != live.recorder.seq) and not await write_snapshot(
+            live, self._snapshots, self._clock.now()
         ):
             live.since = here  # Too long for a snapshot: asked again much later.
             return

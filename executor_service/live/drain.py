@@ -30,7 +30,7 @@ async def drop(tasks: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.wait(tasks, timeout=DROP_TIMEOUT_S)
 
 
-async def come_to_rest(
+async def quiesce(
     executions: Collection[LiveExecution], writer: PartitionWriter, grace_s: float
 ) -> None:
     """Return once no step runs and what they did is recorded, or the grace is over.

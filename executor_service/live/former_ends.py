@@ -13,7 +13,7 @@ class FormerEnds:
 
     def __init__(self, context: PartitionContext, children: ChildCommands) -> None:
         self._mark = context.mark
-        self._parking = context.parking
+        self._snapshots = context.snapshots
         self._children = children
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -22,13 +22,13 @@ class FormerEnds:
         owes = owes_its_end(execution)
         if owes:
             self._mark.hold(execution.execution_id, execution.first_offset)
-        if owes or execution.execution_id in self._parking:
+        if owes or execution.execution_id in self._snapshots:
             self.tasks.add(asyncio.create_task(self._finish(execution)))
 
     async def _finish(self, execution: RecoveredExecution) -> None:
         try:
             await self._children.tell_again(execution)
-            await self._parking.clear(execution.execution_id)
+            await self._snapshots.clear(execution.execution_id)
         except (NotTold, RecordingLost):
             return  # The next owner does it.
-        self._mark.let_go(execution.execution_id)
+        self._mark.release(execution.execution_id)

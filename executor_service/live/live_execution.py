@@ -84,7 +84,7 @@ class LiveExecutionFactory:
     """Makes the live executions of one partition under one claim."""
 
     def __init__(self, context: PartitionContext) -> None:
-        self._workplace = context.executor
+        self._executor = context.executor
         self._counts = context.executor.counts
         self._writer = context.writer
         self._children = ChildCommands(context.executor)
@@ -98,7 +98,7 @@ class LiveExecutionFactory:
         facts: Sequence[Fact] = (),
     ) -> LiveExecution:
         """Return an execution whose `facts` are recorded and not folded."""
-        claim_check = claim_check or ClaimCheck(self._workplace.payloads)
+        claim_check = claim_check or ClaimCheck(self._executor.payloads)
         recorder = self._recorder(execution_id, command_id, claim_check, facts)
         kind: Any = Execution
         if blueprint.plan.has_children:
@@ -107,9 +107,9 @@ class LiveExecutionFactory:
             blueprint,
             execution_id,
             recorder,
-            clock=self._workplace.clock,
-            services=self._workplace.services,
-            park_over=self._workplace.park_over,
+            clock=self._executor.clock,
+            services=self._executor.services,
+            park_over=self._executor.park_over,
             claim_check=claim_check,
             on_event=None if self._counts is None else self._counts.of(blueprint.plan.name),
         )
@@ -151,7 +151,7 @@ class LiveExecutionFactory:
         definition = unfinished.started.definition
         if definition is None:
             raise NotRevivable("Its first event holds no definition to go on with.")
-        blueprint = self._workplace.catalogue.recorded(definition, unfinished.started.language)
+        blueprint = self._executor.catalogue.recorded(definition, unfinished.started.language)
         facts: Sequence[Fact] = unfinished.facts if facts_recorded else ()
         if claim_check is not None:
             # Kept as they are on the log, so that a snapshot of them stays small.
@@ -167,7 +167,7 @@ class LiveExecutionFactory:
         recorder = self._recorder(
             unfinished.execution_id, unfinished.command_id, None, unfinished.facts
         )
-        execution = HeldExecution(unfinished, recorder, self._workplace.clock)
+        execution = HeldExecution(unfinished, recorder, self._executor.clock)
         return LiveExecution(unfinished.execution_id, unfinished.command_id, execution, recorder)
 
     def _recorder(
@@ -179,11 +179,11 @@ class LiveExecutionFactory:
     ) -> ExecutionRecorder:
         return ExecutionRecorder(
             self._writer,
-            self._workplace.clock,
+            self._executor.clock,
             execution_id,
-            source=self._workplace.source,
+            source=self._executor.source,
             correlation_id=command_id,
-            claim_check=claim_check or ClaimCheck(self._workplace.payloads),
+            claim_check=claim_check or ClaimCheck(self._executor.payloads),
             facts=facts,
         )
 
@@ -241,7 +241,9 @@ def _snapshot_of(live: LiveExecution, facts: Sequence[Fact]) -> ParkedExecution:
     )
 
 
-async def set_down(live: LiveExecution, parking: SnapshotStore, wake_at: datetime | None) -> bool:
+async def write_snapshot(
+    live: LiveExecution, snapshots: SnapshotStore, wake_at: datetime | None
+) -> bool:
     """Write a snapshot of an execution; False when its history is too long for that.
 
     Raises:
@@ -250,7 +252,7 @@ async def set_down(live: LiveExecution, parking: SnapshotStore, wake_at: datetim
     facts = live.recorder.facts
     if facts is None:
         return False
-    return await parking.park(_snapshot_of(live, facts), wake_at, _key_of(facts))
+    return await snapshots.park(_snapshot_of(live, facts), wake_at, _key_of(facts))
 
 
 def _key_of(facts: Sequence[Fact]) -> str | None:
@@ -260,7 +262,7 @@ def _key_of(facts: Sequence[Fact]) -> str | None:
 
 
 async def park(
-    live: LiveExecution, parking: SnapshotStore, alarms: WakeTimers, clock: Clock
+    live: LiveExecution, snapshots: SnapshotStore, alarms: WakeTimers, clock: Clock
 ) -> bool:
     """Park an execution that only waits; False when its history is too long for that, or when it
     was answered or came due meanwhile."""
@@ -270,7 +272,7 @@ async def park(
     execution, is_long = live.execution, live.recorder.seq > MAX_SEQ_PARKED
     if is_long and isinstance(execution, ParentExecution) and execution.waits_for_others:
         return False  # Each end of many children would read and write the whole history again.
-    return await set_down(live, parking, wake_at) and live.rests(clock.now())
+    return await write_snapshot(live, snapshots, wake_at) and live.rests(clock.now())
 
 
 async def raising(error: SteplogError) -> Outcome:

@@ -18,7 +18,7 @@ class PartitionContext:
     writer: PartitionWriter
     parked_writer: PartitionWriter
     mark: LowWaterMark
-    parking: SnapshotStore
+    snapshots: SnapshotStore
     # Done once nothing that this owner still does may count: why, or cancelled by a release.
     lost: asyncio.Future[str]
 

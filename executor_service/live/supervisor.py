@@ -39,26 +39,26 @@ class ExecutionSupervisor:
     """Begins, adopts, parks and drops the executions of a partition under one claim."""
 
     def __init__(self, context: PartitionContext) -> None:
-        workplace = context.executor
+        executor = context.executor
         self._context = context
-        self._workplace = workplace
+        self._executor = executor
         self._writer = context.writer
         self._mark = context.mark
-        self._parking = context.parking
+        self._snapshots = context.snapshots
         self._live: dict[str, LiveExecution] = {}
         self._unreadable: set[str] = set()
         # What can't go on here, with what knows where its values are; a parked one stays parked.
         self._held: dict[str, tuple[RecoveredExecution, ClaimCheck | None]] = {}
-        self._alarms = WakeTimers(workplace.clock, self._woken)
+        self._alarms = WakeTimers(executor.clock, self._woken)
         self._maker = LiveExecutionFactory(context)
-        self._children = ChildCommands(workplace)
+        self._children = ChildCommands(executor)
         self._former_ends = FormerEnds(context, self._children)
-        self._arrivals = PayloadLoader(workplace.payloads, self._revive, self._fail)
-        self._limits = LimitsHeld(workplace.admission, context.partition)
+        self._arrivals = PayloadLoader(executor.payloads, self._revive, self._fail)
+        self._limits = LimitsHeld(executor.admission, context.partition)
 
     def __contains__(self, execution_id: str) -> bool:
         """Return whether it has not ended: it runs, waits or is parked."""
-        places = (self._live, self._parking, self._arrivals, self._held, self._unreadable)
+        places = (self._live, self._snapshots, self._arrivals, self._held, self._unreadable)
         return any(execution_id in place for place in places)
 
     def commands_of(self, execution_id: str) -> list[int] | None:
@@ -72,7 +72,7 @@ class ExecutionSupervisor:
         """Say whether an execution's stored values are not here yet; begins to fetch them."""
         if execution_id in self._arrivals:
             return True
-        snapshot = self._parking.parked.get(execution_id)
+        snapshot = self._snapshots.parked.get(execution_id)
         if execution_id in self._live or snapshot is None or not snapshot.may_refer:
             return False
         self._mark.hold(execution_id, self._writer.next_offset)
@@ -83,7 +83,7 @@ class ExecutionSupervisor:
         """Return once an execution's stored values are here, or can't be had."""
         await self._arrivals.wait(execution_id)
 
-    def take_up(self, execution_id: str, *, to_be_ended: bool = False) -> LiveExecution | None:
+    def rehydrate(self, execution_id: str, *, to_be_ended: bool = False) -> LiveExecution | None:
         """Return an execution that has not ended, from its snapshot if it is parked.
 
         Raises:
@@ -92,7 +92,7 @@ class ExecutionSupervisor:
         if execution_id in self._unreadable:
             raise ExecutionHeld(execution_id, UNREADABLE)
         live = self._live.get(execution_id)
-        snapshot = self._parking.parked.get(execution_id)
+        snapshot = self._snapshots.parked.get(execution_id)
         held = self._held.get(execution_id)
         if live is not None:
             return live
@@ -107,7 +107,7 @@ class ExecutionSupervisor:
             if to_be_ended:
                 return self._keep(self._maker.held(held[0]), held[0].started)
             if execution_id not in self._held:
-                self._mark.let_go(execution_id)
+                self._mark.release(execution_id)
             raise
 
     def begin(
@@ -139,7 +139,7 @@ class ExecutionSupervisor:
         Raises:
             ExecutionHeld: its definition can't be loaded here any more.
         """
-        now = self._workplace.clock.now()
+        now = self._executor.clock.now()
         facts = [Fact(event, now) for event in events]
         begun = RecoveredExecution(execution_id, command_id, self._writer.next_offset, facts)
         revived = self._maker.revived(begun, claim_check, facts_recorded=False)
@@ -151,7 +151,7 @@ class ExecutionSupervisor:
             self._forget(live)
             self._limits.end(execution_id)
             raise
-        self.go_on(live)
+        self.resume_run(live)
         return live
 
     def adopt(self, recovered: RecoveredPartition) -> None:
@@ -163,17 +163,17 @@ class ExecutionSupervisor:
                 self._adopt(execution)
             elif not execution.foreign:
                 self._unreadable.add(execution.execution_id)
-        for snapshot in self._parking.parked.values():
+        for snapshot in self._snapshots.parked.values():
             if snapshot.concurrency_key is not None:
                 self._limits.count_parked(snapshot.execution_id, snapshot.concurrency_key)
             # One with events in the tail goes on from those, or has ended, or is held.
             if snapshot.wake_at is not None and snapshot.execution_id not in recovered.executions:
                 self._alarms.set(snapshot.execution_id, snapshot.wake_at)
 
-    def go_on(self, live: LiveExecution) -> None:
+    def resume_run(self, live: LiveExecution) -> None:
         """Run an execution on that was only waiting; one that runs notices by itself."""
         if live.task is None:
-            self._run(live, live.execution.go_on)
+            self._run(live, live.execution.resume_run)
 
     @property
     def in_memory(self) -> Collection[LiveExecution]:
@@ -220,7 +220,7 @@ class ExecutionSupervisor:
             return
         self._keep(live, unfinished.started)
         live.commands += commands
-        self.go_on(live)
+        self.resume_run(live)
 
     def _keep(self, live: LiveExecution, started: ExecutionStarted) -> LiveExecution:
         self._live[live.execution_id] = live
@@ -231,19 +231,19 @@ class ExecutionSupervisor:
         return live
 
     def _run(self, live: LiveExecution, work: Work) -> None:
-        self._workplace.slots.take()
-        live.task = begin_guarded(self._see_through(live, work), asyncio.get_running_loop())
+        self._executor.slots.take()
+        live.task = begin_guarded(self._run_guarded(live, work), asyncio.get_running_loop())
         # Not at the end of the task: one cancelled before its first step never gets there.
-        live.task.add_done_callback(lambda _: self._workplace.slots.release())
+        live.task.add_done_callback(lambda _: self._executor.slots.release())
 
-    async def _see_through(self, live: LiveExecution, work: Work) -> None:
+    async def _run_guarded(self, live: LiveExecution, work: Work) -> None:
         try:
             if await ended(live, work):
                 await self._children.tell(live.execution_id, live.started, live.recorder.end)
-                await self._parking.clear(live.execution_id)
+                await self._snapshots.clear(live.execution_id)
                 self._settle(live)
                 self._limits.end(live.execution_id)
-            elif await park(live, self._parking, self._alarms, self._workplace.clock):
+            elif await park(live, self._snapshots, self._alarms, self._executor.clock):
                 self._settle(live)
                 self._limits.park(live.execution_id)
         except HandedOver:
@@ -258,8 +258,8 @@ class ExecutionSupervisor:
             return  # Its command is not done with, so the next owner tells it.
         finally:
             live.task = None
-        if live.execution_id in self._live and not live.rests(self._workplace.clock.now()):
-            self.go_on(live)  # It was answered or came due while it was being set down.
+        if live.execution_id in self._live and not live.rests(self._executor.clock.now()):
+            self.resume_run(live)  # It was answered or came due while it was being set down.
 
     def _settle(self, live: LiveExecution) -> None:
         self._forget(live)
@@ -276,17 +276,17 @@ class ExecutionSupervisor:
     def _forget(self, live: LiveExecution) -> None:
         live.gone = True
         del self._live[live.execution_id]
-        self._mark.let_go(live.execution_id)
+        self._mark.release(live.execution_id)
 
     def _woken(self, execution_id: str) -> None:
         # Many may be due at once, so it waits for a slot too.
         wake = partial(self._wake, execution_id)
-        self._workplace.admission.ask(Waiting(execution_id, wake, BEGUN_BEFORE))
+        self._executor.admission.ask(Waiting(execution_id, wake, BEGUN_BEFORE))
 
     def _wake(self, execution_id: str) -> None:
         try:
-            live = None if self.arriving(execution_id) else self.take_up(execution_id)
+            live = None if self.arriving(execution_id) else self.rehydrate(execution_id)
         except ExecutionHeld:
             return  # It stays parked, for an executor that can; the log says so.
         if live is not None:
-            self.go_on(live)
+            self.resume_run(live)

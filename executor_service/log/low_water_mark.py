@@ -64,7 +64,7 @@ class LowWaterMark:
         """Keep the mark at or below `floor` from now on: a snapshot has what comes before."""
         self._holds[execution_id] = floor
 
-    def let_go(self, execution_id: str) -> None:
+    def release(self, execution_id: str) -> None:
         """End a hold, if there is one: the execution has ended or is parked again."""
         self._holds.pop(execution_id, None)
 

@@ -36,11 +36,11 @@ async def fold_tail(
 
 
 async def drop_unfounded(
-    parking: SnapshotStore, execution_ids: Sequence[str], partition: int
+    snapshots: SnapshotStore, execution_ids: Sequence[str], partition: int
 ) -> None:
     """Take back snapshots that hold events the log does not have, and say so."""
     for execution_id in execution_ids:
-        await parking.clear(execution_id)
+        await snapshots.clear(execution_id)
     if execution_ids:
         _log.error(
             "snapshots_dropped",

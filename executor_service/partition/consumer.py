@@ -49,7 +49,7 @@ class CommandConsumer:
         events: EventLog,
         parked: EventLog,
         seen: EventLog,
-        workplace: ExecutorContext,
+        context: ExecutorContext,
         *,
         commit_interval_s: float,
         handover_grace_s: float = HANDOVER_GRACE_S,
@@ -57,7 +57,7 @@ class CommandConsumer:
     ) -> None:
         self._source = source
         self._logs = PartitionLogs(events, parked, seen)
-        self._workplace = workplace
+        self._context = context
         self._commit_interval_s = commit_interval_s
         self._handover_grace_s = handover_grace_s
         self._ready_file = ready_file
@@ -122,7 +122,7 @@ class CommandConsumer:
 
     async def stop(self, grace_s: float) -> None:
         """Let running steps finish, hand the rest over through the log, commit what is done."""
-        self._workplace.admission.close()
+        self._context.admission.close()
         self._watch.stop()
         for holding in list(self._holding.values()):
             holding.cancel()
@@ -151,7 +151,7 @@ class CommandConsumer:
             if partition not in self._holding:
                 self._hold(partition)
             elif owner is not None and owner.live:
-                owner.go_on()
+                owner.resume_run()
                 self._feed(partition, owner)
 
     def _feed(self, partition: int, owner: PartitionOwner) -> None:
@@ -213,7 +213,7 @@ class CommandConsumer:
         return None
 
     async def _taken(self, partition: int, point: ResumePoint) -> PartitionOwner:
-        owner = await Takeover(partition, self._logs, self._workplace).run(point)
+        owner = await Takeover(partition, self._logs, self._context).run(point)
         try:
             self._feed(partition, owner)
         except BaseException:  # The group decides anew just now: the client has no such partition.
@@ -267,11 +267,11 @@ class CommandConsumer:
         """Return how many commands each partition takes, as soon as that is worth a call."""
         free = {partition: owner.free for partition, owner in self._owners.items() if owner.live}
         overdue = time.monotonic() - self._polled_at > FULL_WAIT_S
-        least = 1 if overdue else max(1, self._workplace.max_waiting_commands // 2)
+        least = 1 if overdue else max(1, self._context.max_waiting_commands // 2)
         return {partition: count for partition, count in free.items() if count >= least}
 
     async def _wait_for_room(self) -> None:
-        await self._workplace.admission.wait_for_move(FULL_WAIT_S)
+        await self._context.admission.wait_for_move(FULL_WAIT_S)
         if self._room() or time.monotonic() - self._polled_at < FULL_WAIT_S:
             return
         # Only now: pausing throws away what the client has fetched.

@@ -16,7 +16,7 @@ from executor_service.commands.intake import CommandIntake
 from executor_service.dedupe.seen_ids_store import SeenIdsStore
 from executor_service.errors import LogLostRecords, RecordingLost
 from executor_service.live.checkpointer import Checkpointer
-from executor_service.live.drain import come_to_rest, drain
+from executor_service.live.drain import drain, quiesce
 from executor_service.live.partition_context import PartitionContext
 from executor_service.live.supervisor import ExecutionSupervisor
 from executor_service.ports.command_source import ReceivedRecord
@@ -72,7 +72,7 @@ class PartitionOwner:
     @property
     def parked(self) -> int:
         """Return how many executions are set down until their time."""
-        return len(self._context.parking.parked)
+        return len(self._context.snapshots.parked)
 
     @property
     def open_commands(self) -> int:
@@ -170,7 +170,7 @@ class PartitionOwner:
 
     async def _shorten(self) -> None:
         try:
-            await self._long_running.set_down(self._executions.in_memory)
+            await self._long_running.write_snapshot(self._executions.in_memory)
         except RecordingLost as error:
             self._context.lose(str(error))
         finally:
@@ -189,9 +189,9 @@ class PartitionOwner:
         grace is over."""
         if self.live:
             self._writer.starts.hold(at_most_s)
-            await come_to_rest(self._executions.in_memory, self._writer, grace_s)
+            await quiesce(self._executions.in_memory, self._writer, grace_s)
 
-    def go_on(self) -> None:
+    def resume_run(self) -> None:
         """End a pause: the partition stays here."""
         self._writer.starts.open()
 

@@ -70,7 +70,7 @@ class Takeover:
         saving = SeenIdsStore(self._logs.seen, self._partition, seen, self._executor)
         try:
             if point.read_from == 0:
-                await drop_unfounded(context.parking, fold.unfounded(), self._partition)
+                await drop_unfounded(context.snapshots, fold.unfounded(), self._partition)
             executions.adopt(recovered)
             # After that, so that what was running goes on while ids are being read.
             await self._remember(seen, saving, point, recovered)
@@ -87,7 +87,7 @@ class Takeover:
             partition=self._partition,
             epoch=context.writer.epoch,
             resumed=len(recovered.unfinished()),
-            parked=len(context.parking.parked),
+            parked=len(context.snapshots.parked),
             read_events=context.writer.epoch - point.read_from,
             seen_ids=seen.count,
         )
@@ -104,7 +104,7 @@ class Takeover:
         self,
         context: PartitionContext,
         executions: ExecutionSupervisor,
-        memory: Deduplicator,
+        deduplicator: Deduplicator,
         seen: SeenIds,
     ) -> CommandIntake:
         lookups = LogSearch(self._logs.events, self._partition, seen)
@@ -112,9 +112,9 @@ class Takeover:
         tasks = CommandTasks(context)
         return CommandIntake(
             context,
-            memory,
-            Hydrator(context, executions, memory, lookups),
-            CommandDispatcher(context, executions, memory, histories, tasks),
+            deduplicator,
+            Hydrator(context, executions, deduplicator, lookups),
+            CommandDispatcher(context, executions, deduplicator, histories, tasks),
             tasks,
         )
 
@@ -153,6 +153,6 @@ class Takeover:
         await saving.load(point.ids_from, self._deliveries.learn)
         self._deliveries.be_careful(point.epoch)
         seen.forget_claims(point.read_from)
-        seen.know_claims(recovered.claims, saved=False)
+        seen.add_claims(recovered.claims, saved=False)
         for digest, offset in ids_in_tail(recovered, point.ids_through):
             seen.put(digest, offset)

@@ -13,7 +13,7 @@ from executor_service.engine.child_decisions import (
 )
 from executor_service.engine.child_input import child_input
 from executor_service.engine.child_plan import MAX_CHILDREN, MAX_DEPTH
-from executor_service.engine.item_reading import reading_of
+from executor_service.engine.item_scope import reading_of
 from executor_service.engine.state import State
 from executor_service.engine.user_code import Raised
 from executor_service.engine.visit import Visit

@@ -35,11 +35,11 @@ class Execution(StepLoop):
         self._progress.begin(started, cause, not_before, asked_at)
         return await self._drive(cause)
 
-    async def go_on(self, state: State | None = None) -> Outcome:
+    async def resume_run(self, state: State | None = None) -> Outcome:
         """Run on from a state folded from recorded events, or from where this one paused."""
         if state is not None and state is not self.state:
             self.state = state
-        if self._progress.take_up(self._clock.now()):
+        if self._progress.resume(self._clock.now()):
             self._outbox.never_wait()  # It may be what the process died of: count its attempts.
         return await self._drive(None)
 
@@ -51,7 +51,7 @@ class Execution(StepLoop):
         *,
         compensate: bool = False,
     ) -> None:
-        """Ask for the execution to end as cancelled; where it is not running, `go_on` ends it.
+        """Ask for the execution to end as cancelled; where it is not running, `resume_run` ends it.
         With `compensate` its completed steps are undone first; of one that is being undone, what
         is left stays as it is.
 
@@ -76,7 +76,7 @@ class Execution(StepLoop):
         for_anyone: bool = False,
     ) -> str:
         """Answer a waiting step and return its interaction id; where the execution is not running,
-        `go_on` takes it from there. With `for_anyone` it may be a question to others.
+        `resume_run` takes it from there. With `for_anyone` it may be a question to others.
 
         Raises:
             CommandNotApplicable: see `Answers.accept`; `already_ended`.

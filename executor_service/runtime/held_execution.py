@@ -42,7 +42,7 @@ class HeldExecution(Execution):
         self._held = held
         self._recorder = recorder
 
-    async def go_on(self, state: State | None = None) -> Outcome:  # noqa: ARG002 - there is none
+    async def resume_run(self, state: State | None = None) -> Outcome:  # noqa: ARG002 - there is none
         """Record the end that was asked for."""
         cancel = self._ends.cancel
         assert cancel is not None, "nothing else is ever asked of it"

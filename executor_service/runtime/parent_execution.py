@@ -85,14 +85,14 @@ class ParentExecution(Execution):
         for event in of_children:
             await self._attempts.cancel_given_up(self.state, event)
 
-    async def _come_to_an_end(self, cause: str | None) -> None:
+    async def _terminate(self, cause: str | None) -> None:
         """Call children off before the end is on record, and after its reason is: what was asked
         twice is done once."""
         await self._tasks.stop()
         self._take_results()
         await self._outbox.flush()
         await self._attempts.cancel_all(self.state, _REASON, compensate=self._undoes)
-        await super()._come_to_an_end(cause)
+        await super()._terminate(cause)
 
     @property
     def _undoes(self) -> bool:

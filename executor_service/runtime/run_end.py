@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from executor_service.engine import completion
+from executor_service.engine.compensation import compensating
 from executor_service.engine.limits import must_turn, next_limit
-from executor_service.engine.undoing import compensating
 from executor_service.ports.runtime import Clock
 from executor_service.runtime.human_answers import CancelRequest
 from executor_service.runtime.state_machine import StateMachine

@@ -185,7 +185,7 @@ class StateMachine:
             self.fold(given, now, answer.cause)
             self._end_wait(visit.step.id, now, answer.cause)
 
-    def take_up(self, now: datetime) -> bool:
+    def resume(self, now: datetime) -> bool:
         """Go on with visits that were open when the state was folded, or when it paused.
 
         Returns whether one of them was lost with its process.

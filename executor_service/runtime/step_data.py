@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from executor_service.engine.human_waits import asks_a_person
-from executor_service.engine.item_reading import reading_of
+from executor_service.engine.item_scope import reading_of
 from executor_service.engine.plan import StepPlan
 from executor_service.engine.state import State
 from executor_service.engine.templates import render, render_inputs

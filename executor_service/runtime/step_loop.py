@@ -60,8 +60,8 @@ class StepLoop:
         on_event: Callable[[ev.Event], None] | None = None,
         claim_check: ClaimCheck | None = None,
     ) -> None:
-        """`recorder` is None where nobody keeps the events. With `park_over`, `start` and `go_on`
-        return when only waits are left: for people, or for a time that far off."""
+        """`recorder` is None where nobody keeps the events. With `park_over`, `start` and
+        `resume_run` return when only waits are left: for people, or for a time that far off."""
         self.execution_id = execution_id
         self._clock, self._park_over = clock, park_over
         self._wakeup, pure = Wakeup(clock), blueprint.plan.pure_steps
@@ -109,7 +109,7 @@ class StepLoop:
         """Whether it can only go on when a person answers or its next time comes."""
         return self.settled and only_waits(self.state)
 
-    def _waits_longer(self, than: timedelta) -> bool:
+    def _waits_beyond(self, than: timedelta) -> bool:
         due = self.next_due
         return self.waiting_only and waits_longer(self.state, due, self._clock.now(), than)
 
@@ -135,7 +135,7 @@ class StepLoop:
                         break
                     continue
                 if not self._advance(cause):
-                    await self._come_to_an_end(cause)
+                    await self._terminate(cause)
                     if state.end is None:
                         continue  # It goes on from its deadline's step.
                 cause = None
@@ -154,9 +154,9 @@ class StepLoop:
                         await asyncio.sleep(0)
                     continue
                 self._launch_all()
-                if self._park_over is not None and self._waits_longer(self._park_over):
+                if self._park_over is not None and self._waits_beyond(self._park_over):
                     break
-                await self._something_happens()
+                await self._wait_for_wakeup()
                 self._take_results()
             await self._outbox.flush()
             return outcome_of(state, self._progress.raised)
@@ -189,7 +189,7 @@ class StepLoop:
         progress.begin_steps(cause)
         return True
 
-    async def _come_to_an_end(self, cause: str | None) -> None:
+    async def _terminate(self, cause: str | None) -> None:
         """Stop what runs and decide the end of a failed or cancelled execution."""
         await self._tasks.stop()
         self._take_results()  # What had ended before has ended.
@@ -206,10 +206,10 @@ class StepLoop:
 
     async def _waits_on(self) -> bool:
         """Wait for what a compensation waits for; False where that is long."""
-        if self._park_over is not None and self._waits_longer(self._park_over):
+        if self._park_over is not None and self._waits_beyond(self._park_over):
             return False
         if self._undo.resumed is None:
-            await self._something_happens()
+            await self._wait_for_wakeup()
         return True
 
     async def _run_inline(self, visit: Visit, calling: StepCall) -> None:
@@ -239,7 +239,7 @@ class StepLoop:
         if step_id not in progress.state.visits:
             self._attempts.forget(step_id)
 
-    async def _something_happens(self) -> None:
+    async def _wait_for_wakeup(self) -> None:
         """Wait for a result, a command or a due time."""
         if not (self._tasks.has_results or self._answers.accepted or self._ends.cancel is not None):
             await self._wakeup.sleep(self.next_due)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from executor_service.engine import undoing
+from executor_service.engine import compensation
 from executor_service.engine.cancelled_visits import stopped
 from executor_service.engine.user_code import Raised
 from executor_service.engine.visit import Undone
@@ -39,17 +39,17 @@ class Undo:
         progress.launches.clear()
         for visit in list(state.visits.values()):
             progress.fold([stopped(visit)], now)
-        done, cancel = undoing.next_undone(state), self._ends.cancel
+        done, cancel = compensation.next_undone(state), self._ends.cancel
         if done is None or cancel is not None:
             by, cause = (None, None) if cancel is None else (cancel.requested_by, cancel.cause)
-            progress.fold(undoing.ended(state, now, by), now, cause)
+            progress.fold(compensation.ended(state, now, by), now, cause)
         elif self._waits():
             await self._outbox.flush()
             return False
         else:
             by_command, self.resumed = self.resumed, None
             command = by_command[0] if by_command else None
-            progress.fold(undoing.attempt_to_undo(state, done), now, command)
+            progress.fold(compensation.attempt_to_undo(state, done), now, command)
             await self._outbox.flush()
             if state.undoing is not None and state.undoing.status == "running":
                 await self._attempt(done, calling)
@@ -76,17 +76,17 @@ class Undo:
             raised = error
         else:
             took_ms = (self._clock.monotonic_s() - began_s) * 1000
-            self._progress.fold(undoing.undone(state, done, output, took_ms), now())
+            self._progress.fold(compensation.undone(state, done, output, took_ms), now())
             return
         took_ms = (self._clock.monotonic_s() - began_s) * 1000
         info = error_info(raised, done.step.id, attempt)
         fraction = self._randomness()
-        failed = undoing.not_undone(state, done, raised, info, now(), fraction, took_ms)
+        failed = compensation.not_undone(state, done, raised, info, now(), fraction, took_ms)
         self._progress.fold(failed, now())
 
     def _progressed(self, done: Undone, progress: JsonValue) -> None:
         """Record what the step's undoing says of itself, while it runs."""
         state = self._progress.state
         if state.undoing is not None and state.undoing.status == "running":
-            self._progress.fold(undoing.progressed(state, done, progress))
+            self._progress.fold(compensation.progressed(state, done, progress))
             self._outbox.begin_flush()

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from executor_service.adapters.fsspec_store import FsspecStore
 from executor_service.payloads.client import Payloads
 from steplog.client.addresses import Addresses
-from steplog.client.command_encoding import record_of
+from steplog.client.command_record import record_of
 from steplog.client.sender import Submitted
 from steplog.errors import ServiceUnreachable, WrongTopic
 from steplog_contracts.commands import Command

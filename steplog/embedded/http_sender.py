@@ -8,7 +8,7 @@ import httpx
 from pydantic_core import to_json
 
 from executor_service.adapters.embedded.event_log import PARTITIONS
-from steplog.client.command_encoding import refuse_beyond_bound
+from steplog.client.command_record import refuse_beyond_bound
 from steplog.client.patience import patiently
 from steplog.client.sender import Submitted
 from steplog.errors import BadInput, NotAnswered, ServiceUnreachable

@@ -35,13 +35,13 @@ class Node:
         self.model = SqliteReadModel(settings.path)
         self.history = EmbeddedHistory(file.reader)
         self._source = EmbeddedCommandSource(file, topic_name=settings.topics.commands.name)
-        self._workplace = _workplace(settings, self._source)
+        self._context = _context(settings, self._source)
         self._consumer = CommandConsumer(
             self._source,
             EmbeddedEventLog(file, "events"),
             EmbeddedEventLog(file, "parked"),
             EmbeddedEventLog(file, "seen"),
-            self._workplace,
+            self._context,
             commit_interval_s=COMMIT_INTERVAL_S,
         )
         self._stopping = asyncio.Event()
@@ -55,12 +55,12 @@ class Node:
     @property
     def payloads(self) -> Payloads:
         """Return the way to values too large for an event."""
-        return self._workplace.payloads
+        return self._context.payloads
 
     @property
     def catalogue(self) -> DefinitionCatalogue:
         """Return the definitions that may be named here."""
-        return self._workplace.catalogue
+        return self._context.catalogue
 
     @property
     def topic(self) -> str:
@@ -113,7 +113,7 @@ class Node:
         if self.file.failure is None:
             await self.tracker.catch_up()
         await self.model.close()
-        await self._workplace.services.cleanup_all()
+        await self._context.services.cleanup_all()
 
 
 @asynccontextmanager
@@ -135,7 +135,7 @@ async def running_node(settings: EmbeddedSettings) -> AsyncIterator[Node]:
         yield node
 
 
-def _workplace(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> ExecutorContext:
+def _context(settings: EmbeddedSettings, source: EmbeddedCommandSource) -> ExecutorContext:
     modules = settings.step_modules
     allowlist = settings.asked or (
         Allowlist.everything() if modules is None else Allowlist(modules)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from executor_service.adapters.embedded.event_log import PARTITIONS
 from executor_service.adapters.embedded.file import EmbeddedFile
 from executor_service.payloads.client import Payloads
-from steplog.client.command_encoding import record_of
+from steplog.client.command_record import record_of
 from steplog.client.sender import Submitted
 from steplog_contracts.commands import Command
 from steplog_contracts.envelope import SentCommand

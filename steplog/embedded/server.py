@@ -14,7 +14,7 @@ from executor_service.adapters.embedded.lock import Holder
 from executor_service.process.loop_monitor import EventLoopMonitor
 from executor_service.process.stop_deadline import STOP_TIMEOUT_S, StopDeadline
 from steplog.embedded.node import Node, running_node
-from steplog.embedded.process_tuning import tune_process
+from steplog.embedded.process_setup import tune_process
 from steplog.embedded.sender import EmbeddedSender
 from steplog.embedded.settings import EmbeddedSettings
 from steplog.embedded.storing_sink import StoringSink

@@ -24,13 +24,13 @@ def _command_us(seen: SeenIds) -> float:
     began = time.process_time()
     for execution_id in ids:
         digest = execution_digest(execution_id)
-        if seen.look_from(digest) is None:
+        if seen.search_offset(digest) is None:
             seen.put(digest, 0)
     return (time.process_time() - began) / SAMPLE * 1e6
 
 
 async def _saved(seen: SeenIds, log: FakeEventLog, count: int) -> None:
-    saving = SeenIdsStore(log, 0, seen, Owning().workplace)
+    saving = SeenIdsStore(log, 0, seen, Owning().context)
     for number in range(count):
         seen.put(execution_digest(f"e-{number}"), number * 10)
         if len(seen.unsaved) >= SAVE_EVERY_IDS:
@@ -49,12 +49,12 @@ async def measure(ids: int) -> dict[str, float]:
     saved_bytes = sum(len(record.value or b"") for record in records)
     held_before = tracemalloc.get_traced_memory()[0]
     loaded = SeenIds(clock.now(), max_ids=ids)
-    await SeenIdsStore(log, 0, loaded, Owning().workplace).load(0)
+    await SeenIdsStore(log, 0, loaded, Owning().context).load(0)
     held_bytes = tracemalloc.get_traced_memory()[0] - held_before
     tracemalloc.stop()
     began = time.process_time()
     loaded = SeenIds(clock.now(), max_ids=ids)
-    await SeenIdsStore(log, 0, loaded, Owning().workplace).load(0)
+    await SeenIdsStore(log, 0, loaded, Owning().context).load(0)
     load_s = time.process_time() - began
     return {
         "ids": loaded.count,

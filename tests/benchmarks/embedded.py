@@ -20,7 +20,7 @@ import httpx
 import uvloop
 
 from steplog.embedded import Embedded
-from steplog.embedded.process_tuning import tune_process
+from steplog.embedded.process_setup import tune_process
 from steplog.local.ports import free_ports
 from steplog_contracts.events import ExecutionCompleted
 from tests.benchmarks import noop, pair

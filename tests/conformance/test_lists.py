@@ -10,7 +10,7 @@ from steplog_contracts.envelope import Record
 from tests.conformance.stores import ReadModelUnderTest
 from tests.tracker.histories import AN_ERROR, BEGINNING, History, Log
 from tracker_service.store.queries import ExecutionFilter, Sort
-from tracker_service.store.sql import listing
+from tracker_service.store.sql import execution_list
 
 
 def ended(number: int, *, error: str | None = None, pipeline: str = "p") -> list[Record]:
@@ -86,7 +86,7 @@ async def test_a_list_is_filtered_ordered_and_paged(
 async def test_a_checked_page_ends_where_it_has_looked_enough_and_goes_on(
     listed: ReadModelUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "SCAN_ROWS", 2)
+    monkeypatch.setattr(execution_list, "SCAN_ROWS", 2)
     wanted = ExecutionFilter(error_text="disk")
 
     first = await listed.model.page(wanted)
@@ -113,7 +113,7 @@ async def test_counts_go_by_the_same_filters(listed: ReadModelUnderTest) -> None
 async def test_a_count_beyond_its_bound_says_that_it_is_a_lower_bound(
     listed: ReadModelUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "COUNT_ROWS", 3)
+    monkeypatch.setattr(execution_list, "COUNT_ROWS", 3)
     monkeypatch.setattr("tracker_service.store.sql.read_model.COUNT_ROWS", 3)
 
     counts = await listed.model.counts(ExecutionFilter())

@@ -21,6 +21,25 @@ MAX_MEDIAN_FILE_LINES, MAX_MEDIAN_FUNCTION_LINES = 110, 9
 MAX_FUNCTION_LINES = 60
 MAX_LINE_CHARS = 100
 BANNED_NAMES = frozenset({"utils", "common", "helpers", "manager", "base"})
+# Modules are named by nouns; these in -ing are the field's nouns, or what users type.
+NAMES_IN_ING: dict[str, str] = {
+    "blocking": "users import `steplog.blocking`; it is what such a client is called",
+    "greeting": "an example's step that greets",
+    "masking": "the field's word for hiding values",
+    "partitioning": "Kafka's word for how keys become partitions",
+    "pruning": "removing old rows; `prune` is the command",
+    "publishing": "making what is published of the contracts; pages name the command",
+    "testing": "what packages call the part that is for their users' tests",
+    "upcasting": "the field's word for reading events of older versions",
+}
+# Metaphors and words of several meanings: the field has a noun for what each was used for.
+NO_NAMES = frozenset(
+    {
+        *("alarms", "arrivals", "asking", "beginning", "bounds", "course", "desk", "door", "given"),
+        *("glimpse", "lens", "lookups", "memory", "moving", "order", "outbox", "parking", "parts"),
+        *("room", "seen", "tallies", "telling", "together", "workplace"),
+    }
+)
 # Who may import what; nobody else does. Paths are patterns from the root.
 DOORS: dict[str, tuple[str, ...]] = {
     "aiokafka": (
@@ -170,6 +189,18 @@ def banned_names(source: Source) -> list[str]:
     return [f"{source.path} is named {part}" for part in parts if part in BANNED_NAMES]
 
 
+def names_that_are_no_nouns(source: Source) -> list[str]:
+    """Return the file if it or its folder is named in -ing without a reason, or by a metaphor."""
+    if source.is_test:
+        return []
+    parts = Path(source.path).with_suffix("").parts
+    return [
+        f"{source.path} is named {part}; take the field's noun"
+        for part in parts
+        if part in NO_NAMES or (part.endswith("ing") and part not in NAMES_IN_ING)
+    ]
+
+
 def wrong_doors(source: Source) -> list[str]:
     """Return imports that belong elsewhere; tests may import what they like but mocks."""
     found = []
@@ -224,6 +255,7 @@ RULES: tuple[Rule, ...] = (
     missing_docstrings,
     bare_excepts,
     banned_names,
+    names_that_are_no_nouns,
     wrong_doors,
     clients_made_elsewhere,
     skipped_tests,

@@ -142,7 +142,7 @@ class World:
             await self.notice(number)
         for _ in range(400):
             before = self._progress()
-            await self._go_on()
+            await self._resume()
             self._take_over(self.members[self.group_owner])
             await self.renew()
             await settle()
@@ -152,9 +152,9 @@ class World:
     async def calm(self) -> None:
         """Deliver, feed and finish for a few rounds."""
         for _ in range(CALM_ROUNDS):
-            await self._go_on()
+            await self._resume()
 
-    async def _go_on(self) -> None:
+    async def _resume(self) -> None:
         for flight in list(self.log.flights):
             self.deliver(flight)
         await settle()
@@ -185,10 +185,10 @@ class World:
 
     def _take_over(self, member: Executor) -> None:
         if member.owner is not None:
-            member.owner.go_on()
+            member.owner.resume_run()
         if member.taking is not None:
             return  # It never noticed that the partition had been elsewhere.
-        workplace = ExecutorContext(
+        context = ExecutorContext(
             instance=member.name,
             catalogue=DefinitionCatalogue(Allowlist([gated_steps.__name__]), None),
             slots=ExecutionSlots(CAPACITY),
@@ -199,7 +199,7 @@ class World:
 
         member.line = FakeEventLog(self.log)
         logs = PartitionLogs(member.line, FakeEventLog(self.parked), FakeEventLog(self.seen))
-        takeover = Takeover(PARTITION, logs, workplace)
+        takeover = Takeover(PARTITION, logs, context)
         member.taking = asyncio.get_event_loop().create_task(takeover.run(self.committed))
 
     async def _drop(self, member: Executor) -> None:

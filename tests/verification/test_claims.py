@@ -147,7 +147,7 @@ class ClaimMachine(RuleBasedStateMachine):
         self.go(self.world.pause(number % self.executors))
 
     @rule(number=st.integers(0, 2))
-    def set_down(self, number: int) -> None:
+    def write_snapshot(self, number: int) -> None:
         """An owner sets down what runs for long: here everything is long."""
 
         async def shorten() -> None:

@@ -34,7 +34,7 @@ async def run_through(recorded: Recorded, case: FlowCase, start: Any) -> Outcome
         for step_id, visit in list(recorded.execution.state.visits.items()):
             answer = case.steps[int(step_id[1:])].result(visit.input)
             recorded.execution.resume(step_id, answer)
-        outcome = await recorded.execution.go_on()
+        outcome = await recorded.execution.resume_run()
     return outcome
 
 
@@ -130,7 +130,7 @@ def test_any_prefix_of_the_events_gone_on_with_ends_the_same(
     if not state.ended and data.draw(st.booleans(), label="parked"):
         state = restore(json.loads(json.dumps(snapshot(state))), blueprint.plan, "e-1")
 
-    outcome = asyncio.run(run_through(after, case, after.execution.go_on(state)))
+    outcome = asyncio.run(run_through(after, case, after.execution.resume_run(state)))
 
     together = whole.log.events[:cut] + after.log.events
     assert outcome.status == expected.status

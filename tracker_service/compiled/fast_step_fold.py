@@ -13,7 +13,7 @@ import msgspec
 from mypy_extensions import i64
 
 from steplog_contracts import events
-from steplog_contracts.nesting import MAX_READ_DEPTH_LEVELS, nests_deeper
+from steplog_contracts.json_depth import MAX_READ_DEPTH_LEVELS, nests_deeper
 from tracker_service.compiled.pg_copy_writer import CopyRows, microseconds
 from tracker_service.projections.column_bounds import SHORT_CHARS
 from tracker_service.projections.event_structs import NULL, StepCompletedLens, StepStartedLens

@@ -8,7 +8,7 @@ import msgspec
 from steplog_contracts import events
 from steplog_contracts.codec import decode_event
 from steplog_contracts.errors import ContractError, UndecodableRecord, UnknownRecordType
-from steplog_contracts.nesting import check_depth
+from steplog_contracts.json_depth import check_depth
 from steplog_contracts.payload import encode_payload
 from steplog_contracts.upcasting import CHAIN
 from tracker_service.projections import event_structs, undo_structs

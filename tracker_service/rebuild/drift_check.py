@@ -14,7 +14,7 @@ import structlog
 from tracker_service.log.events_log import EventsLog
 from tracker_service.rebuild.row_check import Checked, Checker, checker
 from tracker_service.store.postgres.shadow import drift
-from tracker_service.store.postgres.shadow.sampling import a_few_ended
+from tracker_service.store.postgres.shadow.sample import a_few_ended
 from tracker_service.store.postgres.shadow.temporary import TEMPORARY
 
 log = structlog.get_logger(__name__)

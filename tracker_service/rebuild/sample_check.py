@@ -7,7 +7,7 @@ from tracker_service.rebuild.build_worker import fold_named
 from tracker_service.rebuild.log_reader import SpanLog, span_reader
 from tracker_service.rebuild.request import MAX_EXAMPLES, RebuildRequest
 from tracker_service.rebuild.row_check import Checked, Checker, checker
-from tracker_service.store.postgres.shadow.sampling import any_executions
+from tracker_service.store.postgres.shadow.sample import any_executions
 
 # Executions folded and compared together.
 PAGE = 200

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from tracker_service.http_api.known_parameters import refused_parameter
 from tracker_service.web import pages
 from tracker_service.web.api_client import ApiProblem
-from tracker_service.web.templating import FOLDER
+from tracker_service.web.page_response import FOLDER
 
 # Asks for the inside of a page alone.
 _FRAGMENT: Final = "fragment"

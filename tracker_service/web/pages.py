@@ -16,8 +16,8 @@ from tracker_service.web.api_client import Api, ApiProblem
 from tracker_service.web.charts import pipeline_charts
 from tracker_service.web.execution_page import address_of, history_page, moment_in, step_values
 from tracker_service.web.list_page import ASKED, list_page
+from tracker_service.web.page_response import page
 from tracker_service.web.stored_values import with_values
-from tracker_service.web.templating import page
 
 WINDOWS_S: Final = {"1h": 3600, "24h": 24 * 3600, "7d": 7 * 24 * 3600, "30d": 30 * 24 * 3600}
 DEFAULT_WINDOW: Final = "24h"

@@ -26,7 +26,7 @@ from steplog_kafka.clients import make_consumer
 from steplog_kafka.settings import KafkaSettings
 from tracker_service.log.batch_decoder import read_batches
 from tracker_service.projections.record_header import LogRecord
-from tracker_service.worker.fetch_pacing import FetchPace
+from tracker_service.worker.fetch_pace import FetchPace
 from tracker_service.worker.membership import KeepingListener, KeepingSubscription, StickyAssignor
 
 log = structlog.get_logger(__name__)

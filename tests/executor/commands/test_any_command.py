@@ -54,7 +54,7 @@ async def test_a_module_is_refused_whatever_it_raises(modules: list[str]) -> Non
     allowlist = Allowlist(
         [people_steps.__name__, *(m for m in modules if "." not in m), "odd_package.*"]
     )
-    owning.workplace.catalogue = DefinitionCatalogue(allowlist, None)
+    owning.context.catalogue = DefinitionCatalogue(allowlist, None)
 
     for number, module in enumerate(modules):
         step = {"id": "a", "module": module, "step_class": "Step"}
@@ -117,10 +117,10 @@ async def test_a_history_that_can_not_be_run_here_is_held() -> None:
     await owning.run("e-1", "Ask")
     history = owning.events
     after = await owning.restarted()
-    after.workplace.catalogue = DefinitionCatalogue(Allowlist([]), None)
+    after.context.catalogue = DefinitionCatalogue(Allowlist([]), None)
 
     await after.resume("e-1", answer=1)
-    after.workplace.catalogue = DefinitionCatalogue(Allowlist([people_steps.__name__]), None)
+    after.context.catalogue = DefinitionCatalogue(Allowlist([people_steps.__name__]), None)
     await after.run("e-2", "Quick")
 
     assert after.events is history

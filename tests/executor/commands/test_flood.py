@@ -35,7 +35,7 @@ async def test_a_flooded_partition_holds_up_no_other_and_stays_outside() -> None
     owning = Owning(capacity=50)
     owning.partition_of = lambda execution_id: FLOODED if execution_id[0] == "f" else OTHER
     logs = [FakeEventLog(SharedLog()) for _ in range(3)]
-    consumer = CommandConsumer(source, *logs, owning.workplace, commit_interval_s=0.01)
+    consumer = CommandConsumer(source, *logs, owning.context, commit_interval_s=0.01)
     stopping = asyncio.Event()
     await consumer.assigned([FLOODED, OTHER])
     running = asyncio.create_task(consumer.run(stopping))
@@ -46,5 +46,5 @@ async def test_a_flooded_partition_holds_up_no_other_and_stays_outside() -> None
     await running
     await consumer.stop(0)
 
-    assert source.next[FLOODED] <= owning.workplace.max_waiting_commands + 2
+    assert source.next[FLOODED] <= owning.context.max_waiting_commands + 2
     assert source.committed[FLOODED].command_offset == 0

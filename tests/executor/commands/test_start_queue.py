@@ -173,7 +173,7 @@ async def test_a_repeat_of_what_waits_is_recognised_and_another_command_refused(
 async def test_a_full_room_takes_no_more_until_it_empties() -> None:
     owning = await Owning(capacity=1).begin()
     await owning.run("first", "Forever")
-    for number in range(owning.workplace.max_waiting_commands):
+    for number in range(owning.context.max_waiting_commands):
         await owning.run(f"waits-{number}", "Quick")
     full = owning.owner.free
 

@@ -31,9 +31,9 @@ def test_an_id_is_looked_for_no_later_than_where_it_was_put_first(
 
     for digest, _ in put:
         first = min(floor for other, floor in put if other == digest)
-        look_from = seen.look_from(digest)
-        assert look_from is not None
-        assert first - CHUNK_EVENTS < look_from <= first
+        search_offset = seen.search_offset(digest)
+        assert search_offset is not None
+        assert first - CHUNK_EVENTS < search_offset <= first
 
 
 @given(st.sets(DIGESTS), DIGESTS)
@@ -42,7 +42,7 @@ def test_what_was_never_put_down_is_never_seen(put: set[int], other: int) -> Non
     for digest in put - {other}:
         seen.put(digest, 0)
 
-    assert seen.look_from(other) is None
+    assert seen.search_offset(other) is None
 
 
 def test_executions_and_commands_of_one_name_are_two_ids() -> None:
@@ -55,8 +55,10 @@ def test_a_full_memory_forgets_the_oldest_and_says_so() -> None:
         for number in range(10_000):
             seen.put(execution_digest(str(number)), number)
 
-    assert seen.look_from(execution_digest("0")) is None
-    assert all(seen.look_from(execution_digest(str(n))) is not None for n in range(7_000, 10_000))
+    assert seen.search_offset(execution_digest("0")) is None
+    assert all(
+        seen.search_offset(execution_digest(str(n))) is not None for n in range(7_000, 10_000)
+    )
     assert seen.count <= 4_000
     assert seen.forgotten_early == lines[-1]["forgotten_early"] == 7_000
 
@@ -72,7 +74,7 @@ def test_an_id_is_remembered_for_the_window_and_not_for_ever() -> None:
 
 def _remembered(seen: SeenIds, now: datetime) -> bool:
     seen.age(now)
-    return seen.look_from(1) is not None
+    return seen.search_offset(1) is not None
 
 
 def test_what_is_unsaved_holds_the_offset_that_a_commit_may_claim() -> None:
@@ -100,11 +102,14 @@ def test_a_saved_record_reads_back_as_it_was(
 
 async def test_questions_about_one_stretch_of_the_log_share_a_read() -> None:
     far = 100 * CHUNK_EVENTS
-    asked = [Question(look_from) for look_from in (far, 0, CHUNK_EVENTS, far + 1)]
+    asked = [Question(search_offset) for search_offset in (far, 0, CHUNK_EVENTS, far + 1)]
 
     groups = neighbours(asked)
 
-    assert [[q.look_from for q in group] for group in groups] == [[0, CHUNK_EVENTS], [far, far + 1]]
+    assert [[q.search_offset for q in group] for group in groups] == [
+        [0, CHUNK_EVENTS],
+        [far, far + 1],
+    ]
 
 
 def test_the_chunk_of_an_offset_is_never_the_empty_place() -> None:
@@ -114,9 +119,9 @@ def test_the_chunk_of_an_offset_is_never_the_empty_place() -> None:
 def test_a_claim_the_log_does_not_have_any_more_gives_way_to_those_it_has() -> None:
     """Saved before the log lost it, it would make a reader pass over the proof of a repeat."""
     seen = SeenIds(datetime(2026, 1, 1, tzinfo=UTC))
-    seen.know_claims([3, 90], saved=True)
+    seen.add_claims([3, 90], saved=True)
 
     seen.forget_claims(50)
-    seen.know_claims([60], saved=False)
+    seen.add_claims([60], saved=False)
 
     assert (seen.epoch_at(40), seen.epoch_at(95)) == (3, 60)

@@ -142,7 +142,7 @@ async def test_a_long_wait_is_left_and_resumed_after_a_restart() -> None:
     saved = json.loads(json.dumps(snapshot(folded(blueprint, recorded.log.events))))
     clock = ManualClock(BEGINNING + timedelta(hours=23))
     after = Recorded(blueprint, clock, park=False)
-    outcome = await after.execution.go_on(restore(saved, blueprint.plan, "e-1"))
+    outcome = await after.execution.resume_run(restore(saved, blueprint.plan, "e-1"))
     assert outcome.status == "completed"
     assert clock.now() == BEGINNING + timedelta(days=1)
 

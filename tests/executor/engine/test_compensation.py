@@ -113,7 +113,7 @@ async def test_one_that_fails_for_ever_stops_there_and_can_be_resumed() -> None:
     stuck = await recorded.run()
     attempts = len(recorded.log.of(ev.StepCompensationStarted))
     recorded.execution.resume(None, {}, cause="c-2")
-    outcome = await recorded.execution.go_on()
+    outcome = await recorded.execution.resume_run()
 
     assert (stuck.status, stuck.ended, attempts) == ("compensating", False, 3)
     assert (outcome.status, [name for name, *_ in UNDONE]) == ("failed", ["flight", "hotel"])
@@ -124,7 +124,7 @@ async def test_a_cancel_gives_a_stuck_compensation_up() -> None:
     recorded = Recorded(trip(flight=Books("flight", fails=99)))
     await recorded.run()
     recorded.execution.cancel("enough", "anna")
-    outcome = await recorded.execution.go_on()
+    outcome = await recorded.execution.resume_run()
 
     assert (outcome.status, UNDONE) == ("failed", [])
 
@@ -145,7 +145,9 @@ async def test_it_goes_on_after_a_crash_at_any_event() -> None:
     for length in range(begun, len(whole.log.events)):
         UNDONE.clear()
         after = Recorded(trip(), ManualClock())
-        outcome = await after.execution.go_on(folded(after.blueprint, whole.log.events[:length]))
+        outcome = await after.execution.resume_run(
+            folded(after.blueprint, whole.log.events[:length])
+        )
         events = [*whole.log.events[:length], *after.log.events]
         undone = [event.step_id for event in events if isinstance(event, ev.StepCompensated)]
 

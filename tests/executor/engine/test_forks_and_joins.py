@@ -330,6 +330,6 @@ async def test_10_a_join_recorded_under_another_rule_keeps_what_is_on_record() -
     kept[-1] = kept[-1].model_copy(update={"input": {"k": "b"}})
     after = Recorded(blueprint)
 
-    outcome = await after.execution.go_on(folded(blueprint, kept))
+    outcome = await after.execution.resume_run(folded(blueprint, kept))
 
     assert outcome.output == {"k": "b", "seen": "b", "later": "b"}

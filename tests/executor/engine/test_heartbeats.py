@@ -91,7 +91,7 @@ async def test_a_lost_attempt_leaves_its_recorded_heartbeat() -> None:
         ev.StepStarted(step_id="a", step_name="a", input={}),
         ev.StepProgressed(step_id="a", progress=[1, 2]),
     ]
-    await recorded.execution.go_on(folded(recorded.blueprint, before))
+    await recorded.execution.resume_run(folded(recorded.blueprint, before))
 
     assert given == [[1, 2]]
 

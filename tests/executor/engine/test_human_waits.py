@@ -207,7 +207,7 @@ async def test_22_the_answer_and_its_command_are_on_record() -> None:
     await recorded.run()
 
     recorded.execution.resume(None, {"ok": True}, "ada", "command-7")
-    await recorded.execution.go_on()
+    await recorded.execution.resume_run()
 
     (resumed,) = recorded.log.of(ev.StepResumed)
     assert (resumed.human_input, resumed.responded_by) == ({"ok": True}, "ada")
@@ -220,10 +220,10 @@ async def test_22_a_wait_survives_its_process_and_may_then_be_answered() -> None
     await before.run()
     after = Recorded(blueprint)
 
-    waiting = await after.execution.go_on(folded(blueprint, before.log.events))
+    waiting = await after.execution.resume_run(folded(blueprint, before.log.events))
     expires = after.execution.next_due
     after.execution.resume("a", {"ok": 1})
-    ended = await after.execution.go_on()
+    ended = await after.execution.resume_run()
 
     assert not waiting.ended
     assert expires == before.clock.now() + timedelta(seconds=60)

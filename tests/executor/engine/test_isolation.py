@@ -125,7 +125,7 @@ async def test_24_a_waiting_execution_can_be_cancelled() -> None:
     await recorded.run()
 
     recorded.execution.cancel("stop")
-    outcome = await recorded.execution.go_on()
+    outcome = await recorded.execution.resume_run()
 
     assert outcome.status == "cancelled"
 
@@ -327,7 +327,7 @@ async def test_27_a_step_that_ran_when_the_process_died_runs_again_as_the_next_a
     cut = next(i for i, name in enumerate(whole.log.names()) if name == "StepCompleted b")
     after = Recorded(blueprint)
 
-    outcome = await after.execution.go_on(folded(blueprint, whole.log.events[:cut]))
+    outcome = await after.execution.resume_run(folded(blueprint, whole.log.events[:cut]))
 
     assert after.log.names()[0] == "StepStarted b"
     assert outcome.output == {"attempt": 2, "key": "e-1:b:1"}
@@ -343,7 +343,7 @@ async def test_27_attempts_lost_with_their_process_take_nothing_from_the_retries
     started = [blueprint.started({}), *(ev.StepStarted(step_id="a", attempt=n) for n in (1, 2, 3))]
     after = Recorded(blueprint)
 
-    outcome = await after.execution.go_on(folded(blueprint, started))
+    outcome = await after.execution.resume_run(folded(blueprint, started))
 
     assert outcome.status == "failed"
     assert [event.attempt for event in after.log.of(ev.StepStarted)] == [4, 5]
@@ -356,7 +356,7 @@ async def test_27_a_step_that_keeps_killing_its_process_is_given_up() -> None:
     ]  # fmt: skip
     after = Recorded(blueprint)
 
-    outcome = await after.execution.go_on(folded(blueprint, started))
+    outcome = await after.execution.resume_run(folded(blueprint, started))
 
     assert outcome.error is not None
     assert outcome.error.type == "AttemptsLost"

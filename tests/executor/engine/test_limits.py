@@ -89,7 +89,7 @@ async def test_the_time_before_a_restart_counts() -> None:
     before = [blueprint.started({}), ev.StepStarted(step_id="a", step_name="a", input={})]
     after = Recorded(blueprint, clock)
     clock.go_forward(11)
-    outcome = await after.execution.go_on(folded(blueprint, before))
+    outcome = await after.execution.resume_run(folded(blueprint, before))
 
     assert outcome.error is not None
     assert outcome.error.type == "ExecutionTimedOut"
@@ -103,7 +103,7 @@ async def test_a_wait_for_a_person_ends_with_the_limit() -> None:
     waiting = await recorded.run()
     due = recorded.execution.next_due
     recorded.clock.go_forward(10)
-    outcome = await recorded.execution.go_on()
+    outcome = await recorded.execution.resume_run()
 
     assert waiting.status == "waiting_for_human"
     assert due == BEGINNING + timedelta(seconds=10)
@@ -160,7 +160,7 @@ async def test_an_execution_goes_on_from_any_event_behind_its_deadline() -> None
     passed = whole.log.names().index("ExecutionDeadlinePassed") + 1
     for length in range(passed, len(whole.log.events)):
         after = Recorded(blueprint, ManualClock(BEGINNING + timedelta(seconds=11)))
-        outcome = await after.execution.go_on(folded(blueprint, whole.log.events[:length]))
+        outcome = await after.execution.resume_run(folded(blueprint, whole.log.events[:length]))
         cancelled = [*whole.log.events[:length], *after.log.events]
 
         assert outcome.output == {"late": 1}
@@ -238,7 +238,7 @@ async def test_a_start_that_was_slept_through_fails() -> None:
     due = BEGINNING + timedelta(seconds=60)
     before = [blueprint.started({}), ev.StepScheduled(step_id="a", due_at=due)]
     after = Recorded(blueprint, ManualClock(due + timedelta(seconds=6)))
-    outcome = await after.execution.go_on(folded(blueprint, before))
+    outcome = await after.execution.resume_run(folded(blueprint, before))
 
     assert outcome.error is not None
     assert outcome.error.type == "StartedTooLate"

@@ -58,7 +58,7 @@ async def test_a_wait_that_expired_while_it_was_set_aside_ends_once() -> None:
     outcome = await recorded.run()
     while not outcome.ended:
         recorded.clock.go_forward(1)
-        outcome = await recorded.execution.go_on()
+        outcome = await recorded.execution.resume_run()
 
     assert outcome.error is not None
     assert outcome.error.type == "LoopBoundExceeded"
@@ -73,6 +73,6 @@ async def test_a_try_that_came_due_while_it_was_set_aside_is_begun_once() -> Non
 
     outcome = await recorded.run()
     recorded.clock.go_forward(1)
-    outcome = await recorded.execution.go_on()
+    outcome = await recorded.execution.resume_run()
 
     assert (outcome.ended, len(recorded.log.of(ev.StepAttemptFailed, ev.StepFailed))) == (True, 2)

@@ -307,7 +307,7 @@ async def test_a_crash_at_any_event_leads_to_the_same_end(
     state = folded(plan, before[:cut])
     if data.draw(st.booleans()):
         state = restore(snapshot(state), plan.plan, "e-1")
-    await execution.go_on(state)
+    await execution.resume_run(state)
 
     again = [*before[:cut], *kept.events]
     assert type(again[-1]) is type(before[-1])

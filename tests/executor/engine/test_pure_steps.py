@@ -174,7 +174,7 @@ async def test_an_execution_goes_on_from_any_recorded_prefix() -> None:
     await whole.run({"x": 1})
     for length in range(2, len(whole.log.events)):
         after = Recorded(blueprint)
-        outcome = await after.execution.go_on(folded(blueprint, whole.log.events[:length]))
+        outcome = await after.execution.resume_run(folded(blueprint, whole.log.events[:length]))
 
         assert outcome.status == "completed"
         assert outcome.output == {"x": 1}
@@ -186,7 +186,7 @@ async def test_a_step_its_process_may_have_died_of_is_recorded_before_it_runs_ag
     known: list[list[str]] = []
     after = Recorded(row(3, {"s2": lambda data: known.append(after.log.names())}))
     first = ev.StepStarted(step_id="s1", step_name="s1", input={})
-    await after.execution.go_on(folded(blueprint, [blueprint.started({}), first]))
+    await after.execution.resume_run(folded(blueprint, [blueprint.started({}), first]))
 
     assert known[0][-1] == "StepStarted s2"
 

@@ -383,7 +383,7 @@ async def test_a_race_cut_anywhere_ends_as_it_would_have(rest: str) -> None:
             state = restore(saved, recorded.blueprint.plan, "e-1")
         after = Recorded(recorded.blueprint)
 
-        outcome = await after.execution.go_on(state)
+        outcome = await after.execution.resume_run(state)
 
         assert outcome.status == "completed"
         assert outcome.output["seen"] == whole.output["seen"] or cut < len(events) - 6

@@ -77,7 +77,7 @@ async def test_it_is_the_same_after_a_crash_at_any_event() -> None:
     for length in range(2, len(whole.log.events)):
         later = ManualClock(BEGINNING + timedelta(hours=1))
         after = Recorded(stamping(), later, park=False)
-        await after.execution.go_on(folded(after.blueprint, whole.log.events[:length]))
+        await after.execution.resume_run(folded(after.blueprint, whole.log.events[:length]))
 
         assert seen([*whole.log.events[:length], *after.log.events]) == [BEGINNING.isoformat()] * 2
 

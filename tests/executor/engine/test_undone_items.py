@@ -95,7 +95,7 @@ async def test_it_goes_on_after_a_crash_at_any_event() -> None:
     for length in range(2, len(whole.log.events)):
         UNDONE.clear()
         after = Recorded(mapped(["a", "b", "bad"]), ManualClock())
-        await after.execution.go_on(folded(after.blueprint, whole.log.events[:length]))
+        await after.execution.resume_run(folded(after.blueprint, whole.log.events[:length]))
 
         events = [*whole.log.events[:length], *after.log.events]
         assert undone(events) == [("each[1]", 1), ("each[0]", 0)]

@@ -22,7 +22,7 @@ async def owning(monkeypatch: pytest.MonkeyPatch) -> Owning:
     return owning
 
 
-async def set_down(owning: Owning) -> None:
+async def write_snapshot(owning: Owning) -> None:
     """Do what is done every second."""
     owning.owner.shorten_tail()
     await settle()
@@ -30,7 +30,7 @@ async def set_down(owning: Owning) -> None:
 
 async def test_the_mark_passes_an_execution_that_is_set_down(owning: Owning) -> None:
     before = owning.commit()
-    await set_down(owning)
+    await write_snapshot(owning)
     after = owning.commit()
 
     assert (before.command_offset, after.command_offset) == (0, 1 + QUICK_ONES)
@@ -38,8 +38,8 @@ async def test_the_mark_passes_an_execution_that_is_set_down(owning: Owning) -> 
 
 
 async def test_it_runs_on_undisturbed(owning: Owning) -> None:
-    await set_down(owning)
-    Held.let_go.set()
+    await write_snapshot(owning)
+    Held.release.set()
     await settle()
 
     assert Held.runs == 1
@@ -47,7 +47,7 @@ async def test_it_runs_on_undisturbed(owning: Owning) -> None:
 
 
 async def test_the_next_owner_goes_on_with_it_at_once(owning: Owning) -> None:
-    await set_down(owning)
+    await write_snapshot(owning)
     after = await owning.restarted()
     await settle()
 
@@ -60,8 +60,8 @@ async def test_what_it_recorded_since_is_gone_on_from(owning: Owning) -> None:
     await owning.run("longer", "Held", "Forever")
     for number in range(QUICK_ONES):
         await owning.run(f"again-{number}", "Quick")
-    await set_down(owning)
-    Held.let_go.set()
+    await write_snapshot(owning)
+    Held.release.set()
     await settle()
     after = await owning.restarted()
 
@@ -70,8 +70,8 @@ async def test_what_it_recorded_since_is_gone_on_from(owning: Owning) -> None:
 
 @pytest.mark.parametrize("restarts", [1, 2])
 async def test_once_it_has_ended_nobody_goes_on_with_it(owning: Owning, restarts: int) -> None:
-    await set_down(owning)
-    Held.let_go.set()
+    await write_snapshot(owning)
+    Held.release.set()
     await settle()
     ended = owning.kinds("long")
     after = owning
@@ -84,7 +84,7 @@ async def test_once_it_has_ended_nobody_goes_on_with_it(owning: Owning, restarts
 async def test_an_end_that_overtakes_its_snapshot_stays_the_end(owning: Owning) -> None:
     """The step returns while the snapshot is on its way to the log."""
     owning.owner.shorten_tail()
-    Held.let_go.set()
+    Held.release.set()
     await settle()
     after = await owning.restarted()
 

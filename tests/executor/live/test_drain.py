@@ -28,14 +28,14 @@ async def test_a_running_step_ends_and_is_recorded_before_the_partition_moves(
 ) -> None:
     pausing = asyncio.create_task(owning.owner.pause(GRACE_S, LONG_S))
     await settle()
-    Held.let_go.set()
+    Held.release.set()
     await pausing
 
     assert owning.kinds("e-1") == ["ExecutionStarted", "StepStarted", "StepCompleted"]
 
 
 async def test_the_next_owner_goes_on_behind_the_step_that_ended(owning: Owning) -> None:
-    Held.let_go.set()
+    Held.release.set()
     await owning.owner.pause(GRACE_S, LONG_S)
     after = await owning.restarted()
 
@@ -44,9 +44,9 @@ async def test_the_next_owner_goes_on_behind_the_step_that_ended(owning: Owning)
 
 
 async def test_an_owner_that_keeps_the_partition_goes_on_where_it_paused(owning: Owning) -> None:
-    Held.let_go.set()
+    Held.release.set()
     await owning.owner.pause(GRACE_S, LONG_S)
-    owning.owner.go_on()
+    owning.owner.resume_run()
     await settle()
 
     assert Held.runs == 1
@@ -62,11 +62,11 @@ async def test_a_step_that_takes_longer_than_the_grace_does_not_hold_the_group_u
 
 
 async def test_a_command_that_comes_during_a_pause_begins_nothing_yet(owning: Owning) -> None:
-    Held.let_go.set()
+    Held.release.set()
     await owning.owner.pause(GRACE_S, LONG_S)
     await owning.run("e-2", "Quick")
     before = owning.kinds("e-2")
-    owning.owner.go_on()
+    owning.owner.resume_run()
     await settle()
 
     assert before == []

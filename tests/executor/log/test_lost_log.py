@@ -243,7 +243,7 @@ async def test_an_executor_whose_commands_were_lost_is_not_ready(tmp_path: Path)
     ready = tmp_path / "ready"
     logs = [FakeEventLog(log) for log in (owning.events, owning.parked, owning.seen)]
     consumer = CommandConsumer(
-        source, *logs, owning.workplace, commit_interval_s=1e-6, ready_file=ready
+        source, *logs, owning.context, commit_interval_s=1e-6, ready_file=ready
     )
     consumer.check_commands(FakeEventLog(SharedLog()))
     await consumer.assigned([PARTITION])
@@ -290,7 +290,7 @@ async def test_commands_handed_out_once_more_are_not_carried_out_again() -> None
     a_topic(owning, 3)
     source = TopicSource({PARTITION: list(owning.commands)})
     logs = [FakeEventLog(log) for log in (owning.events, owning.parked, owning.seen)]
-    consumer = CommandConsumer(source, *logs, owning.workplace, commit_interval_s=60)
+    consumer = CommandConsumer(source, *logs, owning.context, commit_interval_s=60)
     await consumer.assigned([PARTITION])
     running = asyncio.create_task(consumer.run(stopping := asyncio.Event()))
     await settle(400)

@@ -67,7 +67,7 @@ def consumer(source: FakeSource, tmp_path: Path) -> CommandConsumer:
         FakeEventLog(SharedLog()),
         FakeEventLog(SharedLog()),
         FakeEventLog(SharedLog()),
-        Owning().workplace,
+        Owning().context,
         commit_interval_s=1e-6,
         ready_file=tmp_path / READY_FILE,
     )
@@ -83,7 +83,7 @@ async def test_a_partition_that_goes_and_comes_at_once_is_taken_over_once(
         FakeEventLog(events),
         FakeEventLog(SharedLog()),
         FakeEventLog(SharedLog()),
-        Owning().workplace,
+        Owning().context,
         commit_interval_s=1e-6,
     )
 
@@ -175,7 +175,7 @@ async def test_a_takeover_that_fails_is_tried_again_and_costs_readiness_until_it
     logs = [FakeEventLog(log) for log in (owning.events, owning.parked, owning.seen)]
     ready = tmp_path / READY_FILE
     consumer = CommandConsumer(
-        source, *logs, owning.workplace, commit_interval_s=1e-6, ready_file=ready
+        source, *logs, owning.context, commit_interval_s=1e-6, ready_file=ready
     )
     await consumer.assigned([PARTITION])
     running = asyncio.create_task(consumer.run(stopping := asyncio.Event()))

@@ -17,7 +17,7 @@ GRACE_S = 30.0
 async def a_running(owning: Owning, source: TopicSource) -> CommandConsumer:
     """Return a consumer whose first execution is in its first step."""
     logs = [FakeEventLog(log) for log in (owning.events, owning.parked, owning.seen)]
-    consumer = CommandConsumer(source, *logs, owning.workplace, commit_interval_s=60)
+    consumer = CommandConsumer(source, *logs, owning.context, commit_interval_s=60)
     await consumer.assigned([PARTITION])
     running = asyncio.create_task(consumer.run(stopping := asyncio.Event()))
     while Held.runs == 0:
@@ -46,7 +46,7 @@ async def test_a_running_step_ends_on_the_record_and_the_next_is_left_to_others(
 
     stopping = asyncio.create_task(consumer.stop(GRACE_S))
     await settle()
-    Held.let_go.set()
+    Held.release.set()
     await stopping
 
     assert owning.kinds("runs") == ["ExecutionStarted", "StepStarted", "StepCompleted"]

@@ -44,7 +44,7 @@ class Held:
 async def owning() -> Owning:
     """Return a process that owns a partition, has room for two executions, and counts."""
     made = Owning(capacity=2)
-    made.workplace.counts = ExecutionCounts()
+    made.context.counts = ExecutionCounts()
     return await made.begin()
 
 
@@ -53,7 +53,7 @@ def told(owning: Owning, appends: AppendCounts | None = None) -> str:
     registry = CollectorRegistry()
     counted = appends or AppendCounts()
     loop = EventLoopMonitor()
-    registry.register(ExecutorCollector(owning.workplace, Held(owning), counted, loop))
+    registry.register(ExecutorCollector(owning.context, Held(owning), counted, loop))
     return generate_latest(registry).decode()
 
 

@@ -39,7 +39,7 @@ async def test_a_crash_while_a_step_is_undone_goes_on_with_it() -> None:
     await owning.run_definition("e-1", undoing("Quick", "Quick", "Failing", s2="Held"))
     before = owning.kinds("e-1")[-1]
     after = await owning.restarted()
-    people_steps.Held.let_go.set()
+    people_steps.Held.release.set()
     await settle()
     undone = [e.step_id for e in after.history("e-1") if isinstance(e, ev.StepCompensated)]
 

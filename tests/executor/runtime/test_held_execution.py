@@ -19,7 +19,7 @@ async def without_code(before: Owning) -> Owning:
         before.events, before.parked, before.clock, before.committed, before.commands,
         before.payloads, before.seen,
     )  # fmt: skip
-    after.workplace.catalogue = DefinitionCatalogue(Allowlist(), None)
+    after.context.catalogue = DefinitionCatalogue(Allowlist(), None)
     return await after.begin()
 
 

@@ -79,7 +79,7 @@ async def test_an_execution_whose_turn_comes_too_late_fails_before_its_first_ste
     await owning.run("e-0", "Held")
     await owning.run_definition("e-1", limited("Quick", start_within_seconds=10))
     owning.clock.move(timedelta(seconds=11))
-    Held.let_go.set()
+    Held.release.set()
     await settle()
 
     assert owning.kinds("e-1") == ["ExecutionStarted", "ExecutionFailed"]

@@ -48,7 +48,7 @@ async def test_what_ran_ahead_of_a_crash_runs_again_once_recorded() -> None:
     await owning.run_definition("e-1", pure("Quick", "Quick", "Held", "Quick"))
     before = owning.kinds("e-1")
     after = await owning.restarted()
-    Held.let_go.set()
+    Held.release.set()
     await settle()
     completed = [e.step_id for e in after.history("e-1") if isinstance(e, ev.StepCompleted)]
 
@@ -63,7 +63,7 @@ async def test_a_partition_that_is_about_to_move_has_nothing_run_ahead() -> None
     await owning.run_definition("e-1", pure("Held", "Quick", "Quick"))
     pausing = asyncio.create_task(owning.owner.pause(5.0, 60.0))
     await settle()
-    Held.let_go.set()
+    Held.release.set()
     await pausing
 
     assert owning.kinds("e-1") == ["ExecutionStarted", "StepStarted", "StepCompleted"]

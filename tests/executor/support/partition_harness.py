@@ -73,13 +73,13 @@ class Owning:
         self.slots = ExecutionSlots(capacity)
         self.partition_of: Callable[[str], int] = lambda _: PARTITION
         self.pipelines = pipelines
-        self.workplace = self._workplace()
+        self.context = self._context()
         self.logs = PartitionLogs(
             FakeEventLog(self.events), FakeEventLog(self.parked), FakeEventLog(self.seen)
         )
         self.owner: PartitionOwner
 
-    def _workplace(self) -> ExecutorContext:
+    def _context(self) -> ExecutorContext:
         return ExecutorContext(
             instance="test",
             catalogue=DefinitionCatalogue(
@@ -120,7 +120,7 @@ class Owning:
     async def begin(self) -> "Owning":
         """Take the partition over and be fed every command from the committed one on."""
         OPEN.append(self)
-        self.owner = await Takeover(PARTITION, self.logs, self.workplace).run(self.committed)
+        self.owner = await Takeover(PARTITION, self.logs, self.context).run(self.committed)
         for offset in range(self.owner.next_command, len(self.commands)):
             self._feed(offset)
         await settle()

@@ -42,17 +42,17 @@ class Held(Step):
     """Runs until the test lets go; counts how often it began."""
 
     runs = 0
-    let_go = asyncio.Event()
+    release = asyncio.Event()
 
     @classmethod
     def reset(cls) -> None:
         """Begin anew: nothing ran, everything is held."""
-        cls.runs, cls.let_go = 0, asyncio.Event()
+        cls.runs, cls.release = 0, asyncio.Event()
 
     async def run(self, data: Any) -> Any:
         """Wait for the test."""
         type(self).runs += 1
-        await type(self).let_go.wait()
+        await type(self).release.wait()
         return {"runs": type(self).runs}
 
 

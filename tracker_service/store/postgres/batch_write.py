@@ -12,7 +12,7 @@ from tracker_service.store.errors import RowsRejected, StoreError
 from tracker_service.store.postgres import statements as sql
 from tracker_service.store.postgres.errors import store_errors
 from tracker_service.store.postgres.pool import Pool
-from tracker_service.store.postgres.write_batching import WriteBatcher
+from tracker_service.store.postgres.write_batcher import WriteBatcher
 from tracker_service.store.sql.columns import Table
 from tracker_service.store.sql.tables import EXECUTIONS, VISITS
 from tracker_service.store.write_port import Advance

@@ -14,7 +14,7 @@ from steplog_contracts.postgres_login import (
 from tracker_service.store.errors import StoreError, StoreRefused
 from tracker_service.store.postgres.database_settings import read_database_settings
 from tracker_service.store.postgres.errors import store_errors
-from tracker_service.store.postgres.transaction_pooling import connections_with
+from tracker_service.store.postgres.pooler_connection import connections_with
 
 CONNECT_TIMEOUT_S = 10.0
 # Far below Kafka's rebalance timeout (60 s): a flush that takes longer would outlive ownership.

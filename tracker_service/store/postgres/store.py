@@ -20,7 +20,7 @@ from tracker_service.store.postgres.database_settings import read_database_setti
 from tracker_service.store.postgres.errors import store_errors
 from tracker_service.store.postgres.migrations_runner import check, check_versions, migrate
 from tracker_service.store.postgres.pool import Connection, Pool, open_pool
-from tracker_service.store.postgres.write_batching import WriteBatcher
+from tracker_service.store.postgres.write_batcher import WriteBatcher
 from tracker_service.store.pruning import Place, Pruned
 from tracker_service.store.sql.columns import Table
 from tracker_service.store.sql.tables import (

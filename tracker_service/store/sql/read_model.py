@@ -33,9 +33,9 @@ from tracker_service.store.sql import statistics as statistics_sql
 from tracker_service.store.sql.as_of import PastRows
 from tracker_service.store.sql.dialect import Arguments
 from tracker_service.store.sql.drift import DRIFT_SQL
+from tracker_service.store.sql.execution_list import COLUMN_OF, ExecutionList
 from tracker_service.store.sql.items import ItemRows
 from tracker_service.store.sql.kept_apart import KeptApart
-from tracker_service.store.sql.listing import COLUMN_OF, Listing
 
 _FRESHNESS = """
 SELECT partition, next_offset, end_offset, last_event_at, observed_at, caught_up_at,
@@ -71,7 +71,7 @@ class SqlReadModel(KeptApart):
 
     async def page(self, wanted: ExecutionFilter) -> Page:
         """Return a page of executions in the order asked for."""
-        listing = Listing(wanted, self.dialect)
+        listing = ExecutionList(wanted, self.dialect)
         rows = await self._ask(listing.page())
         if len(rows) > wanted.limit:
             shown = await self._referring(rows[: wanted.limit])
@@ -90,7 +90,7 @@ class SqlReadModel(KeptApart):
     async def counts(self, wanted: ExecutionFilter) -> Counts:
         """Return executions by status, each counted up to a bound."""
         counting = replace(wanted, sort=Sort.STARTED_AT, after=None)
-        rows = await self._ask(Listing(counting, self.dialect).counts())
+        rows = await self._ask(ExecutionList(counting, self.dialect).counts())
         return Counts(
             {row["status"]: int(row["found"] or 0) for row in rows},
             frozenset(row["status"] for row in rows if row["looked_at"] >= COUNT_ROWS),

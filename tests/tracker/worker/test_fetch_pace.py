@@ -1,6 +1,6 @@
 """Fetches keep a distance under load, and only then."""
 
-from tracker_service.worker.fetch_pacing import GATHER_S, FetchPace
+from tracker_service.worker.fetch_pace import GATHER_S, FetchPace
 
 FULL = 1000
 

@@ -14,7 +14,7 @@ from steplog_contracts.commands import RunPipeline
 from steplog_contracts.encoder import ExecutionEncoder
 from steplog_contracts.errors import UndecodableRecord
 from steplog_contracts.events import StepCompleted
-from steplog_contracts.nesting import MAX_READ_DEPTH_LEVELS, nests_deeper
+from steplog_contracts.json_depth import MAX_READ_DEPTH_LEVELS, nests_deeper
 
 TIME = b"2026-01-01T00:00:00.000000+00:00"
 JSON = st.recursive(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from tracker_service.store.errors import StoreUnavailable
-from tracker_service.store.postgres.write_batching import WriteBatcher
+from tracker_service.store.postgres.write_batcher import WriteBatcher
 
 
 class Work:

@@ -26,7 +26,7 @@ COLUMN_OF: Final = {
 _WAITING: Final = "execution_id IN (SELECT execution_id FROM interactions WHERE status = 'pending')"
 
 
-class Listing:
+class ExecutionList:
     """One question for executions, as SQL of a dialect."""
 
     def __init__(self, wanted: ExecutionFilter, dialect: Dialect) -> None:
