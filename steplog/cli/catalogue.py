@@ -19,6 +19,10 @@ class Entry:
 
 PANELS: Final[Mapping[str, Mapping[str, Entry]]] = {
     "Run pipelines": {
+        "init": Entry(
+            "steplog.cli.commands.init:init",
+            "Make a project to begin with: steps, a pipeline, its test.",
+        ),
         "convert": Entry(
             "steplog.cli.commands.convert:convert",
             "Write a definition from one of another language.",
