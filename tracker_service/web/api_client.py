@@ -9,7 +9,7 @@ from fastapi import Request
 from tracker_service.http_api.middleware.caller import in_process
 
 # What says who asks; anything else of the page's request is the page's own business.
-_CARRIED: Final = ("authorization", "cookie", "host")
+_CARRIED: Final = (b"authorization", b"cookie", b"host")
 _URL: Final = "http://page"
 _ACTING: Final = frozenset({"operator", "admin"})
 
@@ -29,8 +29,9 @@ class Api:
     """The API of this application, for one request of the page."""
 
     def __init__(self, request: Request) -> None:
-        carried = {name: request.headers[name] for name in _CARRIED if name in request.headers}
-        carried["accept-encoding"] = "identity"  # Nothing travels, so nothing is worth packing.
+        # As the bytes they came as: a header may hold what is no ASCII.
+        carried = [(name, value) for name, value in request.headers.raw if name in _CARRIED]
+        carried.append((b"accept-encoding", b"identity"))  # Nothing travels: nothing to pack.
         self._http = httpx.AsyncClient(
             transport=httpx.ASGITransport(in_process(request.app)), base_url=_URL, headers=carried
         )

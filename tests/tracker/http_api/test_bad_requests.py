@@ -143,3 +143,11 @@ async def test_a_time_at_the_edge_of_what_there_is_is_refused(
     answer = await api.get(f"{asked}{time}")
 
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("name", ["authorization", "cookie"])
+async def test_a_header_that_is_no_ascii_is_nobodys(api: httpx.AsyncClient, name: str) -> None:
+    for path in ("/", "/api/executions"):
+        answer = await api.get(path, headers=[(name.encode(), b"Bearer \xff=\xff")])
+
+        assert answer.status_code in {200, 401}

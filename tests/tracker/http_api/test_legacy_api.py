@@ -119,3 +119,15 @@ async def test_what_is_not_there_has_a_detail(
 
     assert answer.status_code == 404
     assert answer.json()["detail"].endswith(".")
+
+
+@pytest.mark.parametrize("body", ['{"a": 1e999}', '{"a": ' + "[" * 300 + "]" * 300 + "}"])
+async def test_a_body_that_no_reader_takes_is_a_problem(
+    api: httpx.AsyncClient, kept: CommandsKept, body: str
+) -> None:
+    headers = {"content-type": "application/json"}
+
+    answer = await api.post("/api/execute/weather", content=body, headers=headers)
+
+    assert answer.status_code == 422
+    assert kept.sent == []

@@ -17,9 +17,12 @@ _VALUE_KEYS: Final = ("default", "source", "value")
 
 class _Secrets(Struct):
     secrets: list[str] = []
+    steps: Any = None
 
 
 _decoder = msgspec.json.Decoder(_Secrets)
+# Definitions may hold those of the pipelines that their steps run.
+MAX_DEPTH_LEVELS: Final = 8
 
 
 class Mask:
@@ -46,6 +49,19 @@ class Mask:
         mask = Mask()
         mask._paths, mask._values = self._paths, SecretValues(values, complete=complete)
         return mask
+
+    def joined(self, others: Iterable["Mask"]) -> "Mask":
+        """Return the mask of all that any of them hides."""
+        masks = [one for one in (self, *others) if one]
+        if EVERYTHING in masks:
+            return EVERYTHING
+        joined = Mask()
+        joined._paths = tuple(dict.fromkeys(path for one in masks for path in one._paths))
+        joined._values = SecretValues(
+            (value for one in masks for value in one.values),
+            complete=not any(one._values.hides_all for one in masks),
+        )
+        return joined
 
     def text(self, text: Raw | bytes) -> Raw:
         """Return JSON text with secrets masked; what can't be looked through is masked whole."""
@@ -138,10 +154,26 @@ def mask_of(definition: bytes) -> Mask:
     The values it holds itself, such as a default, count as secret values too.
     """
     try:
-        mask = Mask(_decoder.decode(definition).secrets)
-    except msgspec.DecodeError:
+        read = _decoder.decode(definition)
+        mask = Mask([*read.secrets, *_of_inner(read.steps)])
+    except msgspec.MsgspecError:
         return EVERYTHING
     return mask.with_values(_own_values(mask, definition)) if mask else NOTHING
+
+
+def _of_inner(steps: Any, depth: int = 0) -> Iterable[str]:
+    """Yield the secrets of the definitions that steps hold; what a child returns comes back.
+
+    Raises:
+        msgspec.ValidationError: they can't be read.
+    """
+    for step in steps if isinstance(steps, list) else ():
+        inner = step.get("definition") if isinstance(step, dict) else None
+        if isinstance(inner, dict):
+            read = msgspec.convert(inner, _Secrets)
+            yield from read.secrets
+            if depth < MAX_DEPTH_LEVELS:
+                yield from _of_inner(read.steps, depth + 1)
 
 
 def _own_values(mask: Mask, definition: bytes) -> Iterable[str]:

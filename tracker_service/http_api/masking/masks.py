@@ -26,6 +26,9 @@ MAX_KNOWN_EXECUTIONS: Final = 1_000
 # Visits and questions of one execution that are looked through for secret values.
 MAX_VISITS: Final = 5_000
 MAX_QUESTIONS: Final = 1_000
+# Executions that one's data came from, one behind the other.
+MAX_GIVERS_UP: Final = 16
+_GIVEN_BY: Final = ("parent_execution_id", "forked_from")
 _NOT_READ: Final = (NoPayloadStore, PayloadGone, PayloadTooLong, AlteredPayload, ValueError)
 _PAYLOADS: Final = (
     "input_data", "output_data", "parameters", "metadata", "human_input", "last_heartbeat",
@@ -62,7 +65,31 @@ class Masks:
         return masked_body(body, {**dict.fromkeys(ids, EVERYTHING), **masks}, default)
 
     async def of_execution(self, row: Row) -> Mask:
-        """Return the mask of an execution as it stands: paths and the values found there."""
+        """Return the mask of an execution as it stands: paths and the values found there.
+
+        What its parent or its origin hides was given to it under whatever name, so it hides that
+        as well.
+        """
+        mask = await self._of_its_own(row)
+        if not any(row.get(name) for name in _GIVEN_BY):
+            return mask
+        given = [await self._of_its_own(one) for one in await self._givers(row)]
+        return mask.joined(given) if any(given) else mask
+
+    async def _givers(self, row: Row) -> Sequence[Row]:
+        """Return the rows of the executions that this one's data came from, the nearest first."""
+        known: dict[str, Row] = {row["execution_id"]: row}
+        level: Sequence[Row] = [row]
+        for _ in range(MAX_GIVERS_UP):
+            named = {one.get(name) for one in level for name in _GIVEN_BY}
+            ids = sorted({one for one in named if one} - known.keys())
+            level = await self._model.executions_by_id(ids) if ids else ()
+            known |= {one["execution_id"]: one for one in level}
+            if not level:
+                break
+        return list(known.values())[1:]
+
+    async def _of_its_own(self, row: Row) -> Mask:
         mask = await self.of(row["definition_hash"])
         if not mask or mask is EVERYTHING:
             return mask
@@ -105,7 +132,11 @@ class Masks:
         rows: list[Row] = []
         execution = await self._model.execution(execution_id)
         rows += [] if execution is None else [execution]
-        rows += await self._model.steps(execution_id, limit=MAX_VISITS)
+        visits = await self._model.steps(execution_id, limit=MAX_VISITS)
+        rows += visits
+        for visit in (one for one in visits if one["item_count"]):
+            place = (execution_id, visit["step_id"], visit["iteration"])
+            rows += await self._model.items.page(*place, limit=MAX_VISITS)
         rows += await self._model.interactions(
             execution_id=execution_id, pending_only=False, limit=MAX_QUESTIONS
         )

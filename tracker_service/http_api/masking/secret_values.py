@@ -17,9 +17,9 @@ class SecretValues:
 
     def __init__(self, values: Iterable[str] = (), *, complete: bool = True) -> None:
         self.all = frozenset(value for value in values if len(value) >= MIN_SECRET_CHARS)
-        self._hides_all = not complete or len(self.all) > MAX_SECRET_VALUES
+        self.hides_all = not complete or len(self.all) > MAX_SECRET_VALUES
         self._pattern: re.Pattern[str] | None = None
-        if self.all and not self._hides_all:
+        if self.all and not self.hides_all:
             forms = {form for value in self.all for form in _forms(value)}
             longest_first = sorted(forms, key=lambda form: (-len(form), form))
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
@@ -28,17 +28,17 @@ class SecretValues:
         """Return a text with the values masked in it."""
         if self._pattern is not None:
             return self._pattern.sub(MASKED, text)
-        return MASKED if self._hides_all else text
+        return MASKED if self.hides_all else text
 
     def masked(self, value: Any) -> Any:
         """Return a JSON value with the values masked in its texts, numbers and keys."""
-        return self._walk(value) if self.all or self._hides_all else value
+        return self._walk(value) if self.all or self.hides_all else value
 
     def _walk(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.sentence(value)
         if isinstance(value, dict):
-            if self._hides_all:  # Keys are how the rest is told apart.
+            if self.hides_all:  # Keys are how the rest is told apart.
                 return {key: self._walk(item) for key, item in value.items()}
             return {self.sentence(key): self._walk(item) for key, item in value.items()}
         if isinstance(value, list):

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
 from steplog_contracts.commands import CancelExecution, ResumeExecution
-from steplog_contracts.payload import JsonObject, JsonValue
+from steplog_contracts.payload import JsonObject, JsonValue, json_problem
 from steplog_contracts.records import ExecutionStatus
 from tracker_service.http_api import command_submission, schemas
 from tracker_service.http_api.command_submission import Submitting
@@ -103,6 +104,9 @@ async def start_job(
 ) -> Response:
     """Start an execution; the body is its input, or holds it as `input_data`."""
     body = given or {}
+    problem = json_problem(body)
+    if problem is not None:
+        raise RequestValidationError([{"loc": ("body",), "msg": problem, "type": "value_error"}])
     input_data = body.get("input_data", body)
     accepted = await commands.begin(submission, RunRequest(pipeline=pipeline_id, input=input_data))
     return _accepted(accepted, "pending")
