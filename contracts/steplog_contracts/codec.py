@@ -23,13 +23,12 @@ from steplog_contracts.envelope import (
     CONTENT_TYPE_JSON,
     CONTENT_TYPE_STRUCTURED,
     NO_SEQ,
-    SPEC_VERSION,
     EventEnvelope,
-    Headers,
     Record,
     RecordedEvent,
     SentCommand,
     format_time,
+    required_headers,
 )
 from steplog_contracts.errors import UndecodableRecord, UnknownRecordType
 from steplog_contracts.events import EVENT_CLASS_BY_TYPE, Event
@@ -77,16 +76,10 @@ def encode_command(sent: SentCommand) -> Record:
     """Return the record of one command, keyed by the execution it concerns."""
     command = sent.command
     key = getattr(command, "origin_execution_id", command.execution_id).encode()
-    headers: Headers = [
-        ("ce_specversion", SPEC_VERSION),
-        ("content-type", CONTENT_TYPE_JSON),
-        ("ce_id", sent.command_id.encode()),
-        ("ce_source", sent.source.encode()),
-        ("ce_type", command.command_type.encode()),
-        ("ce_time", format_time(sent.time).encode()),
-        ("ce_subject", command.execution_id.encode()),
-        ("ce_partitionkey", key),
-    ]
+    headers = required_headers(
+        sent.command_id, sent.source, command.command_type, sent.time, CONTENT_TYPE_JSON
+    )
+    headers += [("ce_subject", command.execution_id.encode()), ("ce_partitionkey", key)]
     if sent.traceparent is not None:
         headers.append(("traceparent", sent.traceparent.encode()))
     return Record(key, encode_payload(command), headers)

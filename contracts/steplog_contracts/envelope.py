@@ -77,6 +77,20 @@ class SentCommand:
     traceparent: str | None = None
 
 
+def required_headers(
+    record_id: str, source: str, record_type: str, time: datetime, content_type: bytes
+) -> Headers:
+    """Return what every record of ours has; `encoder` makes the same for events, once for each."""
+    return [
+        ("ce_specversion", SPEC_VERSION),
+        ("content-type", content_type),
+        ("ce_id", record_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", record_type.encode()),
+        ("ce_time", format_time(time).encode()),
+    ]
+
+
 def execution_namespace(execution_id: str) -> bytes:
     """Return the 16 bytes under which an execution's event ids are made; worth keeping."""
     return uuid.uuid5(_EVENT_NAMESPACE, execution_id).bytes

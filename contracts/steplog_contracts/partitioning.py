@@ -5,6 +5,7 @@ cleared before the remainder is taken. Source: Apache Kafka, `Utils.murmur2` and
 """
 
 import uuid
+from collections.abc import Callable
 
 _SEED = 0x9747B28C
 _MULTIPLIER = 0x5BD1E995
@@ -32,14 +33,17 @@ def new_execution_id() -> str:
     return uuid.uuid4().hex[-NEW_ID_CHARS:]
 
 
-def new_execution_id_beside(origin_execution_id: str, partitions: int) -> str:
+def new_execution_id_beside(
+    origin_execution_id: str, partitions: int, made_from: Callable[[int], str] | None = None
+) -> str:
     """Return an id nobody else uses, of an execution in the origin's partition.
 
     A retry or a fork reads its origin's history, which only the owner of that partition can.
+    `made_from` returns the id of a try by its number, where the same is to be found again.
     """
     wanted = partition_of(origin_execution_id, partitions)
-    for _ in range(MAX_ID_TRIES):
-        execution_id = new_execution_id()
+    for number in range(MAX_ID_TRIES):
+        execution_id = made_from(number) if made_from else new_execution_id()
         if partition_of(execution_id, partitions) == wanted:
             return execution_id
     raise AssertionError(f"no id found for partition {wanted} of {partitions}")

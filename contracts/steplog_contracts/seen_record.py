@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from steplog_contracts.envelope import SPEC_VERSION, Headers, Record, format_time
+from steplog_contracts.envelope import Headers, Record, required_headers
 from steplog_contracts.errors import UndecodableRecord
 from steplog_contracts.headers import number_of, time_of
 from steplog_contracts.refusal_codes import RefusalCode
@@ -40,15 +40,8 @@ def encode_seen(
     entries: Iterable[Entry], claims: Iterable[int], *, record_id: str, source: str, time: datetime
 ) -> Record:
     """Return the record that puts down some ids and claims."""
-    headers: Headers = [
-        ("ce_specversion", SPEC_VERSION),
-        ("content-type", CONTENT_TYPE_BYTES),
-        ("ce_id", record_id.encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", SEEN_TYPE.encode()),
-        ("ce_time", format_time(time).encode()),
-        (CLAIMS_HEADER, ",".join(map(str, claims)).encode()),
-    ]
+    headers = required_headers(record_id, source, SEEN_TYPE, time, CONTENT_TYPE_BYTES)
+    headers.append((CLAIMS_HEADER, ",".join(map(str, claims)).encode()))
     return Record(None, b"".join(_ENTRY.pack(*entry) for entry in entries), headers)
 
 

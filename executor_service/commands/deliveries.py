@@ -19,7 +19,7 @@ from executor_service.context import ExecutorContext
 from executor_service.errors import CommandNotApplicable
 from executor_service.ports.command_source import ReceivedRecord
 from executor_service.ports.event_log import EventLog, LoggedRecord
-from steplog_contracts.envelope import SPEC_VERSION, Headers, Record, format_time
+from steplog_contracts.envelope import CONTENT_TYPE_JSON, Record, required_headers
 from steplog_contracts.refusal_codes import RefusalCode
 
 NOTE_TYPE: Final = "steplog.commands.taking.v1"
@@ -138,13 +138,7 @@ def skip_note(offset: int, record_id: str, time: datetime) -> Record:
 
 
 def _record(noted: Sequence[Taking], record_id: str, source: str, time: datetime) -> Record:
-    headers: Headers = [
-        ("ce_specversion", SPEC_VERSION),
-        ("ce_id", record_id.encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", NOTE_TYPE.encode()),
-        ("ce_time", format_time(time).encode()),
-    ]
+    headers = required_headers(record_id, source, NOTE_TYPE, time, CONTENT_TYPE_JSON)
     return Record(b"taking", json.dumps(noted).encode(), headers)
 
 

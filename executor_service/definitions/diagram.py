@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 from executor_service.definitions.blueprint import Blueprint
 from executor_service.engine.plan import PathPlan, Plan
 from steplog_contracts.definition import PipelineDefinition
 from steplog_contracts.definition_parts import LANGUAGE_KEY, RECORDED
 from steplog_contracts.flow_edges import edges_of, written_branch
+from steplog_contracts.flow_outline import outline
 from steplog_contracts.payload import JsonObject, JsonValue
 
 _MAX_LABEL_CHARS = 60
@@ -37,39 +37,20 @@ def mermaid(blueprint: Blueprint) -> str:
 
 def terminal(blueprint: Blueprint) -> str:
     """Return the flow as an indented drawing; a step is opened where it is met first."""
-    lines = [_titled(blueprint.plan, blueprint.plan.start_at)]
-    drawn, labels = {blueprint.plan.start_at}, _labels(blueprint)
-    # A stack of its own: a chain of thousands of steps is drawn without recursion.
-    stack = [_branches(blueprint, blueprint.plan.start_at, "")]
-    while stack:
-        branch = next(stack[-1], None)
-        if branch is None:
-            stack.pop()
-            continue
-        path, prefix, below = branch
-        plan = blueprint.plan
-        again = path.to_id in drawn
+    plan, labels = blueprint.plan, _labels(blueprint)
+    lines = [_titled(plan, plan.start_at)]
+    for path, arrow, again in outline(
+        plan.start_at, lambda step_id: plan.steps[step_id].outgoing, _target
+    ):
         name = path.to_id if path.end else _titled(plan, path.to_id)
         label = labels[path.index]
-        shown = f"{prefix}{name}" + (" (see above)" if again else "")
+        shown = f"{arrow}{name}" + (" (see above)" if again else "")
         lines.append(shown + (f"   if {label}" if label else ""))
-        if path.end is None and not again:
-            drawn.add(path.to_id)
-            stack.append(_branches(blueprint, path.to_id, below))
     return "\n".join(lines)
 
 
-def _branches(
-    blueprint: Blueprint, step_id: str, indent: str
-) -> Iterator[tuple[PathPlan, str, str]]:
-    outgoing = blueprint.plan.steps[step_id].outgoing
-    if len(outgoing) == 1:
-        # A chain goes straight down instead of ever further to the right.
-        yield outgoing[0], f"{indent}└─▶ ", indent
-        return
-    for position, path in enumerate(outgoing):
-        last = position == len(outgoing) - 1
-        yield path, f"{indent}{'└' if last else '├'}─▶ ", f"{indent}{' ' if last else '│'}   "
+def _target(path: PathPlan) -> tuple[str, bool]:
+    return path.to_id, path.end is None
 
 
 def _titled(plan: Plan, step_id: str) -> str:

@@ -16,10 +16,11 @@ from executor_service.engine.references import Reading, Reference, Root, parse_t
 from executor_service.engine.template_ids import TemplateNames
 from executor_service.engine.values import ABSENT, Absent, copy_json
 from executor_service.errors import TextTooLong, Unresolved
+from steplog_contracts.limits import MAX_UNSTORED_BYTES
 from steplog_contracts.payload import JsonObject, JsonValue
 
 # What an event can carry where no store is: no value may be larger then.
-MAX_RENDERED_CHARS: Final = 950_000
+MAX_RENDERED_CHARS: Final = MAX_UNSTORED_BYTES
 # No repetition inside another: a definition of a million blanks is read in one pass.
 _DOUBLE = re.compile(r"\{\{([^{}]*)\}\}")
 # A source is one brace around a known root; other text in single braces is the user's own.

@@ -21,12 +21,11 @@ from steplog_contracts.events import (
     StepScheduled,
     StepStarted,
 )
+from steplog_contracts.limits import MAX_VALUE_BYTES
 from steplog_contracts.payload import encode_payload
 
 # A longer history is not kept in memory, and so is never parked.
 MAX_FACTS_KEPT = 2_000
-# The log takes 1,000,000 bytes with headers and key.
-MAX_RECORD_BYTES = 990_000
 # What announces work still to do; everything else states what has happened.
 _INTENTS = (StepStarted, StepScheduled)
 
@@ -209,9 +208,9 @@ class ExecutionRecorder:
 
     def _refuse_too_large(self, event: Event) -> None:
         size_bytes = len(encode_payload(event))
-        if size_bytes > MAX_RECORD_BYTES:
+        if size_bytes > MAX_VALUE_BYTES:
             raise PayloadTooLarge(
-                f"An event of {size_bytes} bytes is larger than the log takes ({MAX_RECORD_BYTES} "
+                f"An event of {size_bytes} bytes is larger than the log takes ({MAX_VALUE_BYTES} "
                 f"bytes); {self._smaller(event)}."
             )
 

@@ -17,10 +17,10 @@ from steplog_contracts.envelope import (
     CONTENT_TYPE_JSON,
     NO_SEQ,
     SEQUENCE_DIGITS,
-    SPEC_VERSION,
     Headers,
     Record,
     format_time,
+    required_headers,
 )
 from steplog_contracts.epoch import EpochRule
 from steplog_contracts.errors import UndecodableRecord
@@ -33,6 +33,7 @@ from steplog_contracts.headers import (
     text_of,
     time_of,
 )
+from steplog_contracts.limits import MAX_SNAPSHOT_BYTES
 from steplog_contracts.parked_execution import (
     CONCURRENCY_KEY_HEADER,
     PARKED_TYPE,
@@ -40,9 +41,6 @@ from steplog_contracts.parked_execution import (
     WAKE_AT_HEADER,
     ParkedExecution,
 )
-
-# A longer history stays in memory and holds the mark instead; the broker takes 1 MiB at most.
-MAX_SNAPSHOT_BYTES = 900_000
 
 _log = structlog.get_logger(__name__)
 
@@ -150,13 +148,11 @@ class SnapshotStore:
 
     def _headers(self, execution_id: str, record_type: str, seq: int) -> Headers:
         key = execution_id.encode()
+        own = self._identity
         return [
-            ("ce_specversion", SPEC_VERSION),
-            ("content-type", CONTENT_TYPE_JSON),
-            ("ce_id", self._identity.new_id().encode()),
-            ("ce_source", self._identity.source.encode()),
-            ("ce_type", record_type.encode()),
-            ("ce_time", format_time(self._identity.clock.now()).encode()),
+            *required_headers(
+                own.new_id(), own.source, record_type, own.clock.now(), CONTENT_TYPE_JSON
+            ),
             ("ce_subject", key),
             ("ce_partitionkey", key),
             ("ce_sequence", b"%0*d" % (SEQUENCE_DIGITS, seq)),

@@ -23,10 +23,9 @@ from executor_service.payload_errors import (
 )
 from steplog_contracts.data_ref import MAX_STORED_BYTES, DataRef, References, distinct
 from steplog_contracts.errors import AlteredPayload, sentence_for_callers
+from steplog_contracts.limits import MAX_UNSTORED_BYTES
 from steplog_contracts.payload import MAX_INLINE_PAYLOAD_BYTES, JsonValue
 
-# What one event can carry where there is no store: the log takes a million bytes with the rest.
-MAX_UNSTORED_BYTES: Final = 950_000
 MAX_TRANSFERS_AT_ONCE: Final = 8
 TRANSFER_TIMEOUT_S: Final = 120.0
 # Pauses before another try; once they are used up the value counts as not storable.

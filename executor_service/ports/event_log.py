@@ -6,10 +6,6 @@ from typing import NamedTuple, Protocol
 
 from steplog_contracts.envelope import Headers, Record
 
-# What any log takes at most: below a broker's default message.max.bytes of 1,048,588, with room
-# for the batch header, so that every history can be moved to a broker.
-MAX_RECORD_BYTES = 1_000_000
-
 
 class LoggedRecord(NamedTuple):
     """A record with the offset the broker gave it."""

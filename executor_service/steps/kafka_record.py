@@ -9,13 +9,12 @@ from executor_service.steps.http_request import IDEMPOTENCY_HEADER
 from executor_service.steps.step import Step
 from executor_service.steps.topic_policy import TopicPolicy
 from steplog_contracts.envelope import Headers, Record
+from steplog_contracts.limits import MAX_RECORD_BYTES
 from steplog_contracts.payload import JsonObject, JsonValue
 
 # The service under which a process keeps its way to Kafka, where it has one.
 RECORDS: Final = "steplog.records"
 MAX_HEADERS: Final = 100
-# Of key, value and headers together: below what brokers take in one batch unless set otherwise.
-MAX_RECORD_BYTES: Final = 1_000_000
 
 
 class KafkaRecord(Step):

@@ -17,6 +17,7 @@ from steplog.archive.importer import LogNotEmpty
 from steplog.errors import BadInput, ServiceUnreachable
 from steplog_contracts.envelope import Record
 from steplog_contracts.events import PartitionClaimed
+from steplog_contracts.limits import MAX_RECORD_BYTES, MAX_REQUEST_BYTES
 from steplog_contracts.topics import Topics
 from steplog_kafka.errors import KafkaProblem
 from steplog_kafka.producer import LastingProducer
@@ -24,9 +25,6 @@ from steplog_kafka.settings import Kafka, kafka_settings
 from tracker_service.log.kafka_events_log import KafkaEventsLog
 from tracker_service.projections.record_header import LogRecord
 
-# Below the broker's default message.max.bytes of 1,048,588 with room for the batch header.
-MAX_BATCH_BYTES: Final = 1_000_000
-MAX_REQUEST_BYTES: Final = 1_048_576
 _CLAIM: Final = ("ce_type", PartitionClaimed.event_type.encode())
 _UNKNOWN_OFFSET: Final = -1
 
@@ -44,7 +42,7 @@ class KafkaImportTarget:
         self._producer = LastingProducer(
             self._kafka,
             linger_ms=0,
-            max_batch_size=MAX_BATCH_BYTES,
+            max_batch_size=MAX_RECORD_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
         )
 
@@ -116,7 +114,7 @@ class KafkaImportTarget:
             if place == first:
                 raise BadInput(
                     f"An event of {len(batch[place][0].value or b'')} bytes is larger than the log "
-                    f"takes ({MAX_BATCH_BYTES} bytes)."
+                    f"takes ({MAX_RECORD_BYTES} bytes)."
                 )
             builder.close()
             await self._send(partition, builder, place - first)

@@ -2,25 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from typing import Any
 
 from steplog.client.definition_source import PipelineSource, definition_or_name
 from steplog.errors import BadInput
+from steplog_contracts.command_builder import made_command
 from steplog_contracts.commands import (
     CancelExecution,
-    Command,
     ForkExecution,
     ResumeExecution,
     RetryExecution,
     RunPipeline,
 )
 from steplog_contracts.partitioning import new_execution_id, new_execution_id_beside
-from steplog_contracts.payload import JsonValue, json_problem
-from steplog_contracts.validation_message import plain_message
-
-CommandT = TypeVar("CommandT", bound=Command)
+from steplog_contracts.payload import JsonValue
 
 
 def run_pipeline(
@@ -30,7 +25,7 @@ def run_pipeline(
     source = definition_or_name(pipeline)
     what = {"pipeline": source} if isinstance(source, str) else {"definition": source}
     named = {name: value for name, value in given.items() if value is not None}
-    return _checked(
+    return made_command(
         RunPipeline,
         {
             "execution_id": new_execution_id(),
@@ -38,6 +33,7 @@ def run_pipeline(
             **what,
             **_zone_aware(named),
         },
+        BadInput,
     )
 
 
@@ -47,7 +43,7 @@ def cancel_execution(
     """Return the command that stops an execution, its completed steps undone if asked."""
     given: dict[str, Any] = {"execution_id": execution_id, "reason": reason}
     given |= {"requested_by": requested_by, "compensate": compensate}
-    return _checked(CancelExecution, given)
+    return made_command(CancelExecution, given, BadInput)
 
 
 def resume_execution(
@@ -57,7 +53,7 @@ def resume_execution(
     requested_by: str | None = None,
 ) -> ResumeExecution:
     """Return the command that answers a waiting step."""
-    return _checked(
+    return made_command(
         ResumeExecution,
         {
             "execution_id": execution_id,
@@ -65,6 +61,7 @@ def resume_execution(
             "step_id": step_id,
             "requested_by": requested_by,
         },
+        BadInput,
     )
 
 
@@ -74,7 +71,7 @@ def retry_execution(
     """Return the command that goes on from where a failed execution stopped."""
     new_id = execution_id or new_execution_id_beside(origin_execution_id, partitions)
     given = {"execution_id": new_id, "origin_execution_id": origin_execution_id}
-    return _checked(RetryExecution, given)
+    return made_command(RetryExecution, given, BadInput)
 
 
 def fork_execution(
@@ -87,7 +84,7 @@ def fork_execution(
     execution_id: str | None = None,
 ) -> ForkExecution:
     """Return the command that begins an execution from a recorded point of another."""
-    return _checked(
+    return made_command(
         ForkExecution,
         {
             "execution_id": execution_id
@@ -97,6 +94,7 @@ def fork_execution(
             "iteration": iteration,
             "input_patch": dict(input_patch or {}),
         },
+        BadInput,
     )
 
 
@@ -105,16 +103,3 @@ def _zone_aware(given: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(moment, datetime) and moment.tzinfo is None:
         raise BadInput("not_before has no time zone; give a zone-aware time.")
     return given
-
-
-def _checked(kind: type[CommandT], given: Mapping[str, Any]) -> CommandT:
-    for name in kind.payload_fields:
-        problem = json_problem(given.get(name))
-        if problem is not None:
-            raise BadInput(f"{name} can't be sent: {problem}.")
-    try:
-        return kind.model_validate(given)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"The command's {place} can't be used: {plain_message(first)}.") from error

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from executor_service.log.recorder import MAX_RECORD_BYTES
 from executor_service.payload_errors import REMEDY, PayloadNotStored, PayloadTooLarge
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.payloads.client import Payloads
@@ -10,6 +9,7 @@ from steplog.errors import BadInput, ServiceUnreachable
 from steplog_contracts.codec import encode_command
 from steplog_contracts.commands import MAX_COMMAND_WITH_VALUES_BYTES
 from steplog_contracts.envelope import Record, SentCommand
+from steplog_contracts.limits import MAX_VALUE_BYTES
 
 
 def refuse_beyond_bound(size_bytes: int) -> None:
@@ -42,9 +42,9 @@ async def record_of(sent: SentCommand, payloads: Payloads) -> Record:
         raise ServiceUnreachable(str(error)) from error
     record = encode_command(replace(sent, command=command))
     size_bytes = len(record.value or b"")
-    if size_bytes > MAX_RECORD_BYTES:
+    if size_bytes > MAX_VALUE_BYTES:
         raise BadInput(
-            f"The command has {size_bytes} bytes and the log takes {MAX_RECORD_BYTES}; name "
+            f"The command has {size_bytes} bytes and the log takes {MAX_VALUE_BYTES}; name "
             f"the pipeline instead of sending its definition, or {REMEDY}."
         )
     return record

@@ -14,6 +14,7 @@ from steplog.client.sender import Submitted
 from steplog.errors import ServiceUnreachable, WrongTopic
 from steplog_contracts.commands import Command
 from steplog_contracts.envelope import SentCommand
+from steplog_contracts.limits import MAX_RECORD_BYTES
 from steplog_contracts.topics import Topic
 from steplog_kafka.connection import problem_of
 from steplog_kafka.errors import KafkaProblem, KafkaSilent
@@ -21,7 +22,6 @@ from steplog_kafka.producer import LastingProducer
 from steplog_kafka.settings import Kafka, kafka_settings
 
 SOURCE = "steplog-client"
-MAX_COMMAND_BYTES = 1_000_000
 
 
 class CommandSender:
@@ -32,7 +32,7 @@ class CommandSender:
         self._payloads = payloads or Payloads()
         self._kafka = kafka_settings(kafka)
         self._topic = topic
-        self._producer = LastingProducer(self._kafka, max_request_size=MAX_COMMAND_BYTES)
+        self._producer = LastingProducer(self._kafka, max_request_size=MAX_RECORD_BYTES)
 
     async def __aenter__(self) -> "CommandSender":
         try:

@@ -9,9 +9,10 @@ import pytest
 
 from executor_service.errors import RecordingLost
 from executor_service.log.writer import PartitionWriter
-from executor_service.ports.event_log import MAX_RECORD_BYTES, LoggedRecord
+from executor_service.ports.event_log import LoggedRecord
 from steplog_contracts.epoch import EpochRule
 from steplog_contracts.errors import UnwritablePayload
+from steplog_contracts.limits import MAX_RECORD_BYTES
 from tests.conformance.logs import (
     EMBEDDED,
     EVENTS_PER_APPEND,

@@ -2,15 +2,15 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import structlog
 from fastapi import Depends, Header, Query, Response
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from steplog_contracts.command_builder import CommandT, made_command
 from steplog_contracts.commands import Command
 from steplog_contracts.payload import encode_payload, json_problem
-from steplog_contracts.validation_message import plain_message
 from tracker_service.access.roles import Caller
 from tracker_service.http_api import schemas
 from tracker_service.http_api.context import Parts
@@ -30,7 +30,6 @@ from tracker_service.store.freshness import Freshness
 
 # How long the rows may take to say what they know of a command that is in the log already.
 ROWS_TIMEOUT_S: Final = 2.0
-CommandT = TypeVar("CommandT", bound=Command)
 
 _log = structlog.get_logger(__name__)
 
@@ -92,12 +91,7 @@ class Submission:
         Raises:
             BadQuestion: a value has no form the command can take.
         """
-        try:
-            return kind.model_validate({"requested_by": self.caller.name, **given})
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise BadQuestion(f"{place} can't be used: {plain_message(first)}.") from error
+        return made_command(kind, {"requested_by": self.caller.name, **given}, BadQuestion)
 
     async def send(self, command: Command, command_id: str) -> None:
         """Put a command into the log.

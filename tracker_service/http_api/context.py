@@ -8,6 +8,7 @@ from fastapi import Path
 
 from steplog_contracts.commands import CancelExecution, ResumeExecution
 from steplog_contracts.envelope import format_time
+from steplog_contracts.limits import MAX_VALUE_BYTES
 from tracker_service.access.policy import Policy
 from tracker_service.http_api.as_of import Past
 from tracker_service.http_api.count_cache import CountCache
@@ -23,7 +24,6 @@ from tracker_service.store.read_port import ReadModel
 
 MAX_ID_CHARS: Final = 200
 # What a record of the commands topic may hold, its headers left room for.
-MAX_COMMAND_BYTES: Final = 990_000
 # Any id a record may be keyed by, but for control characters, which no URL carries well.
 ExecutionIdInPath = Annotated[
     str, Path(min_length=1, max_length=MAX_ID_CHARS, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -42,7 +42,7 @@ class Protection:
     policy: Policy = field(default_factory=Policy)
     rate_per_s: int = DEFAULT_RATE_PER_S
     max_streams: int = MAX_LISTENERS
-    max_command_bytes: int = MAX_COMMAND_BYTES  # More where the sink stores what is large.
+    max_command_bytes: int = MAX_VALUE_BYTES  # More where the sink stores what is large.
 
 
 class Parts:

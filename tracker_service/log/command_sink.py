@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from steplog_contracts.codec import encode_command
 from steplog_contracts.commands import Command
 from steplog_contracts.envelope import Record, SentCommand
-from steplog_contracts.partitioning import MAX_ID_TRIES, NEW_ID_CHARS, partition_of
+from steplog_contracts.partitioning import NEW_ID_CHARS, new_execution_id_beside
 from tracker_service.projections.errors import TrackerError
 
 SOURCE: Final = "steplog-api"
@@ -71,12 +71,9 @@ def execution_id_for(command_id: str) -> str:
 
 def execution_id_beside(origin_execution_id: str, command_id: str, partitions: int) -> str:
     """Return such an id in the origin's partition, whose owner alone can read its history."""
-    wanted = partition_of(origin_execution_id, partitions)
-    for number in range(MAX_ID_TRIES):
-        execution_id = _execution_id(command_id, number)
-        if partition_of(execution_id, partitions) == wanted:
-            return execution_id
-    raise AssertionError(f"no id found for partition {wanted} of {partitions}")
+    return new_execution_id_beside(
+        origin_execution_id, partitions, lambda number: _execution_id(command_id, number)
+    )
 
 
 def _execution_id(command_id: str, number: int) -> str:

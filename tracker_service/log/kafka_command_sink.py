@@ -1,17 +1,14 @@
 """Commands onto the commands topic, for the API; connected when the first one is sent."""
 
-from typing import Final
-
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from steplog_contracts.commands import Command
+from steplog_contracts.limits import MAX_RECORD_BYTES
 from steplog_kafka.connection import problem_of
 from steplog_kafka.errors import KafkaProblem, KafkaSilent
 from steplog_kafka.producer import LastingProducer
 from steplog_kafka.settings import Kafka, kafka_settings
 from tracker_service.log.command_sink import CommandNotSent, record_of
-
-MAX_RECORD_BYTES: Final = 1_000_000
 
 
 class KafkaCommands:

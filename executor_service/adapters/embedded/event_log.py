@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from executor_service.adapters.embedded.file import READ_RECORDS, EmbeddedFile
-from executor_service.ports.event_log import MAX_RECORD_BYTES, Appended, LoggedRecord
+from executor_service.ports.event_log import Appended, LoggedRecord
 from steplog_contracts.envelope import Record
 from steplog_contracts.errors import UnwritablePayload
+from steplog_contracts.limits import MAX_RECORD_BYTES
 
 # A file has one writer, so more partitions would only make smaller batches.
 PARTITIONS = 1

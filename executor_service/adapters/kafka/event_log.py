@@ -13,16 +13,15 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from executor_service.errors import LogLostRecords
 from executor_service.metrics.execution_counts import AppendCounts
-from executor_service.ports.event_log import MAX_RECORD_BYTES, Appended, LoggedRecord
+from executor_service.ports.event_log import Appended, LoggedRecord
 from steplog_contracts.envelope import Record
 from steplog_contracts.errors import UnwritablePayload
+from steplog_contracts.limits import MAX_RECORD_BYTES, MAX_REQUEST_BYTES
 from steplog_kafka.clients import make_consumer
 from steplog_kafka.connection import start
 from steplog_kafka.producer import LastingProducer
 from steplog_kafka.settings import Kafka, KafkaSettings, kafka_settings
 
-MAX_BATCH_BYTES = MAX_RECORD_BYTES
-MAX_REQUEST_BYTES = 1_048_576
 READ_TIMEOUT_MS = 500
 READ_RECORDS = 2_000
 # Ranges are read on takeover and on a hole; more at once would only share the same two cores.
@@ -43,7 +42,7 @@ class KafkaEventLog:
         self._producer = LastingProducer(
             self._kafka,
             linger_ms=0,
-            max_batch_size=MAX_BATCH_BYTES,
+            max_batch_size=MAX_RECORD_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
         )
         self._looker: _Reader | None = None
@@ -74,7 +73,7 @@ class KafkaEventLog:
         if count == 0 or batch.size() > MAX_REQUEST_BYTES:
             raise UnwritablePayload(
                 f"An event of {_size(records[0])} bytes is larger than the log takes "
-                f"({MAX_BATCH_BYTES} bytes); return a reference instead of the data."
+                f"({MAX_RECORD_BYTES} bytes); return a reference instead of the data."
             )
         batch.close()
         began_s = time.monotonic()

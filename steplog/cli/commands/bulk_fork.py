@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from rich.progress import track
 
 from steplog.cli.connect.sources import open_client
 from steplog.cli.connect.submit import why_not_applied
-from steplog.cli.inputs.over import Over, executions_over
+from steplog.cli.inputs.filters import matching
 from steplog.cli.views.console import err, out, plain_table, print_json
 from steplog.client.client import Steplog
-from steplog.client.read_api import path_of
+from steplog.client.read_api import Parameter, path_of
 from steplog.client.sender import Submitted
 from steplog.errors import CommandWasRefused, ExecutionDidNotComplete
 from steplog.settings import SteplogSettings
@@ -26,10 +25,9 @@ CANARY_TIMEOUT_S = 3600.0
 class BulkFork:
     """What to fork, and how carefully."""
 
-    since: datetime
+    which: Mapping[str, Parameter]  # As the API is asked for them.
     from_step: str | None  # None: the step that failed.
     input_patch: Mapping[str, Any]
-    pipeline: str | None
     limit: int
     canary: int
     dry_run: bool
@@ -67,8 +65,7 @@ async def fork_failed(settings: SteplogSettings, wanted: BulkFork, *, as_json: b
 
 
 async def _points(steplog: Steplog, wanted: BulkFork) -> AsyncIterator[ForkPoint]:
-    over = Over(wanted.pipeline, ExecutionStatus.FAILED, wanted.since, wanted.limit)
-    async for execution in executions_over(steplog.read, over):
+    async for execution in matching(steplog.read, wanted.which, wanted.limit):
         if await _was_tried_again(steplog, execution):
             continue
         point = await _point(steplog, execution, wanted.from_step)

@@ -8,10 +8,11 @@ import typer
 
 from steplog.cli.commands.bulk_fork import BulkFork, fork_failed
 from steplog.cli.connect.submit import submit
+from steplog.cli.inputs.filters import asked_for
 from steplog.cli.inputs.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
-from steplog.cli.inputs.times import moment_before_now
 from steplog.client.json_input import value_of
 from steplog.errors import BadInput
+from steplog_contracts.records import ExecutionStatus
 
 MAX_BULK = 100_000
 DEFAULT_BULK = 1_000
@@ -61,9 +62,10 @@ def fork(
     if failed:
         if execution_id is not None or since is None:
             raise BadInput("Give --failed with --since and without an ID, or an ID with --from.")
+        which = asked_for(statuses=[ExecutionStatus.FAILED], pipeline=pipeline, since=since)
         wanted = BulkFork(
-            since=moment_before_now(since), from_step=from_step, input_patch=input_patch,
-            pipeline=pipeline, limit=limit, canary=canary, dry_run=dry_run,
+            which=which, from_step=from_step, input_patch=input_patch,
+            limit=limit, canary=canary, dry_run=dry_run,
         )  # fmt: skip
         asyncio.run(fork_failed(settings, wanted, as_json=as_json))
         return

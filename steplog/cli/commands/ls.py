@@ -12,8 +12,8 @@ from rich.table import Table
 
 from steplog.cli.connect.sources import open_read
 from steplog.cli.inputs import filters
-from steplog.cli.inputs.moments import AsOf, as_of_parameter
 from steplog.cli.inputs.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
+from steplog.cli.inputs.times import AsOf, time_parameter
 from steplog.cli.views.console import (
     duration,
     out,
@@ -88,7 +88,7 @@ def ls(
         "order": "asc" if reverse else None,
         "limit": limit,
         "cursor": cursor,
-        "as_of": as_of_parameter(as_of),
+        "as_of": time_parameter(as_of),
         # Tables show no values, and some are large.
         "brief": None if as_json or as_of is not None else "true",
     }

@@ -16,10 +16,11 @@ from executor_service.definitions.step_loader import Allowlist
 from executor_service.engine.replay import Divergence
 from executor_service.errors import DefinitionRefused
 from steplog.cli.connect.sources import open_read
+from steplog.cli.inputs import filters
 from steplog.cli.inputs.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
-from steplog.cli.inputs.over import HELP, Over, executions_over, read_over
 from steplog.cli.views.console import err, out, plain_table, print_json
 from steplog.client.json_input import definition_in
+from steplog.client.read_api import Parameter
 from steplog.client.recorded_events import recorded_events
 from steplog.errors import NotAnswered
 from steplog.settings import SteplogSettings
@@ -31,7 +32,13 @@ MAX_SHOWN = 50
 
 def replay_definition(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The changed definition.")],
-    over: Annotated[str, typer.Option(help=f"Which recorded executions: {HELP}")] = "",
+    statuses: filters.Statuses = None,
+    pipeline: filters.OfPipeline = None,
+    since: filters.BegunSince = None,
+    until: filters.BegunUntil = None,
+    metadata: filters.WithMetadata = None,
+    limit: filters.Limit = filters.DEFAULT_EXECUTIONS,
+    over: filters.Over = "",
     as_json: AsJson = False,
     data_dir: DataDir = None,
     embedded: EmbeddedMode = False,
@@ -42,14 +49,19 @@ def replay_definition(
     No step runs: each visit ends as it is recorded, and the changed definition's conditions decide
     where the flow goes from there.
 
-    $ steplog replay-definition pipeline.json --over 'pipeline=weather since=7d'
+    $ steplog replay-definition pipeline.json --pipeline weather --since 7d
     """
     # The executor finds condition functions beside it, so they are looked for here too.
     sys.path.insert(0, str(Path.cwd()))
     settings = settings_with(data_dir, embedded=embedded, data=data)
     changed = dict(definition_in(file))
     rehearsing = Rehearsing(changed, _allowlist(settings, changed))
-    told = asyncio.run(_replay(settings, rehearsing, read_over(over)))
+    options = {
+        "statuses": statuses, "pipeline": pipeline, "since": since, "until": until,
+        "metadata": metadata, "limit": limit, **filters.options_in(over),
+    }  # fmt: skip
+    limit = options.pop("limit")
+    told = asyncio.run(_replay(settings, rehearsing, filters.asked_for(**options), limit))
     if as_json:
         print_json(told.document())
     else:
@@ -106,11 +118,13 @@ class Told:
         )
 
 
-async def _replay(settings: SteplogSettings, rehearsing: Rehearsing, over: Over) -> Told:
+async def _replay(
+    settings: SteplogSettings, rehearsing: Rehearsing, asked: dict[str, Parameter], limit: int
+) -> Told:
     told = Told()
     async with open_read(settings) as read:
         with err.status("Reading histories") as status:
-            async for execution in executions_over(read, over):
+            async for execution in filters.matching(read, asked, limit):
                 execution_id = execution.execution_id
                 try:
                     events = await recorded_events(read, execution_id)

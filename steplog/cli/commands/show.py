@@ -8,8 +8,8 @@ import typer
 
 from steplog.cli.connect.sources import idle_file, open_read
 from steplog.cli.connect.submit import ExecutionId
-from steplog.cli.inputs.moments import AsOf, as_of_parameter
 from steplog.cli.inputs.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
+from steplog.cli.inputs.times import AsOf, time_parameter
 from steplog.cli.views.console import out, print_json
 from steplog.cli.views.execution import print_execution, print_tracebacks
 from steplog.cli.views.flow import drawn_flow
@@ -50,7 +50,7 @@ def show(
     $ steplog show ID --as-of 2h
     """
     settings = settings_with(data_dir, embedded=embedded, data=data)
-    then = {"as_of": as_of_parameter(as_of), "at_seq": at_seq}
+    then = {"as_of": time_parameter(as_of), "at_seq": at_seq}
     is_past = as_of is not None or at_seq is not None
     if is_past + graph + definition + traceback > 1:
         raise BadInput("Give one of --graph, --definition, --traceback, and --as-of or --at-seq.")

@@ -10,9 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from steplog.cli.connect.sources import open_read
-from steplog.cli.inputs.filters import milliseconds
 from steplog.cli.inputs.options import AsJson, DataDir, DataFile, EmbeddedMode, settings_with
-from steplog.cli.inputs.times import moment_before_now
+from steplog.cli.inputs.times import milliseconds, moment_before_now
 from steplog.cli.views.console import duration, out, plain_table, print_json
 from steplog.client.read_api import Parameter
 from steplog.errors import BadInput

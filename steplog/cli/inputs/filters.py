@@ -1,18 +1,21 @@
 """What a list of executions is narrowed by, as options, and as the API is asked for it."""
 
-import re
-from typing import Annotated
+import shlex
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any, Final
 
 import typer
 
-from steplog.cli.inputs.times import moment_before_now
-from steplog.client.read_api import Parameter
+from steplog.cli.inputs.times import milliseconds, time_parameter
+from steplog.client.read_api import Parameter, ReadApi
 from steplog.errors import BadInput
-from steplog_contracts.records import ExecutionStatus
+from steplog_contracts.records import ExecutionRecord, ExecutionStatus
 
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)")
-_UNIT_MS = {"ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6, "d": 8.64e7}
 _WHICH = "Which executions"
+PAGE_EXECUTIONS: Final = 200
+DEFAULT_EXECUTIONS: Final = 1_000
+MAX_EXECUTIONS: Final = 1_000_000
+_OVER: Final = "pipeline=NAME status=STATUS since=2h limit=1000, any of them."
 
 Statuses = Annotated[
     list[ExecutionStatus] | None,
@@ -71,6 +74,11 @@ MaxDuration = Annotated[
         rich_help_panel=_WHICH,
     ),
 ]
+Limit = Annotated[
+    int,
+    typer.Option(min=1, max=MAX_EXECUTIONS, help="At most so many.", rich_help_panel=_WHICH),
+]
+Over = Annotated[str, typer.Option(hidden=True, help=f"The same in one text: {_OVER}")]
 Waiting = Annotated[
     bool,
     typer.Option("--waiting", help="That wait for a person's answer.", rich_help_panel=_WHICH),
@@ -97,8 +105,8 @@ def asked_for(
     asked: dict[str, Parameter] = {
         "status": [status.value for status in statuses or ()] or None,
         "pipeline_id": pipeline,
-        "started_after": None if since is None else moment_before_now(since).isoformat(),
-        "started_before": None if until is None else moment_before_now(until).isoformat(),
+        "started_after": time_parameter(since),
+        "started_before": time_parameter(until),
         "error": error,
         "min_duration_ms": None if min_duration is None else milliseconds(min_duration),
         "max_duration_ms": None if max_duration is None else milliseconds(max_duration),
@@ -110,17 +118,49 @@ def asked_for(
     return asked
 
 
-def milliseconds(text: str) -> float:
-    """Return a duration such as `200ms`, `1.5s`, `10m`, `2h`; raise `BadInput` for what is none."""
-    told = _DURATION.fullmatch(text.strip())
-    if told is None:
-        raise BadInput(f"'{text}' is no duration; give one such as 200ms, 1.5s, 10m or 2h.")
-    return float(told[1]) * _UNIT_MS[told[2]]
-
-
 def key_and_value(pair: str, option: str) -> tuple[str, str]:
     """Return the halves of `key=value`; raise `BadInput` where there are not two."""
     key, equals, value = pair.partition("=")
     if not key or not equals:
         raise BadInput(f"'{pair}' is no pair; give {option} as KEY=VALUE.")
     return key, value
+
+
+def options_in(text: str) -> dict[str, Any]:
+    """Return the options that a text such as `pipeline=weather since=7d limit=10` stands for.
+
+    Raises:
+        BadInput: a word that is no filter, or a value that fits none.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise BadInput(f"'{text}' can't be read: {error}; write {_OVER}") from error
+    options: dict[str, Any] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        match name:
+            case "pipeline" | "since" if value:
+                options[name] = value
+            case "status" if value in set(ExecutionStatus):
+                options["statuses"] = [ExecutionStatus(value)]
+            case "limit" if value.isdecimal() and 1 <= int(value) <= MAX_EXECUTIONS:
+                options["limit"] = int(value)
+            case _:
+                raise BadInput(f"'{word}' is no filter; write {_OVER}")
+    return options
+
+
+async def matching(
+    read: ReadApi, asked: Mapping[str, Parameter], limit: int
+) -> AsyncIterator[ExecutionRecord]:
+    """Yield the executions that the API gives for such parameters, newest first."""
+    cursor = None
+    while limit > 0:
+        page = await read.executions(**asked, limit=min(PAGE_EXECUTIONS, limit), cursor=cursor)
+        for execution in page.items:
+            yield execution
+        limit -= len(page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            return

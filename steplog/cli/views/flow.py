@@ -1,6 +1,6 @@
 """An execution's flow, drawn in the terminal with the state of each step."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from steplog.cli.views.console import STATUS_STYLES, duration
+from steplog_contracts.flow_outline import outline
 
 SIGNS: Final[Mapping[str, str]] = {
     "completed": "✓",
@@ -27,21 +28,13 @@ def drawn_flow(graph: Mapping[str, Any]) -> Text:
     if start is None:
         # Recorded without its definition: what was visited is known, paths are not.
         return Text("\n").join(Text.from_markup(flow.titled(name)) for name in flow.nodes)
-    lines, drawn = [flow.titled(start)], {start}
-    # A stack of its own: a chain of thousands of steps is drawn without recursion.
-    stack = [flow.branches(start, "")]
-    while stack:
-        branch = next(stack[-1], None)
-        if branch is None:
-            stack.pop()
-            continue
-        edge, arrow, below = branch
-        step_id, again = edge["to_step"], edge["to_step"] in drawn
-        lines.append(flow.line(edge, arrow, again=again))
-        if not edge["ends"] and not again:
-            drawn.add(step_id)
-            stack.append(flow.branches(step_id, below))
+    lines = [flow.titled(start)]
+    lines += [flow.line(*one) for one in outline(start, flow.leaving, _target)]
     return Text("\n").join(Text.from_markup(line) for line in lines)
+
+
+def _target(edge: Edge) -> tuple[str, bool]:
+    return edge["to_step"], not edge["ends"]
 
 
 class _Flow:
@@ -51,18 +44,11 @@ class _Flow:
         for edge in graph["edges"]:
             self._leaving.setdefault(edge["from_step"], []).append(edge)
 
-    def branches(self, step_id: str, indent: str) -> Iterator[tuple[Edge, str, str]]:
-        """Yield the paths that leave a step, each with its arrow and the indent below it."""
-        leaving = self._leaving.get(step_id, [])
-        if len(leaving) == 1:
-            # A chain goes straight down instead of ever further to the right.
-            yield leaving[0], f"{indent}└─▶ ", indent
-            return
-        for edge in leaving:
-            last = edge is leaving[-1]
-            yield edge, f"{indent}{'└' if last else '├'}─▶ ", f"{indent}{' ' if last else '│'}   "
+    def leaving(self, step_id: str) -> Sequence[Edge]:
+        """Return the paths out of a step."""
+        return self._leaving.get(step_id, ())
 
-    def line(self, edge: Edge, arrow: str, *, again: bool) -> str:
+    def line(self, edge: Edge, arrow: str, again: bool) -> str:
         """Return one path and the step it leads to."""
         name = escape(edge["to_step"]) if edge["ends"] or again else self.titled(edge["to_step"])
         label = _label(edge)

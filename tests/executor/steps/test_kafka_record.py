@@ -11,9 +11,10 @@ from executor_service.adapters.kafka.step_records import KafkaRecordSender, send
 from executor_service.errors import DefinitionRefused, RecordNotSent, RecordRefused, TopicNotAllowed
 from executor_service.library.runner import create_pipeline_from_json
 from executor_service.ports.records import Written
-from executor_service.steps.kafka_record import MAX_RECORD_BYTES, RECORDS
+from executor_service.steps.kafka_record import RECORDS
 from executor_service.steps.topic_policy import TopicPolicy
 from steplog_contracts.envelope import Record
+from steplog_contracts.limits import MAX_RECORD_BYTES
 from steplog_kafka.settings import KafkaSettings
 
 

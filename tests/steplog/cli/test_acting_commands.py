@@ -110,10 +110,13 @@ def test_a_changed_definition_is_tried_on_what_is_recorded(run: Run, tmp_path: P
     file = tmp_path / "changed.json"
     file.write_text(json.dumps(changed))
 
-    told = run("replay-definition", str(file), "--over", "pipeline=asking since=1h")
+    told = run("replay-definition", str(file), "--pipeline", "asking", "--since", "1h")
+    in_one_text = run("replay-definition", str(file), "--over", "pipeline=asking since=1h limit=9")
+    none = run("replay-definition", str(file), "--over", "status=failed")
     as_json = run("replay-definition", str(file), "--json")
 
-    assert (told.exit_code, as_json.exit_code) == (3, 3)
+    assert (told.exit_code, as_json.exit_code, none.exit_code) == (3, 3, 0)
+    assert in_one_text.out == told.out
     assert "1 executions go the same way, 1 would differ, 0 can't be told." in told.out
     assert json.loads(as_json.out)["different"]["Bo"]["recorded"] == ["greet"]
     assert run("replay-definition", str(tmp_path / "asking.json")).exit_code == 0

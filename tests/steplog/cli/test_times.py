@@ -16,6 +16,7 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
         ("90s", datetime(2026, 3, 10, 11, 58, 30, tzinfo=UTC)),
         ("30m", datetime(2026, 3, 10, 11, 30, tzinfo=UTC)),
         ("2h", datetime(2026, 3, 10, 10, tzinfo=UTC)),
+        ("1.5h", datetime(2026, 3, 10, 10, 30, tzinfo=UTC)),
         ("7d", datetime(2026, 3, 3, 12, tzinfo=UTC)),
         ("2026-03-01T10:00:00+02:00", datetime(2026, 3, 1, 8, tzinfo=UTC)),
         ("2026-03-01T10:00Z", datetime(2026, 3, 1, 10, tzinfo=UTC)),
