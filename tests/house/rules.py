@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +103,11 @@ class Source:
         return ast.parse(self.text)
 
     @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Return every node of the parsed file, which each rule looks through."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
     def lines(self) -> list[str]:
         """Return the lines."""
         return self.text.splitlines()
@@ -116,15 +121,17 @@ class Source:
 def sources(*folders: str) -> list[Source]:
     """Return the Python files below the folders, in order."""
     paths = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
-    return [
-        Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
-        for path in paths
-    ]
+    return [_read(path) for path in paths]
+
+
+@cache
+def _read(path: Path) -> Source:
+    return Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
 
 
 def functions(source: Source) -> Iterator[tuple[str, int]]:
     """Yield each function's name and its lines: signature, docstring and body."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, Function):
             assert node.end_lineno is not None
             yield node.name, node.end_lineno - node.lineno + 1
@@ -132,7 +139,7 @@ def functions(source: Source) -> Iterator[tuple[str, int]]:
 
 def imports(source: Source) -> Iterator[str]:
     """Yield every module a file imports, wherever in the file."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
@@ -178,7 +185,7 @@ def bare_excepts(source: Source) -> list[str]:
     """Return handlers that catch even the order to stop."""
     return [
         f"{source.path}:{node.lineno} catches everything"
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.ExceptHandler) and node.type is None
     ]
 
@@ -219,7 +226,7 @@ def clients_made_elsewhere(source: Source) -> list[str]:
         return []
     return [
         f"{source.path}:{node.lineno} makes a client; let steplog_kafka.clients make it"
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in KAFKA_CLIENTS
     ]
 
@@ -229,7 +236,7 @@ def skipped_tests(source: Source) -> list[str]:
     marks = ("skip", "skipif", "skipIf", "skipTest", "xfail", "importorskip")
     used = [
         f"{source.path}:{node.lineno} uses {node.attr}"
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Attribute)
         and node.attr in marks
         and ast.unparse(node.value) in {"pytest", "pytest.mark", "mark", "unittest"}

@@ -11,7 +11,7 @@ def used() -> set[str]:
     return {
         node.attr
         for source in sources("executor_service", "contracts")
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "RefusalCode"
     }
 

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import PurePosixPath
 
 from tests.house.rules import PACKAGES, ROOT, Source, imports
@@ -20,7 +21,8 @@ _FOREIGN = (
 _PLACE = re.compile(r"([a-z_]+(?:\.[a-z_]+)+):[a-z_]+")
 
 
-def texts() -> dict[str, str]:
+@cache
+def texts() -> Mapping[str, str]:
     """Return every file under version control, or about to be, that is text; by its path."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -82,7 +84,7 @@ def _imported_by(source: Source) -> set[str]:
 
 def _named_by(source: Source) -> Iterator[str]:
     """Yield modules of places such as `package.module:name`, which are loaded when needed."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             place = _PLACE.fullmatch(node.value)
             if place is not None:
