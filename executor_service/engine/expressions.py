@@ -7,6 +7,7 @@ blanks around each sign: a key may have a hyphen. What is neither is a plain ref
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from executor_service.engine.references import Reading, Reference, parse_template, resolve
@@ -91,15 +92,15 @@ def value_of(expression: Expression, reading: Reading) -> Value:
 
 def alternatives(text: str) -> list[str]:
     """Return what stands between the bars of a template; a bar in a quoted text is none."""
-    parts, quote = [""], ""
-    for sign in text:
+    bars, quote = [-1], ""
+    for at, sign in enumerate(text):
         if sign == "|" and not quote:
-            parts.append("")
-            continue
-        if sign in "\"'" and quote in ("", sign):
+            bars.append(at)
+        elif sign in "\"'" and quote in ("", sign):
             quote = "" if quote else sign
-        parts[-1] += sign
-    return text.split("|") if quote else parts
+    if quote:
+        return text.split("|")
+    return [text[bar + 1 : end] for bar, end in pairwise([*bars, len(text)])]
 
 
 class _Parser:
