@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from executor_service.engine import completion, decide
+from executor_service.engine.cancelled_visits import stopped
 from executor_service.engine.fold import evolve
 from executor_service.engine.path_choice import ANY_ERROR, paths_taken
 from executor_service.engine.plan import PathPlan, Plan, StepPlan
@@ -73,7 +74,11 @@ class _Rehearsal:
         self._completed = isinstance(events[-1], ev.ExecutionCompleted)
         # What became of a map's items is in the end of the map itself.
         steps = [e for e in events if isinstance(e, ev.StepEvent) and e.item_index is None]
-        self._begun = {_key(event) for event in steps if isinstance(event, ev.StepStarted)}
+        # One that only waited for its time may never have been started.
+        begins = (ev.StepStarted, ev.StepScheduled)
+        self._begun = {_key(event) for event in steps if isinstance(event, begins)}
+        turns = (event for event in events if isinstance(event, ev.ExecutionDeadlinePassed))
+        self._turn = next(turns, None)
         self._ends: dict[VisitKey, Ended] = {
             _key(event): event for event in steps if isinstance(event, Ended)
         }
@@ -91,6 +96,8 @@ class _Rehearsal:
                 return unknown
             key = self._next_end()
             if key is None:
+                if self._turns():
+                    continue
                 return self._left_out()
             difference = self._end(state.visits[key[0]], self._ends.pop(key))
             if difference is not None:
@@ -125,6 +132,18 @@ class _Rehearsal:
         """Return the open visit whose recorded end came first."""
         open_visits = {(step_id, v.iteration) for step_id, v in self._state.visits.items()}
         return next((key for key in self._ends if key in open_visits), None)
+
+    def _turns(self) -> bool:
+        """Pass the deadline where the record did, if it leads to the same step here."""
+        turn, limits = self._turn, self._state.plan.limits
+        deadline = None if limits is None else limits.deadline
+        if turn is None or deadline is None or deadline.then != turn.to_step:
+            return False
+        self._turn = None
+        evolve(self._state, turn)
+        for visit in list(self._state.visits.values()):
+            evolve(self._state, stopped(visit))
+        return True
 
     def _end(self, visit: Visit, end: Ended) -> Divergence | None:
         step, state = visit.step, self._state

@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 
+from executor_service.definitions.blueprint import compile_definition
 from executor_service.definitions.replay import Rehearsing
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.errors import DefinitionRefused
+from steplog_contracts import events as ev
 from steplog_contracts.payload import JsonObject
 from tests.executor.flows import Recorded, asks, blueprint_of, definition_of, passes, paths
+from tests.support.construct_steps import CONSTRUCTS
 
 NOWHERE = Allowlist()
 LARGE = asks("amount", ">", 100)
@@ -120,3 +123,25 @@ async def test_a_loop_that_may_not_go_round_so_often_is_told() -> None:
 def test_a_definition_that_breaks_a_rule_is_refused() -> None:
     with pytest.raises(DefinitionRefused, match="nowhere"):
         changed(paths("check > nowhere"))
+
+
+@pytest.mark.parametrize("end", ["timeout", "deadline", "join_any", "end_all"])
+async def test_a_wait_that_never_ended_goes_the_same_way(end: str) -> None:
+    """It was only scheduled when a limit passed, or a branch beside it went on without it."""
+    definition = CONSTRUCTS[end][0]
+    run = Recorded(compile_definition(definition, Allowlist(["tests.*"])), park=False)
+    await run.run()
+
+    assert run.log.of(ev.StepScheduled)
+    assert Rehearsing(definition, Allowlist(["tests.*"])).difference(run.log.events) is None
+
+
+async def test_a_deadline_that_leads_elsewhere_is_a_difference() -> None:
+    definition = CONSTRUCTS["deadline"][0]
+    run = Recorded(compile_definition(definition, Allowlist(["tests.*"])), park=False)
+    await run.run()
+
+    changed = Rehearsing(definition | {"deadline": {"after": 1}}, Allowlist(["tests.*"]))
+    found = changed.difference(run.log.events)
+    assert found is not None
+    assert (found.kind, found.step_id) == ("not_reached", "late")
