@@ -151,6 +151,9 @@ def run_chaos(executions: int, seed: int, folder: Path) -> tuple[dict[str, float
         "lost": len(verdict.lost),
         "duplicate_completions": len(verdict.duplicate_completions),
         "early_starts": len(verdict.early_starts),
+        "children_started_twice": len(verdict.children_started_twice),
+        "items_recorded_twice": len(verdict.items_recorded_twice),
+        "undone_otherwise": len(verdict.undone_otherwise),
         "extra_runs": verdict.extra_runs,
     }
     return figures, verdict

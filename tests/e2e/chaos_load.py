@@ -24,6 +24,7 @@ ANSWER_EVERY_S = 0.5
 # Answered in one go; who is not reached now is asked about again.
 MAX_ANSWERS = 200
 SEND_TIMEOUT_S = 120.0
+_WEIGHTS = [kind.weight for kind in KINDS]
 _WAITING = """
     SELECT execution_id, pipeline_name FROM pipeline_executions
     WHERE status = 'waiting_for_human' AND pipeline_name = ANY($1)
@@ -82,7 +83,7 @@ class Load:
             await consumer.stop()
 
     def _add_run(self, records: dict[str, list[Record]], number: int) -> None:
-        execution_id, kind = f"chaos-{number}", self.random_source.choice(KINDS)
+        execution_id, kind = f"chaos-{number}", self.random_source.choices(KINDS, _WEIGHTS)[0]
         self.kinds[execution_id] = kind
         not_before = None
         if kind is LATER:

@@ -1,7 +1,8 @@
 """Pipelines for the chaos, each with what must be true of it, said without the engine.
 
 Linear, fan-out, condition with fork and join, loop, delayed loop, retries, waits that are answered,
-withdrawn, left open and that expire on a path of their own or into a failure.
+withdrawn, left open and that expire on a path of their own or into a failure; maps of many items,
+trees of executions three deep, waits for a time, compensations, heartbeats.
 """
 
 import asyncio
@@ -18,6 +19,11 @@ LOOPS = 3
 FAN = tuple(f"f{number}" for number in range(1, 6))
 EXPIRES_AFTER_S = 2.0
 LOOP_DELAY_S = 0.4
+MAP_ITEMS = 1_000
+ITEMS_AT_ONCE = 50
+TREE_DEPTH = 3
+WAIT_S = 2.0
+BEATS = 8
 # For a step the others that must have ended before it starts: any one whole group of them.
 NEEDS = {
     "clean": (("load",),),
@@ -62,6 +68,54 @@ class Ask(Step):
         return question | self.config
 
 
+class Item(Step):
+    """Does an item of a map."""
+
+    async def run(self, data: Any) -> Any:
+        """Return its double."""
+        leave_a_line(self.context.idempotency_key)
+        return data["item"] * 2
+
+
+class Books(Step):
+    """Books something that can be given back."""
+
+    async def run(self, data: Any) -> Any:
+        """Book it."""
+        leave_a_line(self.context.idempotency_key)
+        await asyncio.sleep(STEP_S)
+        return {f"{self.name}_booked": True}
+
+    async def compensate(self, data: Any, output: Any) -> Any:
+        """Give it back; `data` and `output` are those of `run`."""
+        await asyncio.sleep(STEP_S)
+        return {
+            "back": output[f"{self.context.step_id.partition(':')[0]}_booked"],
+            "had": len(data),
+        }
+
+
+class Fails(Step):
+    """Fails for good."""
+
+    async def run(self, data: Any) -> Any:
+        """Raise."""
+        leave_a_line(self.context.idempotency_key)
+        raise ValueError("no seat is left")
+
+
+class Beats(Step):
+    """Says how far it is while it works."""
+
+    async def run(self, data: Any) -> Any:
+        """Return how often it said so."""
+        leave_a_line(self.context.idempotency_key)
+        for count in range(BEATS):
+            self.context.heartbeat({"done": count})
+            await asyncio.sleep(STEP_S)
+        return {"beats": BEATS}
+
+
 @dataclass(frozen=True)
 class Kind:
     """A pipeline, how its executions end, and the visits to steps that rows must tell of."""
@@ -73,12 +127,17 @@ class Kind:
     visits: int = 0  # As many as there are steps, unless said.
     settings: dict[str, JsonObject] = field(default_factory=dict)  # Step id -> more of its step.
     more: JsonObject = field(default_factory=dict)
+    weight: float = 1.0  # How often it is sent, beside the others.
+    items: int = 0  # Of its map `b`.
+    undone: tuple[str, ...] = ()  # Steps that are undone, in this order.
 
     @property
     def definition(self) -> JsonObject:
-        """Return what a RunPipeline carries."""
+        """Return what a RunPipeline carries; a step without a class runs no code."""
         steps = [
-            {"id": step, "module": __name__, "step_class": name} | self.settings.get(step, {})
+            {"id": step}
+            | ({"module": __name__, "step_class": name} if name else {})
+            | self.settings.get(step, {})
             for step, name in self.steps.items()
         ]
         paths = [
@@ -120,7 +179,31 @@ WITHDRAWN = Kind("withdrawn", _ASKING, _IN_A_ROW, "cancelled", visits=2)
 LEFT_OPEN = Kind("left_open", _ASKING, _IN_A_ROW, "waiting_for_human", visits=2)
 LINEAR = Kind("linear", _THREE, _IN_A_ROW)
 LATER = Kind("later", _THREE, _IN_A_ROW)  # Sent with a `not_before`.
+
+
+def _tree(depth: int) -> JsonObject:
+    """Return a pipeline that has another one run, so many deep."""
+    if depth == 1:
+        return Kind("tree_1", _THREE, _IN_A_ROW).definition
+    step = {"id": "a", "type": "pipeline", "definition": _tree(depth - 1)}
+    return {"name": f"tree_{depth}", "steps": [step], "flow": {"start_at": "a", "paths": []}}
+
+
+_EACH = {"type": "map", "items": list(range(MAP_ITEMS)), "max_concurrency": ITEMS_AT_ONCE,
+         "step": {"module": __name__, "step_class": "Item"}}  # fmt: skip
+_CODELESS = {"a": "Worker", "b": "", "c": "Worker"}
+MAP = Kind("map", _CODELESS, _IN_A_ROW, settings={"b": _EACH}, weight=0.3, items=MAP_ITEMS)
+TREE = Kind("tree", _CODELESS, _IN_A_ROW,
+            settings={"b": {"type": "pipeline", "definition": _tree(TREE_DEPTH - 1)}})  # fmt: skip
+UNDOES = Kind("undoes", {"a": "Books", "b": "Books", "c": "Fails"}, _IN_A_ROW, "failed",
+              more={"on_failure": "compensate"}, undone=("b", "a"))  # fmt: skip
 KINDS = (
+    MAP,
+    TREE,
+    UNDOES,
+    Kind("wait", _CODELESS, _IN_A_ROW, settings={"b": {"type": "wait", "seconds": WAIT_S}}),
+    Kind("beats", {"a": "Worker", "b": "Beats", "c": "Worker"}, _IN_A_ROW,
+         settings={"b": {"error_handling": {"heartbeat_timeout_seconds": 30}}}),
     LINEAR,
     LATER,
     PERSON,

@@ -12,6 +12,7 @@ import asyncpg
 
 from steplog_contracts.envelope import RecordedEvent
 from steplog_contracts.events import CommandRefused, StepAttemptFailed, StepStarted
+from tests.e2e.chaos_flow import judge_children, judge_items, judge_undoing
 from tests.e2e.chaos_load import Load
 from tests.e2e.chaos_steps import NEEDS, Kind, visits_of
 from tests.e2e.chaos_strikes import EXECUTORS, Strike
@@ -23,9 +24,12 @@ CUT_OFF_WITHIN_S = {**dict.fromkeys(EXECUTORS, 60.0), "kafka": 5.0}
 # A process that wakes up may go on so long with what was recorded before it slept; a broker that
 # comes back needs some seconds to start, and its sessions as long again to run out.
 GOES_ON_FOR_S = {**dict.fromkeys(EXECUTORS, 10.0), "kafka": 20.0}
-_EXECUTIONS = "SELECT execution_id, status, seq FROM pipeline_executions"
+_EXECUTIONS = """
+    SELECT execution_id, status, seq FROM pipeline_executions WHERE parent_execution_id IS NULL
+"""
 _STEPS = """
     SELECT execution_id, step_id, iteration, status, started_at, completed_at FROM step_executions
+    WHERE item_index IS NULL
 """
 
 
@@ -41,6 +45,9 @@ class Verdict:
     rows_that_differ: list[str] = field(default_factory=list)
     runs_without_record: list[str] = field(default_factory=list)
     runs_without_excuse: list[str] = field(default_factory=list)
+    children_started_twice: list[str] = field(default_factory=list)
+    items_recorded_twice: list[str] = field(default_factory=list)
+    undone_otherwise: list[str] = field(default_factory=list)
     extra_runs: int = 0
 
     @property
@@ -53,8 +60,12 @@ def verdict_on_events(log: Sequence[Placed], load: Load) -> Verdict:
     """Judge the events topic."""
     histories = by_execution(log)
     judgement = judge(histories, set(load.kinds), NEEDS, load.left_open)
+    lost_items, twice = judge_items(histories, load.kinds)
     return Verdict(
-        lost=sorted({*judgement.not_begun_once, *judgement.not_ended_once}),
+        children_started_twice=judge_children(histories),
+        items_recorded_twice=twice,
+        undone_otherwise=judge_undoing(histories, load.kinds),
+        lost=lost_items + sorted({*judgement.not_begun_once, *judgement.not_ended_once}),
         duplicate_completions=judgement.double_completions,
         early_starts=judgement.early_starts,
         broken_seq=judgement.broken_seq,

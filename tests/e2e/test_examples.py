@@ -25,7 +25,9 @@ INPUTS: dict[str, dict[str, Any]] = {
     "exchange_rate": {"pair": "EUR/USD", "amount": 100, "fails_first": 2},
     "order_fulfilment": {"items": [{"cents": 250, "pieces": 2, "shelf": "B"}], "gift_for": "Ida"},
     "seattle_weather": {"without": "fog"},
+    "stock_prices": {},
 }
+WRITE_FILES = ("seattle_weather", "stock_prices")
 
 
 def a_record(command: Command, command_id: str) -> Record:
@@ -36,7 +38,7 @@ def a_record(command: Command, command_id: str) -> Record:
 def run_example(name: str, reports: Path) -> Record:
     """Return the command that runs an example under its own name."""
     definition = json.loads(Path("examples", name, "pipeline.json").read_text())
-    parameters = {"output_dir": str(reports)} if name == "seattle_weather" else {}
+    parameters = {"output_dir": str(reports)} if name in WRITE_FILES else {}
     command = RunPipeline(
         execution_id=name, definition=definition, input=INPUTS[name], parameters=parameters
     )
@@ -77,6 +79,8 @@ async def test_every_example_runs_through_the_service(
     assert outputs["article_approval"]["published"] == "why logs are enough"
     assert outputs["exchange_rate"]["rate_from"] == "service"
     assert outputs["order_fulfilment"]["label"].endswith("note: For Ida")
+    assert outputs["stock_prices"]["ranking"] == ["AAPL", "GOOG", "AMZN", "IBM", "MSFT"]
+    assert outputs["stock_prices"]["months"]["worst_month"]["percent"] < 0
     assert text_of(outputs["seattle_weather"]["report"]).startswith("# Seattle's weather")
 
 
