@@ -57,6 +57,14 @@ class RowRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+def steps_to_complete(status: str, completed: int, failed: int, total: int) -> int:
+    """Return how many steps an execution has to complete: where it completed, those it came to.
+
+    What no path led to was not left undone.
+    """
+    return completed + failed if status == ExecutionStatus.COMPLETED else total
+
+
 class ExecutionRecord(RowRecord):
     """One execution."""
 
@@ -88,6 +96,13 @@ class ExecutionRecord(RowRecord):
     def failure(self) -> str | None:
         """What a failed execution is shown by: step, kind of error, message, place in the code."""
         return failure_summary(self.error_message, self.error_info)
+
+    @property
+    def steps_to_complete(self) -> int:
+        """How many steps it has to complete; where it completed, those it came to."""
+        return steps_to_complete(
+            self.status, self.completed_steps, self.failed_steps, self.total_steps
+        )
 
 
 class StepRecord(RowRecord):

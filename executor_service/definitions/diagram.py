@@ -4,7 +4,8 @@ import json
 import re
 
 from executor_service.definitions.blueprint import Blueprint
-from executor_service.engine.plan import PathPlan, Plan
+from executor_service.engine.plan import PathPlan, Plan, StepPlan
+from executor_service.engine.waits import WAIT
 from steplog_contracts.definition import PipelineDefinition
 from steplog_contracts.definition_parts import LANGUAGE_KEY, RECORDED
 from steplog_contracts.flow_edges import edges_of, written_branch
@@ -23,7 +24,8 @@ def mermaid(blueprint: Blueprint) -> str:
     plan, labels = blueprint.plan, _labels(blueprint)
     lines = ["flowchart TD", f"    start([start]) --> {_node(plan, plan.start_at)}"]
     for step in plan.ordered:
-        shape = f'{{"{_quoted(step.name)}"}}' if step.condition else f'["{_quoted(step.name)}"]'
+        name = _quoted(step.name + _marks(step))
+        shape = f'{{"{name}"}}' if step.condition else f'["{name}"]'
         lines.append(f"    {_node(plan, step.id)}{shape}")
     for path in plan.paths:
         label = labels[path.index]
@@ -55,7 +57,25 @@ def _target(path: PathPlan) -> tuple[str, bool]:
 
 def _titled(plan: Plan, step_id: str) -> str:
     step = plan.steps[step_id]
-    return step_id if step.name == step_id else f"{step_id} ({step.name})"
+    title = step_id if step.name == step_id else f"{step_id} ({step.name})"
+    return title + _marks(step)
+
+
+def _marks(step: StepPlan) -> str:
+    """Return what is to be known of a step beside its name: what it runs, whom it waits for."""
+    marks = []
+    if step.mapped is not None and step.item is not None:
+        child = step.item.child
+        runs = f", runs {child.pipeline}" if child is not None else ""
+        marks.append(f"for each {step.mapped.item_name}{runs}")
+    elif step.child is not None:
+        name = step.child.pipeline or (step.child.definition or {}).get("name", "a pipeline")
+        marks.append(f"runs {name}")
+    elif step.type == WAIT:
+        marks.append("waits")
+    if step.join is not None:
+        marks.append(f"begins with {step.join.needed} of its branches")
+    return "".join(f" · {mark}" for mark in marks)
 
 
 def _labels(blueprint: Blueprint) -> list[str]:

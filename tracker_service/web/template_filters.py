@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from steplog_contracts.answer_form import assigned_to
 from steplog_contracts.failure_summary import failure_summary
+from steplog_contracts.records import steps_to_complete
 from steplog_contracts.stored_value import StoredValue
 
 SIGNS: Final[Mapping[str, str]] = {
@@ -102,7 +103,14 @@ def failure(failed: Mapping[str, Any]) -> str:
     return failure_summary(failed["error_message"], failed.get("error_info")) or ""
 
 
+def steps_in_all(execution: Mapping[str, Any]) -> int:
+    """Return how many steps an execution has to complete."""
+    counts = (execution["completed_steps"], execution["failed_steps"], execution["total_steps"])
+    return steps_to_complete(execution["status"], *counts)
+
+
 FILTERS: Final = {
+    "steps_in_all": steps_in_all,
     "failure": failure,
     "duration": duration,
     "amount": amount,

@@ -152,5 +152,5 @@ def _row(execution: ExecutionRecord) -> tuple[str, ...]:
         styled_status(execution.status),
         short_moment(execution.started_at, datetime.now(UTC)),
         duration(execution.execution_time_ms),
-        f"{execution.completed_steps}/{execution.total_steps}",
+        f"{execution.completed_steps}/{execution.steps_to_complete}",
     )

@@ -106,6 +106,6 @@ def _table(answer: Mapping[str, Any]) -> Table:
         table.add_row(
             escape(one.execution_id), escape(one.pipeline_id), styled_status(one.status),
             escape(one.current_step or ""), short_moment(one.started_at, now),
-            duration(one.execution_time_ms), f"{one.completed_steps}/{one.total_steps}",
+            duration(one.execution_time_ms), f"{one.completed_steps}/{one.steps_to_complete}",
         )  # fmt: skip
     return table

@@ -126,7 +126,7 @@ def _facts(execution: ExecutionRecord, relatives: Mapping[str, Any]) -> Table:
     rows = [
         ("pipeline", execution.pipeline_name or execution.pipeline_id),
         ("started", f"{moment(execution.started_at)}, took {took}"),
-        ("steps", f"{execution.completed_steps} of {execution.total_steps} completed"),
+        ("steps", f"{execution.completed_steps} of {execution.steps_to_complete} completed"),
         ("input", short_json(execution.input_data)),
     ]
     if execution.output_data is not None:

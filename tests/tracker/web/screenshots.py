@@ -51,6 +51,10 @@ def _answers(address: str) -> bool:
         return False
 
 
+def _completed(execution: str) -> bool:
+    return bool(httpx.get(execution).json()["execution"]["status"] == "completed")
+
+
 def start(address: str, definition: object, given: object) -> str:
     """Start an execution and return its id once it is in the rows."""
     body = {"definition": definition, "input": given}
@@ -72,13 +76,16 @@ def pages(address: str, folder: Path) -> dict[str, str]:
     failed = start(address, chain("Greet", "Fail"), {"name": "Ada"})
     waiting = start(address, example("article_approval"), {"topic": "The price of tea"})
     weather = start(address, example("seattle_weather"), {"output_dir": str(folder / "reports")})
-    one = f"{address}/api/executions/{weather}"
-    wait_until(lambda: httpx.get(one).json()["execution"]["status"] == "completed", 60)
+    prices = start(address, example("stock_prices"), {"output_dir": str(folder / "prices")})
+    for name in (weather, prices):
+        one = f"{address}/api/executions/{name}"
+        wait_until(lambda at=one: _completed(at), 60)
     return {
         "executions": "/",
         "execution": f"/executions/{weather}",
         "failed": f"/executions/{failed}",
         "waiting": f"/executions/{waiting}",
+        "map": f"/executions/{prices}",
         "past": f"/executions/{weather}?at_seq=5",
         "pipelines": "/pipelines?window=1h",
         "health": "/health",

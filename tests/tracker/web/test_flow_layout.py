@@ -1,5 +1,6 @@
 """A flow is drawn from top to bottom, whatever its shape."""
 
+import re
 from typing import Any
 
 from hypothesis import given
@@ -38,6 +39,17 @@ def test_a_path_back_is_drawn_around() -> None:
 
     assert layout is not None
     assert [edge.backward for edge in layout.edges] == [False, True, False]
+
+
+def test_a_path_passes_beneath_no_step_that_it_does_not_belong_to() -> None:
+    """From the first to the last of three in a row it goes around the one between."""
+    layout = lay_out(graph(("a", "b"), ("b", "c"), ("a", "c")))
+
+    assert layout is not None
+    across = {placed.node["step_id"]: placed.x for placed in layout.nodes}
+    around = [float(x) for x in re.findall(r"([\d.]+) [\d.]+V", layout.edges[2].line)]
+    assert all(abs(x - across["b"]) > NODE_WIDTH / 2 for x in around[1:])
+    assert len(around) == 2
 
 
 def test_an_end_marker_is_no_step() -> None:
