@@ -5,14 +5,14 @@ from datetime import datetime
 
 from executor_service.adapters.embedded.reader import EmbeddedReader
 from executor_service.adapters.embedded.recent_records import StoredRecord
-from tracker_service.log.events_log import LogBounds
+from tracker_service.log.events_log import EventsLog, LogBounds
 
 RUN_RECORDS = 2_000
 _PARTITION = 0
 
 
-class EmbeddedHistory:
-    """Satisfies `tracker_service.log.events_log.EventsLog`; nothing is ever removed from a file."""
+class EmbeddedHistory(EventsLog):
+    """The events topic of a file, from which nothing is ever removed."""
 
     def __init__(self, reader: EmbeddedReader) -> None:
         self._reader = reader

@@ -1,6 +1,7 @@
 """A log that lost records the rows were made from is noticed, and nothing is passed over."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,19 +10,26 @@ import pytest
 from steplog_contracts.events import PartitionClaimed
 from tests.conformance.stores import TOPIC, ReadModelUnderTest
 from tests.tracker.histories import History, Log, LogEntry
-from tracker_service.log.events_log import LogBounds
+from tracker_service.log.events_log import EventsLog, LogBounds
 from tracker_service.log.log_loss import LossCheck
 
 PARTITIONS = 1
 
 
 @dataclass
-class MemoryLog:
+class MemoryLog(EventsLog):
     """A partition in memory; satisfies `EventsLog`."""
 
     log: Log = field(default_factory=Log)
     begin: int = 0
     partitions: int = PARTITIONS
+    connections: int = 0
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[EventsLog]:
+        """Count who looks."""
+        self.connections += 1
+        yield self
 
     @property
     def entries(self) -> list[LogEntry]:
@@ -86,6 +94,16 @@ async def test_a_whole_log_is_no_loss(
 
     assert await check.run([0]) == {}
     assert await tracker(rows) != "log_lost_records"
+
+
+async def test_all_partitions_are_looked_at_over_one_connection(
+    rows: ReadModelUnderTest, log: MemoryLog, check: LossCheck
+) -> None:
+    await rows.receives(log.add("e-1"))
+
+    await check.run(range(PARTITIONS))
+
+    assert log.connections == 1
 
 
 async def test_a_log_that_ends_before_the_position_is_never_fresh(

@@ -14,14 +14,14 @@ from tests.conformance.stores import ReadModelUnderTest, sqlite_read_model
 from tests.tracker.histories import BEGINNING, LogEntry
 from tests.verification.tracker_oracle import Rows, decoded, expected_rows
 from tests.verification.tracker_world import rows_file
-from tracker_service.log.events_log import LogBounds
+from tracker_service.log.events_log import EventsLog, LogBounds
 
 # What an unended row keeps of its place in the log is where it stands now.
 NOT_OF_THE_MOMENT = ("seq", "position", "incomplete")
 
 
 @dataclass
-class EntriesLog:
+class EntriesLog(EventsLog):
     """The events log over entries in memory; as the port wants it."""
 
     partitions: Sequence[Sequence[LogEntry]]

@@ -3,8 +3,8 @@
 A port: Kafka's is in `kafka_events_log`, one process's own file can stand in for it.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -58,6 +58,12 @@ class EventsLog(Protocol):
         Raises:
             LogRemoved: retention removed records of the range, or does so meanwhile.
         """
+        raise NotImplementedError
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator["EventsLog"]:
+        """Yield this log for many short looks, one after another."""
+        yield self
 
 
 async def epoch_before(log: EventsLog, partition: int, offset: int, begin: int) -> EpochRule:

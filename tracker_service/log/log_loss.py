@@ -96,7 +96,8 @@ class LossCheck:
             if writes:
                 await self._write(positions, counts, bounds)
             return counts
-        judged = {p: await self._judge(p, position, bounds) for p, position in positions.items()}
+        async with self._log.opened() as log:
+            judged = {p: await self._judge(log, p, at, bounds) for p, at in positions.items()}
         lost = {partition: sentence for partition, sentence in judged.items() if sentence}
         if writes:
             await self._write(positions, lost, bounds)
@@ -116,7 +117,9 @@ class LossCheck:
             log.info("the log can't be looked at", partition=partition, reason=str(error))
             return True
 
-    async def _judge(self, partition: int, position: Position, bounds: LogBounds) -> str | None:
+    async def _judge(
+        self, log: EventsLog, partition: int, position: Position, bounds: LogBounds
+    ) -> str | None:
         begin, end = bounds.begins[partition], bounds.ends[partition]
         sentence = loss_by_bounds(self._topic, partition, position.next_offset, begin, end)
         if sentence is not None and position.next_offset > end:
@@ -129,18 +132,9 @@ class LossCheck:
             return sentence
         if position.last_record is None or position.next_offset - 1 < begin:
             return position.lost  # It can't be looked at: what is known of it stands.
-        record = await self._record(partition, position.next_offset - 1)
+        record = await _record(log, partition, position.next_offset - 1)
         if record is not None and is_other(position.last_record, record, read_heading(record)):
             return other_record(self._topic, partition, record.offset)
-        return None
-
-    async def _record(self, partition: int, offset: int) -> LogRecord | None:
-        try:
-            async with aclosing(self._log.read(partition, offset, offset + 1)) as runs:
-                async for records in runs:
-                    return records[0]
-        except LogRemoved:
-            pass  # Retention has come that far since: nothing can be said of it.
         return None
 
     def _count_changed(self, known: int, bounds: LogBounds) -> str:
@@ -164,3 +158,13 @@ class LossCheck:
             await self._store.note_lost(self._topic, new, ends)
         if found:
             await self._store.clear_lost(self._topic, found)
+
+
+async def _record(log: EventsLog, partition: int, offset: int) -> LogRecord | None:
+    try:
+        async with aclosing(log.read(partition, offset, offset + 1)) as runs:
+            async for records in runs:
+                return records[0]
+    except LogRemoved:
+        pass  # Retention has come that far since: nothing can be said of it.
+    return None

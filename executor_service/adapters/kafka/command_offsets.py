@@ -14,6 +14,7 @@ from executor_service.ports.resume_point import ResumePoint, resume_point
 from executor_service.service_errors import GroupBusy
 from steplog_kafka.clients import make_admin, make_consumer
 from steplog_kafka.connection import problem_of, start
+from steplog_kafka.reader import LogReader
 from steplog_kafka.rights import missing_right
 from steplog_kafka.settings import Kafka
 
@@ -103,17 +104,8 @@ class CommandOffsets:
 
     async def _bounds(self, partitions: Iterable[int]) -> tuple[dict[int, int], dict[int, int]]:
         places = [TopicPartition(self._topic, partition) for partition in partitions]
-        consumer = make_consumer(self._kafka)
-        await start(consumer, self._kafka)
-        try:
-            begins = await consumer.beginning_offsets(places)
-            ends = await consumer.end_offsets(places)
-        finally:
-            await consumer.stop()
-        return (
-            {place.partition: offset for place, offset in begins.items()},
-            {place.partition: offset for place, offset in ends.items()},
-        )
+        async with LogReader(self._kafka) as reader:
+            return await reader.begins(places), await reader.ends(places)
 
 
 async def _loss(log: EventLog, partition: int, point: ResumePoint, begin: int) -> str | None:

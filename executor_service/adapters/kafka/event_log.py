@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from executor_service.errors import LogLostRecords
@@ -17,13 +17,11 @@ from executor_service.ports.event_log import Appended, LoggedRecord
 from steplog_contracts.envelope import Record
 from steplog_contracts.errors import UnwritablePayload
 from steplog_contracts.limits import MAX_RECORD_BYTES, MAX_REQUEST_BYTES
-from steplog_kafka.clients import make_consumer
-from steplog_kafka.connection import start
+from steplog_kafka.connection import close
 from steplog_kafka.producer import LastingProducer
-from steplog_kafka.settings import Kafka, KafkaSettings, kafka_settings
+from steplog_kafka.reader import LogReader
+from steplog_kafka.settings import Kafka, kafka_settings
 
-READ_TIMEOUT_MS = 500
-READ_RECORDS = 2_000
 # Ranges are read on takeover and on a hole; more at once would only share the same two cores.
 CONCURRENT_READS = 4
 # For the ends of partitions; whoever asks does so again.
@@ -45,7 +43,7 @@ class KafkaEventLog:
             max_batch_size=MAX_RECORD_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
         )
-        self._looker: _Reader | None = None
+        self._looker: LogReader | None = None
 
     async def __aenter__(self) -> "KafkaEventLog":
         await self._producer.start()
@@ -83,21 +81,17 @@ class KafkaEventLog:
 
     async def end_offset(self, partition: int) -> int:
         """Return the offset the next append will get."""
-        tp = TopicPartition(self.topic, partition)
-        async with self._reads, self._reader() as consumer:
-            consumer.assign([tp])
-            return int((await consumer.end_offsets([tp]))[tp])
+        async with self._reads, self._reader() as reader:
+            return (await reader.ends([self._place(partition)]))[partition]
 
     async def begin_offset(self, partition: int) -> int:
         """Return the first offset that retention has left."""
-        tp = TopicPartition(self.topic, partition)
-        async with self._reads, self._reader() as consumer:
-            consumer.assign([tp])
-            return int((await consumer.beginning_offsets([tp]))[tp])
+        async with self._reads, self._reader() as reader:
+            return (await reader.begins([self._place(partition)]))[partition]
 
     async def ends(self, partitions: Iterable[int]) -> Mapping[int, int]:
         """Return the offset the next append to each partition will get, over a kept connection."""
-        places = [TopicPartition(self.topic, partition) for partition in partitions]
+        places = [self._place(partition) for partition in partitions]
         if not places:
             return {}
         try:
@@ -105,20 +99,15 @@ class KafkaEventLog:
                 if self._looker is None:
                     self._looker = self._reader()
                     await self._looker.__aenter__()
-                consumer = self._looker.consumer
-                if consumer.assignment() != set(places):
-                    consumer.assign(places)
-                    consumer.pause(*places)  # Nothing is to be fetched.
-                ends = await consumer.end_offsets(places)
+                return await self._looker.ends(places)
         except BaseException:
             await self._drop_looker()
             raise
-        return {place.partition: int(end) for place, end in ends.items()}
 
     async def _drop_looker(self) -> None:
         looker, self._looker = self._looker, None
         if looker is not None:
-            await looker.__aexit__()
+            await close(looker.consumer)
 
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[LoggedRecord]:
         """Yield the records in [start, end); what retention removed is skipped.
@@ -128,50 +117,27 @@ class KafkaEventLog:
         """
         if start >= end:
             return
-        tp = TopicPartition(self.topic, partition)
-        async with self._reads, self._reader() as consumer:
-            consumer.assign([tp])
-            first = max(start, (await consumer.beginning_offsets([tp]))[tp])
-            consumer.seek(tp, first)
-            while await consumer.position(tp) < end:
-                fetched = await consumer.getmany(
-                    tp, timeout_ms=READ_TIMEOUT_MS, max_records=READ_RECORDS
-                )
-                if not fetched and (ends := (await consumer.end_offsets([tp]))[tp]) < end:
+        place = self._place(partition)
+        async with self._reads, self._reader() as reader:
+            first = max(start, (await reader.begins([place]))[partition])
+            async for run in reader.runs(place, first, end):
+                if not run and (now := (await reader.ends([place]))[partition]) < end:
                     raise LogLostRecords(
                         f"Partition {partition} of {self.topic} was to be read up to offset {end} "
-                        f"and ends at {ends}: it lost records."
+                        f"and ends at {now}: it lost records."
                     )
-                for message in fetched.get(tp, ()):
+                for message in run:
                     if message.offset < first:
                         raise LogLostRecords(
                             f"Partition {partition} of {self.topic} begins anew: it lost records."
                         )
-                    if message.offset >= end:
-                        return
                     yield LoggedRecord(message.offset, message.value, list(message.headers))
 
-    def _reader(self) -> "_Reader":
-        return _Reader(self._kafka)
+    def _place(self, partition: int) -> TopicPartition:
+        return TopicPartition(self.topic, partition)
 
-
-class _Reader:
-    """A consumer without a group, started and stopped around one read."""
-
-    def __init__(self, kafka: KafkaSettings) -> None:
-        self._kafka = kafka
-        self.consumer = make_consumer(
-            kafka,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=MAX_REQUEST_BYTES,
-        )
-
-    async def __aenter__(self) -> AIOKafkaConsumer:
-        await start(self.consumer, self._kafka)
-        return self.consumer
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.consumer.stop()
+    def _reader(self) -> LogReader:
+        return LogReader(self._kafka, auto_offset_reset="earliest")
 
 
 def _size(record: Record) -> int:
