@@ -43,6 +43,8 @@ from steplog_contracts.refusal_codes import RefusalCode
 # Of a refusal, which stands in the log; what reads the definition shows all of them.
 MAX_PROBLEMS_SHOWN = 10
 MAX_PROBLEM_CHARS = 400
+# Of those that have the same problem.
+MAX_PLACES_SHOWN = 3
 
 
 class ExecutorError(SteplogError):
@@ -66,13 +68,23 @@ class DefinitionRefused(ExecutorError):
     """A definition that can't be given a meaning; `problems` holds everything wrong at once."""
 
     def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
-        alike = _alike(problems)
-        shown = [text[:MAX_PROBLEM_CHARS] for text in alike[:MAX_PROBLEMS_SHOWN]]
-        if len(alike) > len(shown):
-            shown.append(f"and {len(alike) - len(shown)} more; `steplog check` shows them")
-        super().__init__("The definition is refused. " + "; ".join(shown))
+        super().__init__(_refusal(_alike(problems)))
         self.problems = tuple(problems)
         self.warnings = tuple(warnings)
+
+
+def _refusal(alike: Sequence[str]) -> str:
+    """Return one problem behind the refusal, several of them below it, a line for each."""
+    shown = [_shortened(text) for text in alike[:MAX_PROBLEMS_SHOWN]]
+    if len(alike) <= 1:
+        return " ".join(["The definition is refused.", *shown])
+    if len(alike) > len(shown):
+        shown.append(f"and {len(alike) - len(shown)} more; `steplog check FILE` shows all.")
+    return "\n  ".join([f"The definition is refused. It has {len(alike)} problems:", *shown])
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_PROBLEM_CHARS else f"{text[: MAX_PROBLEM_CHARS - 1]}…"
 
 
 def _alike(problems: Sequence[Problem]) -> list[str]:
@@ -81,13 +93,15 @@ def _alike(problems: Sequence[Problem]) -> list[str]:
     for problem in problems:
         places.setdefault((problem.message, problem.hint), []).append(problem.json_path)
     return [
-        str(Problem(_first_and_number(found), message, hint))
-        for (message, hint), found in places.items()
+        str(Problem(_listed(found), message, hint)) for (message, hint), found in places.items()
     ]
 
 
-def _first_and_number(places: Sequence[str]) -> str:
-    return places[0] if len(places) == 1 else f"{places[0]} and {len(places) - 1} more places"
+def _listed(places: Sequence[str]) -> str:
+    """Return places as people list them, the first few by name."""
+    more = len(places) - MAX_PLACES_SHOWN
+    named = [*places[:MAX_PLACES_SHOWN], *([f"{more} more"] if more > 0 else [])]
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
 
 
 class InputRefused(ExecutorError):

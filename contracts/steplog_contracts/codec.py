@@ -47,7 +47,7 @@ from steplog_contracts.payload import MAX_JSON_DEPTH_LEVELS, encode_payload
 from steplog_contracts.refusal_codes import RefusalCode
 from steplog_contracts.structured import binary_from_structured
 from steplog_contracts.upcasting import upcast
-from steplog_contracts.validation_message import plain_message
+from steplog_contracts.validation_message import plain_sentence
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -158,7 +158,7 @@ def _payload(model: type[ModelT], data: bytes) -> ModelT:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the payload"
         raise UndecodableRecord(
-            RefusalCode.BAD_PAYLOAD, f"{place}: {plain_message(first)}."
+            RefusalCode.BAD_PAYLOAD, f"{place}: {plain_sentence(first)}"
         ) from error
     except (ValueError, RecursionError) as error:
         raise UndecodableRecord(

@@ -98,8 +98,10 @@ def _started(began: ExecutionStarted, blueprint: Blueprint, patch: JsonObject) -
     if not patch:
         return began
     explicit = {name: value for name, value in began.parameters.items() if name not in patch}
-    patched = blueprint.started(merge_patch(began.input, patch), parameters=explicit)
-    return began.model_copy(update={"input": patched.input, "parameters": patched.parameters})
+    given = blueprint.checked_input(merge_patch(began.input, patch))
+    # Those that were on record before are not held to the schema again.
+    parameters = blueprint.resolved_parameters(given, explicit)
+    return began.model_copy(update={"input": given, "parameters": parameters})
 
 
 def _refuse_patch_without_effect(

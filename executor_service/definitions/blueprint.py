@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from executor_service.definitions.parameter_check import parameter_problem
 from executor_service.definitions.parser import ReadDefinition, read_definition
 from executor_service.definitions.step_loader import Allowlist
 from executor_service.engine.limits import refuse_past_deadline
@@ -73,10 +74,11 @@ class Blueprint:
         `now` is when it begins; a deadline before that is refused.
 
         Raises:
-            InputRefused: the input is no JSON object, breaks `input_schema`, a required parameter
-                has no value, or the deadline is past.
+            InputRefused: the input is no JSON object, it or a parameter breaks `input_schema`, a
+                required parameter has no value, or the deadline is past.
         """
         given = self.checked_input(input_data)
+        self._hold(parameters or {}, given)
         # What a caller names is checked; the rest was made here.
         is_ours = pipeline_id is None and not metadata
         make = execution_started if is_ours else ev.ExecutionStarted
@@ -111,6 +113,12 @@ class Blueprint:
         if problem is not None:
             raise InputRefused(f"The input breaks the pipeline's input_schema: {problem}")
         return given
+
+    def _hold(self, parameters: JsonObject, given: JsonObject) -> None:
+        schema = self.definition.get("input_schema")
+        problem = parameter_problem(self.check_input, schema, given, parameters)
+        if problem is not None:
+            raise InputRefused(f"A parameter breaks the pipeline's input_schema: {problem}")
 
     def resolved_parameters(self, given: JsonObject, explicit: JsonObject) -> JsonObject:
         """Return parameter values: explicit ones over the input over declared defaults."""

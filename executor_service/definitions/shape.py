@@ -18,7 +18,7 @@ from steplog_contracts.definition_parts import (
 )
 from steplog_contracts.payload import JsonValue
 from steplog_contracts.step_types import TaskStep
-from steplog_contracts.validation_message import plain_message
+from steplog_contracts.validation_message import plain_sentence
 
 # Of one definition: enough to mend it, and no more than a record takes.
 MAX_PROBLEMS: Final = 100
@@ -77,7 +77,7 @@ def _problems(error: ValidationError, where: str, written: JsonValue) -> list[Pr
     found: dict[Problem, None] = {}
     for detail in error.errors(include_url=False, include_input=False):
         place = where + json_path(_written_place(detail, written))[1:]
-        found[Problem(place, f"{plain_message(detail)}.")] = None
+        found[Problem(place, plain_sentence(detail))] = None
         if len(found) >= MAX_PROBLEMS:
             break
     return list(found)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from steplog.errors import BadInput
 from steplog_contracts.topics import Topic
-from steplog_contracts.validation_message import plain_message
+from steplog_contracts.validation_message import plain_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def read_topics_file(path: Path) -> DeclaredTopics:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
         raise BadInput(
-            f"The file {path} declares no topics: {place}: {plain_message(first)}."
+            f"The file {path} declares no topics: {place}: {plain_sentence(first)}"
         ) from error
     topics = tuple(Topic(**entry.model_dump()) for entry in file.topics)
     return DeclaredTopics(topics, file.replication_factor)

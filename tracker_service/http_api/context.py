@@ -29,6 +29,8 @@ ExecutionIdInPath = Annotated[
     str, Path(min_length=1, max_length=MAX_ID_CHARS, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
 
+# The remedy for an id that nothing is known of.
+LISTED: Final = "`steplog ls` lists those there are."
 # Commands about an execution that has begun: refusing one says nothing of its beginning.
 _CHANGES: Final = (CancelExecution.command_type, ResumeExecution.command_type)
 # Refusals that say that the execution began, or may have.
@@ -106,10 +108,11 @@ class Parts:
         pruned_before = await self.model.pruned_before()
         if pruned_before is None:
             return NotFound(
-                f"There is no execution {execution_id}; it may not have begun, or run elsewhere."
+                f"There is no execution {execution_id}. It may not have begun yet, or belong to "
+                f"another log or file; {LISTED}"
             )
         return NotFound(
-            f"There is no execution {execution_id} in the rows. It may have been pruned, as those "
-            f"that ended before {format_time(pruned_before)} were; `steplog rebuild` brings them "
-            "back from the log."
+            f"There is no execution {execution_id} here. It may have been pruned, as those that "
+            f"ended before {format_time(pruned_before)} were; `steplog rebuild` brings them back "
+            f"from the log, and {LISTED}"
         )

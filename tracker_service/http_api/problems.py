@@ -22,7 +22,7 @@ from steplog_contracts.errors import (
     UnwritablePayload,
     sentence_for_callers,
 )
-from steplog_contracts.validation_message import plain_message
+from steplog_contracts.validation_message import plain_sentence
 from tracker_service.access.roles import NotAllowed, NotKnown
 from tracker_service.history.as_of import NotThereYet, OnlyFromLog
 from tracker_service.http_api.live.subscribers import TooManyListeners
@@ -182,7 +182,7 @@ def install(app: FastAPI) -> None:
     async def _invalid(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         return problem(
-            422, f"{'.'.join(str(part) for part in first['loc'])}: {plain_message(first)}."
+            422, f"{'.'.join(str(part) for part in first['loc'])}: {plain_sentence(first)}"
         )
 
     @app.exception_handler(Exception)

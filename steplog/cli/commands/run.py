@@ -33,7 +33,10 @@ from steplog_contracts.records import ExecutionRecord, ExecutionStatus
 
 # How long a run without --wait looks for a refusal.
 OUTCOME_WAIT_MS = 2_000
-_PARAMETER = "A parameter, as JSON or text: year=2015, city=Oslo; may be given several times."
+_PARAMETER = (
+    "A parameter, as JSON or text: year=2015, city=Oslo; may be given several times. "
+    "Templates read it as {{ parameters.city }}; what steps get as data is --input."
+)
 _METADATA = "Text to find it by with `steplog ls --metadata`; may be given several times."
 
 
@@ -79,9 +82,10 @@ def run(
     $ steplog run weather --param year=2015 --metadata customer=42 --not-before 10m
     """
     asked = _checked(pipeline_argument(pipeline))
+    values = _values(parameters)
     given = {
-        "input": _checked_input(asked, value_of(input)),
-        "parameters": _values(parameters),
+        "input": _checked_input(asked, value_of(input), values),
+        "parameters": values,
         "metadata": dict(key_and_value(pair, "--metadata") for pair in metadata or ()),
         "execution_id": execution_id,
         "not_before": None if not_before is None else moment_from_now(not_before),
@@ -157,18 +161,30 @@ async def _run(
     _refuse_unless_completed(execution)
 
 
-def _checked_input(pipeline: str | Mapping[str, Any], input_data: Any) -> Any:
-    """Return an input that fits the definition's schema, where that is at hand to be held to."""
+def _checked_input(
+    pipeline: str | Mapping[str, Any], input_data: Any, parameters: Mapping[str, Any]
+) -> Any:
+    """Return an input that fits the definition's schema, where that is at hand to be held to.
+
+    Raises:
+        BadInput: it does not, or a parameter does not.
+    """
     if isinstance(pipeline, str):
         return input_data
     if not isinstance(input_data, dict):
         raise BadInput(f"--input is {type(input_data).__name__}; give a JSON object.")
-    from executor_service.definitions.json_schemas import compile_schema  # noqa: PLC0415 - as above
+    # Both only here, as above.
+    from executor_service.definitions.json_schemas import compile_schema  # noqa: PLC0415
+    from executor_service.definitions.parameter_check import parameter_problem  # noqa: PLC0415
 
-    check = compile_schema(pipeline.get("input_schema"), "$.input_schema", lambda *_: None)
+    schema = pipeline.get("input_schema")
+    check = compile_schema(schema, "$.input_schema", lambda *_: None)
     problem = check(input_data) if check else None
     if problem is not None:
         raise BadInput(f"--input breaks the pipeline's input_schema: {problem}")
+    problem = parameter_problem(check, schema, input_data, parameters)
+    if problem is not None:
+        raise BadInput(f"--param breaks the pipeline's input_schema: {problem}")
     return input_data
 
 

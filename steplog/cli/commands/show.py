@@ -78,8 +78,8 @@ def show(
 
 async def read_execution(read: ReadApi, execution_id: str) -> dict[str, Any]:
     """Return `execution`, `steps`, `waits`, `relatives` and `freshness` as the API has them."""
-    one, steps, waits, attempts, relatives = await asyncio.gather(
-        read.get(path_of(execution_id)),
+    one = await read.get(path_of(execution_id))  # Alone, for it may not be there.
+    steps, waits, attempts, relatives = await asyncio.gather(
         *(
             read.get(path_of(execution_id, part))
             for part in ("steps", "waits", "attempts", "relatives")

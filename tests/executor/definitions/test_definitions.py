@@ -12,6 +12,7 @@ from executor_service import (
     DefinitionRefused,
     GraphPipelineRunner,
     Pipeline,
+    Problem,
     Step,
     compile_definition,
     create_pipeline_from_json,
@@ -270,9 +271,36 @@ def test_the_same_problem_of_many_steps_is_said_once() -> None:
         compile_definition(definition, Allowlist(["tests.*"]))
 
     assert str(refused.value).count("is not on the allowlist") == 1
-    assert "$.steps[0].module and 2 more places: " in str(refused.value)
+    assert "$.steps[0].module, $.steps[1].module and $.steps[2].module: " in str(refused.value)
     assert "restart the executor" in str(refused.value)
     assert len(refused.value.problems) == 3
+
+
+def test_a_refusal_has_a_line_for_each_problem_and_ends_somewhere() -> None:
+    one = DefinitionRefused([Problem("$.name", "This is missing.")])
+    several = DefinitionRefused([Problem(f"$.steps[{n}]", f"No {n}.") for n in range(300)])
+    wide = DefinitionRefused([Problem(f"$.steps[{n}]", "No." + "x" * 999) for n in range(300)])
+
+    assert str(one) == "The definition is refused. $.name: This is missing."
+    assert str(several).splitlines()[:2] == [
+        "The definition is refused. It has 300 problems:", "  $.steps[0]: No 0.",
+    ]  # fmt: skip
+    assert str(several).splitlines()[-1] == "  and 290 more; `steplog check FILE` shows all."
+    assert "$.steps[0], $.steps[1], $.steps[2] and 297 more: No." in str(wide)
+    assert len(str(wide)) < 500
+
+
+@pytest.mark.parametrize(
+    ("definition", "place", "said"),
+    [
+        ({}, "$.name", "This is missing."),
+        (written("a") | {"steps": {}}, "$.steps", "This must be a list."),
+        (written("a") | {"flow": []}, "$.flow", "This must be a JSON object."),
+        (written("a") | {"steps": [{"id": 1, **STEP}]}, "$.steps[0].id", "This must be text."),
+    ],
+)
+def test_a_misfit_is_said_in_the_words_of_json(definition: Any, place: str, said: str) -> None:
+    assert problems(definition)[place] == said
 
 
 def test_a_pipeline_in_ones_own_code_warns_of_what_is_odd(

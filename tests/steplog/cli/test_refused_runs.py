@@ -33,6 +33,18 @@ def test_input_that_breaks_the_schema_is_not_sent(
     assert "is in the log" not in ended.out
 
 
+@pytest.mark.parametrize("rows", ["abc", "0", "1.5", "null", "[1]"])
+def test_a_parameter_that_breaks_the_schema_is_not_sent(
+    definition: str, tmp_path: Path, rows: str
+) -> None:
+    place = f"--data={tmp_path / 'steplog.db'}"
+
+    ended = steplog("run", definition, "--param", f"rows={rows}", place)
+
+    assert is_one_sentence(ended)
+    assert "--param breaks the pipeline's input_schema: $.rows" in ended.err
+
+
 def test_a_run_says_its_command(definition: str, tmp_path: Path) -> None:
     place = f"--data={tmp_path / 'steplog.db'}"
 

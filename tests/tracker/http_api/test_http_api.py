@@ -90,7 +90,8 @@ async def test_what_is_not_there_is_a_problem(api: httpx.AsyncClient, path: str)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"] == (
-        "There is no execution nobody; it may not have begun, or run elsewhere."
+        "There is no execution nobody. It may not have begun yet, or belong to another log or "
+        "file; `steplog ls` lists those there are."
     )
 
 

@@ -18,7 +18,7 @@ from tracker_service.history.event_pages import (
     page_of_events,
 )
 from tracker_service.http_api import schemas
-from tracker_service.http_api.context import ExecutionIdInPath, Parts
+from tracker_service.http_api.context import LISTED, ExecutionIdInPath, Parts
 from tracker_service.http_api.cursors import decode_cursor, encode_cursor, whole_number
 from tracker_service.http_api.masking import EVERYTHING, MASKED, Mask, mask_of
 from tracker_service.http_api.masking.shown import masked_body
@@ -96,7 +96,7 @@ async def get_events(
         refused = await asked.parts.refused(execution_id)
         raise refused or NotFound(
             f"There is no execution {execution_id}, neither in the rows nor in partition "
-            f"{page.stretch.partition} of the log."
+            f"{page.stretch.partition} of the log; {LISTED}"
         )
     mask = _with_those_of(page, await _mask(asked.parts, log, execution_id, row))
     return await asked.answer(_body(page, mask, in_rows=row is not None))

@@ -38,5 +38,8 @@ async def get_interaction(asked: Asked, interaction_id: ExecutionIdInPath) -> Re
     """Return one question to a person."""
     row = await asked.parts.model.interaction(interaction_id)
     if row is None:
-        raise NotFound(f"There is no interaction {interaction_id} in the rows.")
+        raise NotFound(
+            f"There is no interaction {interaction_id}; `steplog waits ID` lists those of an "
+            "execution."
+        )
     return await asked.answer({"interaction": record(row)})

@@ -171,7 +171,10 @@ async def respond(
 async def _question(asked: Question, interaction_id: str) -> Row:
     row = await asked.parts.model.interaction(interaction_id)
     if row is None:
-        raise NotFound(f"There is no interaction {interaction_id} in the rows.")
+        raise NotFound(
+            f"There is no interaction {interaction_id}; `steplog waits ID` lists those of an "
+            "execution."
+        )
     return row
 
 
