@@ -17,7 +17,7 @@ from steplog_contracts.validation_message import plain_message, plain_sentence
         ({"type": "int_parsing", "msg": "Input should be a valid integer"},
          "must be a whole number"),
         ({"type": "less_than_equal", "msg": "Input should be less than ...", "ctx": {"le": 7}},
-         "must be at most 7"),
+         "must be less than or equal to 7"),
         ({"type": "less_than_equal", "msg": "Input should be less"}, "Input should be less"),
         ({"type": "model_type", "msg": "Input should be an instance of FlowDefinition"},
          "must be a JSON object"),
