@@ -12,6 +12,7 @@ import sys
 from steplog.embedded import Embedded
 from steplog_contracts.records import FINAL_EXECUTION_STATUSES
 from tests.e2e import chaos_steps, weather_shape
+from tests.support import construct_steps
 
 LOOK_EVERY_S = 0.1
 MAX_ANSWERS = 100
@@ -19,7 +20,7 @@ MAX_ANSWERS = 100
 
 async def main(path: str, executions: int) -> None:
     """Run what is in the file until so many executions have ended."""
-    modules = [chaos_steps.__name__, weather_shape.__name__]
+    modules = [chaos_steps.__name__, weather_shape.__name__, construct_steps.__name__]
     async with Embedded.open(path, step_modules=modules) as steplog:
         while True:
             counts = (await steplog.node.model.statistics())["counts"]
