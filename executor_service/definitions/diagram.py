@@ -4,8 +4,7 @@ import json
 import re
 
 from executor_service.definitions.blueprint import Blueprint
-from executor_service.engine.plan import PathPlan, Plan, StepPlan
-from executor_service.engine.waits import WAIT
+from executor_service.engine.plan import WAIT, PathPlan, Plan, StepPlan
 from steplog_contracts.definition import PipelineDefinition
 from steplog_contracts.definition_parts import LANGUAGE_KEY, RECORDED
 from steplog_contracts.flow_edges import edges_of, written_branch

@@ -9,6 +9,7 @@ from executor_service.engine.compensation import compensating
 from executor_service.engine.decide import superseded
 from executor_service.engine.limits import limit_passed, must_turn
 from executor_service.engine.state import State
+from executor_service.engine.step_events import execution_completed
 from executor_service.engine.templates import render_inputs
 from executor_service.errors import LoopBoundExceeded, SchemaMismatch, StepProblem
 from steplog_contracts import events as ev
@@ -113,7 +114,7 @@ def completion(state: State, now: datetime) -> list[ev.Event]:
         for step in state.plan.ordered
         if step.id not in state.iterations
     ]
-    return [*skipped, ev.ExecutionCompleted(output=output, duration_ms=duration_ms)]
+    return [*skipped, execution_completed(output, duration_ms)]
 
 
 def _final_output(state: State) -> JsonValue:

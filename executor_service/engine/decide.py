@@ -12,7 +12,7 @@ from executor_service.engine.human_waits import asks_a_person, waiting
 from executor_service.engine.map_input import map_input
 from executor_service.engine.map_items import ITEMS
 from executor_service.engine.path_choice import path_after, paths_taken
-from executor_service.engine.plan import StepPlan
+from executor_service.engine.plan import WAIT, StepPlan
 from executor_service.engine.retry import MAX_LOST_ATTEMPTS
 from executor_service.engine.scope import Scope
 from executor_service.engine.state import State
@@ -20,7 +20,7 @@ from executor_service.engine.step_events import step_completed, step_started
 from executor_service.engine.templates import render_inputs
 from executor_service.engine.visit import Visit
 from executor_service.engine.visit_events import of_visit, problem_info, routing_failed
-from executor_service.engine.waits import WAIT, wait_until
+from executor_service.engine.waits import wait_until
 from executor_service.errors import AttemptsLost, ConditionFailed, StepProblem
 from steplog_contracts import events as ev
 from steplog_contracts.definition_parts import FIRST_LANGUAGE
@@ -45,9 +45,12 @@ def starts(state: State, clock: Callable[[], datetime]) -> list[ev.Event]:
 
 def _start(state: State, step_id: str, clock: Callable[[], datetime]) -> ev.Event:
     arrival = state.frontier.gather(step_id)
-    step = state.plan.steps[step_id]
+    plan = state.plan
+    step = plan.steps[step_id]
     iteration = state.iterations.get(step_id, 0) + 1
-    delay_seconds = state.plan.loop.iteration_delay_seconds
+    delay_seconds = plan.loop.iteration_delay_seconds
+    if step.begins_plainly and not delay_seconds:
+        return step_started(step_id, iteration, 1, step.name, step.type, arrival.scope.data)
     due_at: datetime | None = None
     if delay_seconds and arrival.closes_cycle:
         due_at = clock() + timedelta(seconds=delay_seconds)

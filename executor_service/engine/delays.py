@@ -7,9 +7,9 @@ expiry of a question, is no such delay: it stays what it is.
 
 from datetime import datetime, timedelta
 
+from executor_service.engine.plan import WAIT
 from executor_service.engine.state import START, State
 from executor_service.engine.visit import Visit
-from executor_service.engine.waits import WAIT
 from steplog_contracts.definition_parts import FIRST_LANGUAGE
 
 

@@ -7,7 +7,7 @@ condition functions and schema checks behind plain callables.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 from executor_service.engine.child_plan import ChildPlan
 from executor_service.engine.graph import Graph
@@ -21,6 +21,8 @@ from steplog_contracts.payload import JsonObject, JsonValue
 
 # Runs of one step in one execution, where `loop_config` sets no other bound.
 DEFAULT_MAX_ITERATIONS = 100
+# The type of steps that wait for a time.
+WAIT: Final = "wait"
 # Of one plan, for sets of steps that are closed to a branch: each takes memory as a graph does.
 MAX_REACHES_KEPT = 16
 
@@ -111,6 +113,12 @@ class StepPlan:
     mapped: MapPlan | None = None  # Of a map: it runs no code itself.
     item: "StepPlan | None" = None  # Of a map: the step that each item visits.
     item_index: int | None = None  # Of a visit to one item.
+    # Whether it begins with its branch's data and at once: asked wherever a step begins.
+    begins_plainly: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        special = self.inputs or self.asks_time or self.mapped or self.child or self.type == WAIT
+        object.__setattr__(self, "begins_plainly", not special)
 
     @property
     def declared_id(self) -> str:
@@ -178,6 +186,18 @@ class Plan:
         """Whether a step, or the items of a map, have other pipelines run."""
         items = (step.item for step in self.ordered if step.item is not None)
         return any(step.child is not None for step in (*self.ordered, *items))
+
+    @cached_property
+    def successors(self) -> Mapping[str, StepPlan]:
+        """The steps that a lone branch always comes to from another, and begins plainly there."""
+        if self.limits or self.joins or self.steps_on_cycles or self.has_children:
+            return {}
+        following = {
+            step.id: self.steps.get(self.paths[step.always[0]].to_id)
+            for step in self.ordered
+            if step.always and len(step.always) == 1 and step.compensation is None
+        }
+        return {at: to for at, to in following.items() if to is not None and to.begins_plainly}
 
     @cached_property
     def steps_on_cycles(self) -> frozenset[str]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from steplog_contracts.events import (
     ErrorInfo,
     Event,
+    ExecutionCompleted,
     ExecutionStarted,
     StepCompleted,
     StepStarted,
@@ -29,6 +30,7 @@ _set_private: Final = BaseModel.__dict__["__pydantic_private__"].__set__
 # Shared by all: events are frozen, and whoever makes a changed copy copies these too.
 _STARTED_NAMES: Final = set(StepStarted.model_fields)
 _COMPLETED_NAMES: Final = set(StepCompleted.model_fields)
+_ENDED_NAMES: Final = set(ExecutionCompleted.model_fields)
 _EXECUTION_NAMES: Final = set(ExecutionStarted.model_fields)
 _EXECUTION_DEFAULTS: Final = {n: f.default for n, f in ExecutionStarted.model_fields.items()}
 
@@ -40,6 +42,14 @@ def execution_started(**values: Any) -> ExecutionStarted:
     """
     event: ExecutionStarted = _new(ExecutionStarted)
     _fill(event, _EXECUTION_DEFAULTS | values, _EXECUTION_NAMES)
+    return event
+
+
+def execution_completed(output: JsonValue, duration_ms: float) -> ExecutionCompleted:
+    """Return an ExecutionCompleted of values that are known to fit."""
+    event: ExecutionCompleted = _new(ExecutionCompleted)
+    values = {"references": None, "output": output, "duration_ms": duration_ms}
+    _fill(event, values, _ENDED_NAMES)
     return event
 
 
@@ -81,7 +91,7 @@ def step_completed(
     output: JsonValue,
     taken: tuple[int, ...],
     duration_ms: float,
-    error: ErrorInfo | None,
+    error: ErrorInfo | None = None,
     item_index: int | None = None,
 ) -> StepCompleted:
     """Return a StepCompleted of values that are known to fit; `error` is a fallback's."""

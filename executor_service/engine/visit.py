@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from executor_service.engine.plan import PathPlan, StepPlan
 from executor_service.engine.scope import Scope
@@ -16,9 +16,12 @@ VisitStatus = Literal[
 ]
 
 
-@dataclass(slots=True)
+@dataclass(init=False)
 class Visit:
-    """A step that a branch stands at, from StepScheduled or StepStarted until its end."""
+    """A step that a branch stands at, from StepScheduled or StepStarted until its end.
+
+    What it has not come to yet stands in the class: most visits never do.
+    """
 
     step: StepPlan
     iteration: int
@@ -37,6 +40,17 @@ class Visit:
     timed_out: bool = False
     last_error: ev.ErrorInfo | None = None
     progress: JsonValue = None  # Its last heartbeat on record, of whichever attempt.
+
+    def __init__(
+        self, step: StepPlan, iteration: int, scope: Scope, path_index: int, **later: Any
+    ) -> None:
+        """`later`: what it has come to since, by field."""
+        self.step = step
+        self.iteration = iteration
+        self.scope = scope
+        self.path_index = path_index
+        if later:
+            self.__dict__.update(later)
 
     def fail(self, event: ev.StepAttemptFailed) -> None:
         """Take a failed attempt after which another one follows."""

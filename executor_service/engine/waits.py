@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 from executor_service.engine.plan import StepPlan
 from executor_service.engine.scope import Scope
@@ -11,8 +10,6 @@ from executor_service.engine.templates import render
 from executor_service.errors import InvalidWait
 from steplog_contracts.definition_parts import MAX_SECONDS
 from steplog_contracts.payload import JsonObject, JsonValue
-
-WAIT: Final = "wait"
 
 
 def wait_until(

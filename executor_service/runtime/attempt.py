@@ -4,13 +4,10 @@ Nothing is recorded here. What comes out says what the engine is to decide on: a
 later, or a failure for good.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from executor_service.definitions.blueprint import Blueprint
-from executor_service.engine.child_decisions import ChildBegun, ChildTimedOut
 from executor_service.engine.human_waits import expiry
 from executor_service.engine.retry import RetryPolicy
 from executor_service.engine.state import State
@@ -20,6 +17,13 @@ from executor_service.engine.visit import Visit
 from executor_service.errors import StepSilent
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock, Randomness
+from executor_service.runtime.attempt_result import (
+    AttemptResult,
+    Called,
+    GaveUp,
+    Returned,
+    TryAgain,
+)
 from executor_service.runtime.error_info import error_info
 from executor_service.runtime.guarded_loop import itself
 from executor_service.runtime.heartbeats import Heartbeats, Progressed
@@ -33,49 +37,13 @@ from executor_service.runtime.step_data import (
 )
 from executor_service.runtime.step_invocation import StepCall, StepStopped, Suspended, is_async
 from executor_service.steps.service_registry import ServiceRegistry
-from executor_service.steps.step import Step, StepContext, StepData
-from steplog_contracts import events as ev
+from executor_service.steps.step import Step, StepContext
 from steplog_contracts.payload import JsonValue
-
-
-@dataclass(slots=True)
-class Returned:
-    """The attempt has a result, its own or its fallback's."""
-
-    output: JsonValue
-    duration_ms: float
-    fallback_for: ev.ErrorInfo | None = None
-
-
-@dataclass(slots=True)
-class TryAgain:
-    """The attempt failed and another one follows after a delay."""
-
-    error: ev.ErrorInfo
-    delay: timedelta
-    duration_ms: float
-    progress: JsonValue = None  # Of its last heartbeat, where that is not on record.
-
-
-@dataclass(slots=True)
-class GaveUp:
-    """The step failed for good; `raised` is the exception itself, for callers in this process."""
-
-    error: ev.ErrorInfo
-    duration_ms: float
-    raised: BaseException
-
-
-class Called(NamedTuple):
-    """A step's method, to be called in a thread or within a limit, with its data."""
-
-    method: Callable[..., Any]
-    data: StepData
-
 
 # A step that fell silent is tried again, also where its definition has no `retry`.
 OF_SILENT_STEPS: Final = RetryPolicy()
-AttemptResult = Returned | TryAgain | GaveUp | ChildBegun | ChildTimedOut
+# Begun, the attempt has its result or goes on when it is awaited.
+BegunAttempt = Returned | Coroutine[Any, Any, AttemptResult]
 
 
 class Attempts:
@@ -107,18 +75,42 @@ class Attempts:
         self._objects: dict[str, tuple[int, Step]] = {}
         self._on_cycles = blueprint.plan.steps_on_cycles
 
-    async def run(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
-        """Run the step once.
+    def begin(self, state: State, visit: Visit, calling: StepCall) -> BegunAttempt:
+        """Run the step once; return its result where it comes without waiting, else the rest of
+        the attempt. That is to be awaited at once, in this task.
 
-        Raises:
+        Raises, awaited:
             StepStopped: `calling.stop` was called; nothing follows from the attempt.
             CancelledError: this task was cancelled by whoever began it.
         """
         began_s = self._monotonic_s()
-        entered = RUNNING_STEP.set((self._execution_id, visit, visit.attempt))
         self._heartbeats.begin(visit, calling)
+        entered = RUNNING_STEP.set((self._execution_id, visit, visit.attempt))
         try:
-            output = self._at_once(state, visit, calling)
+            output = begun = self._at_once(state, visit, calling)
+            kind = type(begun)
+            if kind is Suspended or kind is Called or calling.task.cancelled_from_inside:
+                return self._rest(state, visit, begun, began_s, calling)
+            if output is not None or visit.step.check_output is not None:
+                output = checked(visit.step, output)
+            if self._claim_check is not None and not self._claim_check.fits(output):
+                return self._rest(state, visit, begun, began_s, calling)
+            self._heartbeats.end(visit)
+            return Returned(output, (self._monotonic_s() - began_s) * 1000)
+        except Exception as error:
+            return self._rest(state, visit, error, began_s, calling)
+        finally:
+            RUNNING_STEP.reset(entered)
+
+    async def _rest(
+        self, state: State, visit: Visit, begun: Any, began_s: float, calling: StepCall
+    ) -> AttemptResult:
+        """Bring an attempt to its end that waits, or may have to."""
+        entered = RUNNING_STEP.set((self._execution_id, visit, visit.attempt))
+        try:
+            if isinstance(begun, Exception):
+                raise begun
+            output = begun
             if type(output) is Suspended or type(output) is Called:
                 output = await self._in_time(visit, output, calling)
             elif calling.task.cancelled_from_inside:
@@ -212,7 +204,7 @@ class Attempts:
         if made is None or (step.config_template is not None and iteration != visit.iteration):
             templated = step.config_template is not None
             config = resolved_config(state, visit, self._now()) if templated else None
-            made = self._blueprint.make_step(step.declared_id, config)
+            made = self._blueprint.factories[step.declared_id](config)
             made.services = self._services
             self._objects[step.id] = (visit.iteration, made)
         made.context = StepContext(

@@ -19,7 +19,8 @@ from executor_service.engine.user_code import Raised
 from executor_service.engine.visit import Visit
 from executor_service.errors import ChildRefused
 from executor_service.ports.children import Children
-from executor_service.runtime.attempt import AttemptResult, Attempts
+from executor_service.runtime.attempt import Attempts, BegunAttempt
+from executor_service.runtime.attempt_result import AttemptResult
 from executor_service.runtime.step_invocation import StepCall
 from steplog_contracts.events import StepCancelled
 from steplog_contracts.parent_visit import ParentVisit
@@ -33,10 +34,13 @@ class ChildCalls(Attempts):
 
     children: Children | None = None
 
-    async def run(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
+    def begin(self, state: State, visit: Visit, calling: StepCall) -> BegunAttempt:
         """Run the step once; one with a child asks for it."""
         if visit.step.child is None:
-            return await super().run(state, visit, calling)
+            return super().begin(state, visit, calling)
+        return self._begin_child(state, visit, calling)
+
+    async def _begin_child(self, state: State, visit: Visit, calling: StepCall) -> AttemptResult:
         began_s = self._monotonic_s()
         try:
             await calling.hold(self._ask_for(state, visit))

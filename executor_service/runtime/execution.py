@@ -92,7 +92,7 @@ class Execution(StepLoop):
     @property
     def runs_steps(self) -> bool:
         """Whether the code of a step runs just now."""
-        return self._inline or bool(self._tasks)
+        return self._inline or bool(self._tasks.running)
 
     async def end_cancelled(self, reason: str) -> None:
         """Record the end of an execution whose task was cancelled; for library use."""

@@ -5,7 +5,7 @@ from typing import Any
 from executor_service.engine import child_decisions, completion
 from executor_service.engine.child_decisions import ChildEnd
 from executor_service.ports.children import Children
-from executor_service.runtime.attempt import AttemptResult
+from executor_service.runtime.attempt_result import AttemptResult
 from executor_service.runtime.child_calls import ChildCalls
 from executor_service.runtime.execution import Execution
 
@@ -40,7 +40,7 @@ class ParentExecution(Execution):
     @property
     def waiting_only(self) -> bool:
         """Whether it can only go on when others end or answer, or its next time comes."""
-        return super().waiting_only and not self._tasks  # One may be calling a child off.
+        return super().waiting_only and not self._tasks.running  # One may be calling a child off.
 
     @property
     def waits_for_others(self) -> bool:

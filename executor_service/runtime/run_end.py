@@ -18,7 +18,7 @@ class RunEnd:
     def __init__(self, progress: StateMachine, clock: Clock) -> None:
         self._progress = progress
         self._clock = clock
-        self._limited = progress.state.plan.limits is not None
+        self._is_limited = progress.state.plan.limits is not None
         self._due: datetime | None = None
         self._sleeping: asyncio.Task[None] | None = None
         self.cancel: CancelRequest | None = None
@@ -29,7 +29,7 @@ class RunEnd:
         Nothing but that wait keeps `ring`: it leads back here, and an execution that has ended
         must not have to wait for the collector of cycles.
         """
-        if not self._limited:
+        if not self._is_limited:
             return
         due = next_limit(self._progress.state)
         if due == self._due and self._sleeping is not None:

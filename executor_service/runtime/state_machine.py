@@ -16,10 +16,11 @@ from executor_service.engine.delays import cap_delay
 from executor_service.engine.fold import evolve
 from executor_service.engine.limits import too_late, turned
 from executor_service.engine.state import State
+from executor_service.engine.succession import succeed
 from executor_service.engine.visit import Visit
 from executor_service.errors import StartedTooLate
 from executor_service.ports.runtime import Clock
-from executor_service.runtime.attempt import AttemptResult, Returned, TryAgain
+from executor_service.runtime.attempt_result import AttemptResult, Returned, TryAgain
 from executor_service.runtime.event_buffer import EventBuffer
 from executor_service.runtime.human_answers import Answers
 from executor_service.runtime.timers import Timers
@@ -53,6 +54,8 @@ class StateMachine:
         for event in events:
             evolve(state, event, now)
             kind = type(event)
+            if kind is ev.StepCompleted:
+                continue
             if kind is ev.StepStarted:
                 if event.step_id not in state.maps:  # type: ignore[attr-defined]
                     self.launches.append((event.step_id, False))  # type: ignore[attr-defined]
@@ -85,8 +88,9 @@ class StateMachine:
     @property
     def only_launch(self) -> Visit | None:
         """The visit to run in the execution's own task: all that lives in the execution."""
-        launches, visits = self.launches, self.state.visits
-        if len(launches) != 1 or len(visits) - len(self.state.maps) != 1:
+        launches, state = self.launches, self.state
+        visits = state.visits
+        if len(launches) != 1 or len(visits) - len(state.maps) != 1:
             return None
         step_id, expired = launches[0]
         return None if expired else visits[step_id]
@@ -126,6 +130,18 @@ class StateMachine:
                 self.raised = result.raised
         self.fold(events)
 
+    def succeed(self, visit: Visit, result: Returned) -> bool:
+        """Take a result that only one step can follow, and begin that; False, with nothing done,
+        where more is to be asked."""
+        if result.fallback_for is not None:
+            return False
+        events = succeed(self.state, visit, result.output, result.duration_ms)
+        if events is None:
+            return False
+        self.launches.append((events[1].step_id, False))
+        self._outbox.put(events, None)
+        return True
+
     def end_waits(self, now: datetime) -> None:
         """End the waits that have expired; where that leads to is not begun yet."""
         state = self.state
@@ -142,16 +158,13 @@ class StateMachine:
 
     def end_maps(self) -> None:
         """Record the ends of maps whose items are done with."""
-        if not self.state.maps:
-            return
         for map_id in [m for m in self.state.maps if map_decisions.is_over(self.state, m)]:
             self.fold(map_decisions.map_end(self.state, map_id))
 
     @property
     def at_an_end(self) -> bool:
         """Whether a map can end at once: nothing is to be waited for."""
-        maps = self.state.maps
-        return bool(maps) and any(map_decisions.is_over(self.state, map_id) for map_id in maps)
+        return any(map_decisions.is_over(self.state, map_id) for map_id in self.state.maps)
 
     def begin_steps(self, cause: str | None) -> None:
         """Begin what may begin; where no branch is left, complete the execution."""

@@ -14,6 +14,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from executor_service.definitions.blueprint import Blueprint
@@ -23,7 +24,8 @@ from executor_service.engine.state import State, initial
 from executor_service.engine.visit import Visit
 from executor_service.payloads.claim_check import ClaimCheck
 from executor_service.ports.runtime import Clock, Randomness, Recorder
-from executor_service.runtime.attempt import AttemptResult, Attempts
+from executor_service.runtime.attempt import Attempts, BegunAttempt
+from executor_service.runtime.attempt_result import AttemptResult, Returned
 from executor_service.runtime.event_buffer import EventBuffer
 from executor_service.runtime.guarded_loop import Guarded, run_guarded
 from executor_service.runtime.human_answers import Answers
@@ -74,11 +76,17 @@ class StepLoop:
         self._ends = RunEnd(self._progress, clock)
         self._tasks = StepTasks(self._attempts, self._wakeup.wake)
         self._answers = Answers()
-        self._undo = Undo(
-            self._progress, self._attempts, self._outbox, self._ends, clock, randomness
-        )
+        self._randomness = randomness
         self._calling: StepCall | None = None  # Of steps in the execution's own task.
         self._inline = False  # Whether one runs there.
+
+    @cached_property
+    def _undo(self) -> Undo:
+        """The compensation; most executions never have one."""
+        return Undo(
+            self._progress, self._attempts, self._outbox, self._ends, self._clock,
+            self._randomness,
+        )  # fmt: skip
 
     def _interrupt(self) -> None:
         """Stop a step that runs in the execution's own task, or end its sleep."""
@@ -100,7 +108,7 @@ class StepLoop:
     def settled(self) -> bool:
         """Whether all that was asked of it and all that came of its steps is given to the log."""
         pending = self._answers.accepted or self._progress.launches or self._tasks.has_results
-        if self._undo.resumed is not None:
+        if self.state.undoing is not None and self._undo.resumed is not None:
             return False
         return not (pending or self._outbox.unsettled or self._ends.cancel is not None)
 
@@ -125,45 +133,62 @@ class StepLoop:
         """Run on in a task that is guarded against the steps in it."""
         return run_guarded(self._run_steps, cause)
 
-    async def _run_steps(self, task: Guarded, cause: str | None) -> Outcome:
+    async def _run_steps(  # noqa: PLR0912 - every call costs here
+        self, task: Guarded, cause: str | None
+    ) -> Outcome:
         state, turns = self.state, 0
-        self._calling = StepCall(task)
+        progress, outbox, ends = self._progress, self._outbox, self._ends
+        self._calling, begun = StepCall(task), False
         try:
             while state.end is None:
-                if state.undoing is not None:
-                    if not await self._undo_one() and not await self._waits_on():
+                if not begun:  # Else the next step has begun already.
+                    if state.undoing is not None:
+                        if not await self._undo_one() and not await self._waits_on():
+                            break
+                        continue
+                    if not self._advance(cause):
+                        await self._terminate(cause)
+                        if state.end is None:
+                            continue  # It goes on from its deadline's step.
+                    cause = None
+                    ends.watch(self._interrupt)
+                if outbox.unsettled and not self._may_run_ahead():
+                    await outbox.flush()
+                begun = False
+                if self._must_look_again():
+                    continue
+                alone = None if self._tasks.running else progress.only_launch
+                if alone is None:
+                    if not await self._run_beside():
                         break
                     continue
-                if not self._advance(cause):
-                    await self._terminate(cause)
-                    if state.end is None:
-                        continue  # It goes on from its deadline's step.
-                cause = None
-                self._ends.watch(self._interrupt)
-                if self._outbox.unsettled and not self._may_run_ahead():
-                    await self._outbox.flush()
-                if self._progress.stops:
-                    self._tasks.stop_these(self._progress.stops)
-                if state.end or self._ends.cancel or self._progress.at_an_end:
-                    continue
-                alone = None if self._tasks else self._progress.only_launch
-                if alone is not None:
-                    await self._run_inline(alone, self._calling)
-                    turns += 1
-                    if turns % STEPS_PER_TURN == 0:
-                        await asyncio.sleep(0)
-                    continue
-                self._launch_all()
-                if self._park_over is not None and self._waits_beyond(self._park_over):
-                    break
-                await self._wait_for_wakeup()
-                self._take_results()
-            await self._outbox.flush()
-            return outcome_of(state, self._progress.raised)
+                result = self._run_inline(alone)
+                if type(result) is not Returned:
+                    await self._run_on(alone, result)
+                elif ends.cancel is None and progress.succeed(alone, result):
+                    self._attempts.forget(alone.step.id)
+                    begun = True
+                else:
+                    self._take(alone.step.id, result)
+                turns += 1
+                if turns % STEPS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+            if outbox.unsettled:
+                await outbox.flush()
+            return outcome_of(state, progress.raised)
         finally:
             self._outbox.close()
             self._ends.close()
-            await self._tasks.stop()
+            if self._tasks.is_busy:
+                await self._tasks.stop()
+
+    def _must_look_again(self) -> bool:
+        """Stop what nothing waits for any more; say whether the end is to be decided first."""
+        progress, state = self._progress, self._progress.state
+        if progress.stops:
+            self._tasks.stop_these(progress.stops)
+        at_an_end = state.maps and progress.at_an_end
+        return bool(state.end or self._ends.cancel or at_an_end)
 
     def _may_run_ahead(self) -> bool:
         """Say whether what is next may begin before the log has what is before it."""
@@ -171,7 +196,7 @@ class StepLoop:
             return False
         launches, pure = self._progress.launches, self.state.plan.pure_steps
         is_pure = all(step_id in pure for step_id, _ in launches)
-        return bool(launches or self._tasks) and is_pure and self._outbox.flush_later()
+        return bool(launches or self._tasks.running) and is_pure and self._outbox.flush_later()
 
     def _advance(self, cause: str | None) -> bool:
         """Decide what follows from the state as it is; False if that is the execution's end."""
@@ -182,7 +207,8 @@ class StepLoop:
             return False
         if progress.timers.heap:
             progress.end_waits(clock())
-        progress.end_maps()
+        if progress.state.maps:
+            progress.end_maps()
         # Asked where every way to a step's begin has come together.
         if completion.must_end(progress.state, clock):
             return False
@@ -212,17 +238,35 @@ class StepLoop:
             await self._wait_for_wakeup()
         return True
 
-    async def _run_inline(self, visit: Visit, calling: StepCall) -> None:
+    def _run_inline(self, visit: Visit) -> BegunAttempt:
+        """Begin the one step that lives in this task."""
+        assert self._calling is not None, "it runs"
         self._progress.launches.clear()
         self._inline = True
+        begun = self._attempts.begin(self._progress.state, visit, self._calling)
+        self._inline = type(begun) is not Returned
+        return begun
+
+    async def _run_on(self, visit: Visit, begun: BegunAttempt) -> None:
+        """Bring an attempt to its end that waits."""
+        assert self._calling is not None, "it runs"
         try:
-            result = await self._attempts.run(self.state, visit, calling)
+            result = await begun  # type: ignore[misc]
         except StepStopped:  # By `cancel` or a limit.
-            self._calling = StepCall(calling.task)
+            self._calling = StepCall(self._calling.task)
             return
         finally:
             self._inline = False
         self._take(visit.step.id, result)
+
+    async def _run_beside(self) -> bool:
+        """Run steps in tasks of their own until something happens; False where that is long."""
+        self._launch_all()
+        if self._park_over is not None and self._waits_beyond(self._park_over):
+            return False
+        await self._wait_for_wakeup()
+        self._take_results()
+        return True
 
     def _launch_all(self) -> None:
         launches, self._progress.launches = self._progress.launches, []

@@ -7,7 +7,8 @@ from typing import Final
 
 from executor_service.engine.state import State
 from executor_service.engine.visit import Visit
-from executor_service.runtime.attempt import AttemptResult, Attempts
+from executor_service.runtime.attempt import Attempts
+from executor_service.runtime.attempt_result import AttemptResult, Returned
 from executor_service.runtime.guarded_loop import begin_guarded
 from executor_service.runtime.step_invocation import STOP_GRACE_SECONDS, StepCall, StepStopped
 
@@ -21,14 +22,17 @@ class StepTasks:
     def __init__(self, attempts: Attempts, wake: Callable[[], None]) -> None:
         self._attempts = attempts
         self._wake = wake
-        self._running: dict[asyncio.Task[None], StepCall] = {}
+        # Steps that run; asked for at every step.
+        self.running: dict[asyncio.Task[None], StepCall] = {}
         self._by_step: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()  # Stopped, and still cleaning up.
         self._results: deque[tuple[str, AttemptResult]] = deque()
         self._fault: Exception | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self._running)
+    @property
+    def is_busy(self) -> bool:
+        """Whether `stop` would wait for something."""
+        return bool(self.running or self._leaving)
 
     @property
     def has_results(self) -> bool:
@@ -38,7 +42,7 @@ class StepTasks:
     def launch(self, state: State, visit: Visit, *, expired: bool) -> None:
         """Run an attempt, or what answers for an expired wait, in a task."""
         task = begin_guarded(self._run(state, visit, expired=expired), asyncio.get_running_loop())
-        self._running[task] = StepCall(task)
+        self.running[task] = StepCall(task)
         self._by_step[visit.step.id] = task
 
     def take(self) -> list[tuple[str, AttemptResult]]:
@@ -60,7 +64,7 @@ class StepTasks:
     def _stop_one(self, step_id: str) -> None:
         self._results = deque(found for found in self._results if found[0] != step_id)
         task = self._by_step.pop(step_id, None)
-        calling = None if task is None else self._running.pop(task, None)
+        calling = None if task is None else self.running.pop(task, None)
         if task is not None and calling is not None:
             calling.stop()
             self._leaving.add(task)
@@ -68,7 +72,7 @@ class StepTasks:
 
     async def stop(self) -> None:
         """Stop what runs and wait for it to clean up, for a bounded time; results are kept."""
-        running, self._running = self._running, {}
+        running, self.running = self.running, {}
         for calling in running.values():
             calling.stop()
         waited_for = running.keys() | self._leaving
@@ -79,12 +83,16 @@ class StepTasks:
         task = asyncio.current_task()
         assert task is not None, "launched as one"
         try:
-            run = self._attempts.expired if expired else self._attempts.run
-            calling = self._running.get(task)
+            calling = self.running.get(task)
             if calling is None:
                 return  # Stopped before it began.
-            result = await run(state, visit, calling)
-            if task in self._running:  # Otherwise it was stopped, and its result is not wanted.
+            result: AttemptResult
+            if expired:
+                result = await self._attempts.expired(state, visit, calling)
+            else:
+                begun = self._attempts.begin(state, visit, calling)
+                result = begun if type(begun) is Returned else await begun  # type: ignore[misc]
+            if task in self.running:  # Otherwise it was stopped, and its result is not wanted.
                 self._results.append((visit.step.id, result))
         except StepStopped:
             return
@@ -92,5 +100,5 @@ class StepTasks:
             # Ours: the step's own exceptions are results. The loop must not wait for ever.
             self._fault = fault
         finally:
-            self._running.pop(task, None)
+            self.running.pop(task, None)
             self._wake()

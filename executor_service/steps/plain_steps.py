@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from executor_service.engine.waits import WAIT, due_time
+from executor_service.engine.plan import WAIT
+from executor_service.engine.waits import due_time
 from executor_service.errors import FailedByFlow
 from executor_service.steps.http_request import HttpRequest
 from executor_service.steps.kafka_record import KafkaRecord

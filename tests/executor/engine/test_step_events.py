@@ -1,6 +1,7 @@
 """Events made on the short way are those that pydantic would have made."""
 
 from executor_service.engine.step_events import (
+    execution_completed,
     execution_started,
     step_completed,
     step_started,
@@ -10,6 +11,7 @@ from steplog_contracts.encoder import ExecutionEncoder
 from steplog_contracts.events import (
     ErrorInfo,
     Event,
+    ExecutionCompleted,
     ExecutionStarted,
     StepCompleted,
     StepStarted,
@@ -70,3 +72,12 @@ def test_a_changed_copy_leaves_the_events_made_later_as_they_are() -> None:
     made = step_started("a", 1, 1, "A", "task", None)
 
     assert made.model_fields_set == named
+
+
+def test_an_executions_end_is_the_same_as_a_validated_one() -> None:
+    made = execution_completed({"x": [None, 1.5]}, 2.5)
+
+    validated = ExecutionCompleted(output={"x": [None, 1.5]}, duration_ms=2.5)
+    assert made == validated == through_the_wire(made)
+    assert made.model_dump_json() == validated.model_dump_json()
+    assert set(vars(made)) == set(ExecutionCompleted.model_fields)
