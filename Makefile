@@ -38,7 +38,8 @@ demo: $(STAMP)  ## Start everything here, run the weather example, show it, stop
 	@KEEP="$(KEEP)" sh examples/seattle_weather/demo.sh $(BIN)/steplog $(DEMO_DATA)
 
 test: lint  ## Every check and every test, on a real Kafka and a real PostgreSQL.
-	$(BIN)/python -m steplog.local.kafka_start_cache_build
+	@echo "Preparing Kafka's start, once; then the tests, which take about twenty minutes."
+	@$(BIN)/python -m steplog.local.kafka_start_cache_build
 	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist worksteal --durations 20
 
 lint: $(STAMP)  ## Style, types, layers.
