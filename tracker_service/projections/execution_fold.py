@@ -116,7 +116,7 @@ def _beginning(
 ) -> ExecutionStartColumns:
     origin = started.origin
     beginning = ExecutionStartColumns(
-        pipeline_version=_text(started.pipeline_version),
+        version=_text(started.pipeline_version),
         definition_hash=_definition(fact, started, changes),
         input_data=json_text(started.input),
         parameters=json_text(started.parameters),

@@ -65,7 +65,7 @@ class Visit(Struct, gc=False):
 class ExecutionStartColumns(Struct, gc=False):
     """The columns of `pipeline_executions` that are written once, when an execution begins."""
 
-    pipeline_version: str | None
+    version: str | None
     definition_hash: str | None
     input_data: str
     parameters: str

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tracker_service.store.sql.columns import Column, Rule, Table, upsert_sql
+from tracker_service.projections.state import ExecutionState, Visit
+from tracker_service.store.sql.columns import Column, Rule, Table, loaded, upsert_sql
 from tracker_service.store.sql.tables import EXECUTIONS, VISITS
 
 CLAIM: Final = """
@@ -81,21 +82,17 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json, $12)
 ON CONFLICT (topic, partition, log_offset) DO NOTHING
 """
 # One round trip for both questions; most executions asked for begin in this very batch.
-LOAD_EXECUTIONS: Final = """
+LOAD_EXECUTIONS: Final = f"""
 SELECT named.id, EXISTS (SELECT 1 FROM dead_letters AS d
         WHERE d.execution_id = named.id AND d.status IN ('open', 'parked')) AS quarantined,
-    e.execution_id, e.pipeline_id, e.pipeline_name, e.started_at, e.declared_steps, e.partition,
-    e.status, e.completed_at, e.completed_steps, e.failed_steps, e.error_message,
-    e.execution_time_ms, e.seq, e.log_offset AS "offset", e.first_offset,
-    e.under_epoch, e.incomplete
+    {loaded(EXECUTIONS, ExecutionState, "e.")}
 FROM unnest($1::text[]) AS named(id)
 LEFT JOIN pipeline_executions AS e ON e.execution_id = named.id
-"""
-LOAD_VISITS: Final = """
-SELECT execution_id, step_id, iteration, seq, opened_at, step_name, step_type, status, started_at,
-    completed_at, attempt, error_message, execution_time_ms, interaction_id, item_index
+"""  # noqa: S608 - made of constants
+LOAD_VISITS: Final = f"""
+SELECT {loaded(VISITS, Visit)}
 FROM step_executions WHERE execution_id = ANY($1::text[]) ORDER BY seq
-"""
+"""  # noqa: S608 - made of constants
 
 
 def from_arrays(table: Table[Any], first: int) -> str:

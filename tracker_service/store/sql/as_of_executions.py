@@ -9,6 +9,8 @@ to then, and its counts are those of the visits opened and ended up to then.
 
 from typing import Final
 
+from tracker_service.store.sql.tables import EXECUTIONS
+
 # Executions looked at for one page that asks for a status: how they stood is in no index.
 SCAN_ROWS: Final = 20_000
 
@@ -45,26 +47,8 @@ _COMPUTED: Final = {
         for name in (*_WHEN_ENDED, "execution_time_ms", "log_offset")
     },
 }
-_KEPT: Final = (
-    "execution_id",
-    "pipeline_id",
-    "pipeline_name",
-    "started_at",
-    "input_data",
-    "metadata",
-    "version",
-    "parent_execution_id",
-    "forked_from",
-    "partition",
-    "first_offset",
-    "incomplete",
-    "parameters",
-    "definition_hash",
-    "command_id",
-    "fork_kind",
-    "fork_step",
-    "fork_seq",
-)
+# All others are written when the row begins, and never again.
+_KEPT: Final = [name for name in EXECUTIONS.names if name not in _COMPUTED]
 _COLUMNS: Final = ", ".join(
     [*(f"e.{name}" for name in _KEPT), *(f"{sql} AS {name}" for name, sql in _COMPUTED.items())]
 )

@@ -7,9 +7,13 @@ leaves what is there. All others follow the fold.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+from msgspec import Struct
 
 RowT = TypeVar("RowT")
+# Columns filled by no field of their name: SQL reserves OFFSET, and retries are attempts but one.
+_FIELD_OF: Final = {"log_offset": "offset", "retry_count": "attempt - 1"}
 
 
 class Rule(Enum):
@@ -48,6 +52,15 @@ class Table(Generic[RowT]):
         """All column names, in order."""
         return tuple(column.name for column in self.columns)
 
+    def held_by(self, state: type[Struct]) -> tuple[str, ...]:
+        """Return the columns that a fold's state is made of again: its fields, without payloads."""
+        fields = set(state.__struct_fields__)
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.rule is not Rule.KEPT and field_of(column.name) in fields
+        )
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The columns of the primary key."""
@@ -65,6 +78,27 @@ class Table(Generic[RowT]):
         """The assignments that overwrite a row by one of `source`, empty where none may."""
         updates = [_update(self.name, column, source) for column in self.columns]
         return ", ".join(update for update in updates if update)
+
+
+def field_of(column: str) -> str:
+    """Return the field of a fold's result that a column is filled from."""
+    return _FIELD_OF.get(column, column)
+
+
+def row_maker(columns: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function from a fold's result to the values of columns, in their order.
+
+    It is made from text, as the functions of dataclasses are: rows are made by the million, and
+    `attrgetter` takes thrice as long.
+    """
+    values = "".join(f"result.{field_of(name)}, " for name in columns)
+    made: Callable[[Any], tuple[Any, ...]] = eval(f"lambda result: ({values})")  # noqa: S307
+    return made
+
+
+def loaded(table: Table[Any], state: type[Struct], prefix: str = "") -> str:
+    """Return the select list whose rows, by name, make a state again."""
+    return ", ".join(f'{prefix}{name} AS "{field_of(name)}"' for name in table.held_by(state))
 
 
 def upsert_sql(table: Table[Any], source: str) -> str:

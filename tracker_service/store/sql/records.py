@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from tracker_service.store.sql.tables import ALL_TABLES
+
 EXECUTION: Final = (
     "execution_id, pipeline_id, pipeline_name, status, started_at, completed_at, total_steps, "
     "completed_steps, failed_steps, input_data, output_data, error_message, execution_time_ms, "
@@ -11,12 +13,10 @@ EXECUTION: Final = (
     "partition || ':' || first_offset AS first_position"
 )
 # A row of a list: without what may be large.
-EXECUTION_BRIEF: Final = (
-    "execution_id, pipeline_id, pipeline_name, status, started_at, completed_at, total_steps, "
-    "completed_steps, failed_steps, error_message, execution_time_ms, metadata, current_step, "
-    "version, parent_execution_id, forked_from, seq, "
-    "partition || ':' || log_offset AS position, incomplete, definition_hash, command_id, "
-    "fork_kind, fork_step, fork_seq, partition || ':' || first_offset AS first_position"
+EXECUTION_BRIEF: Final = ", ".join(
+    column
+    for column in EXECUTION.split(", ")
+    if column not in ("input_data", "output_data", "error_info", "parameters")
 )
 STEP: Final = (
     "step_execution_id, execution_id, step_id, step_name, step_type, status, started_at, "
@@ -67,21 +67,10 @@ def with_references(table: str, object_of_rows: str) -> str:
 
 
 JSON_COLUMNS: Final = frozenset(
-    {
-        "input_data",
-        "output_data",
-        "metadata",
-        "error_info",
-        "parameters",
-        "ui_schema",
-        "context_data",
-        "human_input",
-        "channels",
-        "assigned_users",
-        "definition",
-        "last_heartbeat",
-        "references",
-    }
+    (
+        *(column.name for table in ALL_TABLES for column in table.columns if column.type == "json"),
+        *("human_input", "last_heartbeat", "references"),
+    )
 )
 
 

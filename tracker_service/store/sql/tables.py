@@ -20,41 +20,15 @@ from tracker_service.projections.state import (
     ExecutionState,
     Visit,
 )
-from tracker_service.store.sql.columns import Table, columns
+from tracker_service.store.sql.columns import Table, columns, row_maker
 from tracker_service.store.sql.stored_payloads import STORED_PAYLOADS
-from tracker_service.store.sql.visit_row import visit_row
 from tracker_service.store.sql.visit_tables import COMPENSATIONS, FAILED_ATTEMPTS, PROGRESS
 
 
 def _execution_row(state: ExecutionState) -> tuple[Any, ...]:
     begun = state.beginning
-    return (
-        state.execution_id,
-        state.pipeline_id,
-        state.pipeline_name,
-        state.started_at,
-        state.declared_steps,
-        state.partition,
-        state.first_offset,
-        state.under_epoch,
-        *(_LATER if begun is None else structs.astuple(begun)),
-        state.output_data,
-        state.error_info,
-        state.status,
-        state.completed_at,
-        state.total_steps,
-        state.completed_steps,
-        state.failed_steps,
-        state.error_message,
-        state.execution_time_ms,
-        state.current_step,
-        state.seq,
-        state.offset,
-        state.incomplete,
-    )
-
-
-_LATER: Final = (None,) * len(ExecutionStartColumns.__struct_fields__)
+    start = _LATER if begun is None else structs.astuple(begun)
+    return (*_before_start(state), *start, *_after_start(state))
 
 
 EXECUTIONS: Final = Table[ExecutionState](
@@ -98,6 +72,17 @@ EXECUTIONS: Final = Table[ExecutionState](
     _execution_row,
     tuple(sorted(FINAL_STATUSES)),
 )
+_START: Final = ExecutionStartColumns.__struct_fields__
+_LATER: Final = (None,) * len(_START)
+_BEGIN: Final = EXECUTIONS.names.index(_START[0])
+_before_start: Final = row_maker(EXECUTIONS.names[:_BEGIN])
+_after_start: Final = row_maker(EXECUTIONS.names[_BEGIN + len(_START) :])
+
+
+def _visit_row(visit: Visit) -> Sequence[Any]:
+    return _visit_values(visit)
+
+
 VISITS: Final = Table[Visit](
     "step_executions",
     columns(
@@ -125,9 +110,10 @@ VISITS: Final = Table[Visit](
         interaction_id text always
         """
     ),
-    visit_row,
+    _visit_row,
     tuple(sorted(FINAL_STEP_STATUSES)),
 )
+_visit_values: Final = row_maker(VISITS.names)
 # From here on one column per field of the fold's result, in its order; rows are only added.
 QUESTIONS: Final = Table[Question](
     "interactions",
@@ -245,4 +231,4 @@ def execution_rows(changes: Changes) -> list[Sequence[Any]]:
 
 def visit_rows(changes: Changes) -> list[Sequence[Any]]:
     """Return the rows of visits a batch touched."""
-    return [visit_row(visit) for _, visit in sorted(changes.visits.items())]
+    return [_visit_values(visit) for _, visit in sorted(changes.visits.items())]

@@ -12,6 +12,7 @@ from tracker_service.projections.state import ExecutionState, Visit, restored
 from tracker_service.store.dead_letters import letter_row
 from tracker_service.store.migrations import check_projection_version, pending
 from tracker_service.store.pruning import Place, Pruned
+from tracker_service.store.sql.columns import loaded
 from tracker_service.store.sql.tables import (
     EXECUTIONS,
     VISITS,
@@ -61,17 +62,14 @@ INSERT INTO dead_letters (topic, partition, log_offset, execution_id, seq, statu
     record_key, record_value, record_headers, epoch, set_aside_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
-_EXECUTIONS = """
-SELECT execution_id, pipeline_id, pipeline_name, started_at, declared_steps, partition, status,
-    completed_at, completed_steps, failed_steps, error_message, execution_time_ms, seq,
-    log_offset AS "offset", first_offset, under_epoch, incomplete
-FROM pipeline_executions WHERE execution_id IN ({names})
-"""
-_VISITS = """
-SELECT execution_id, step_id, iteration, seq, opened_at, step_name, step_type, status, started_at,
-    completed_at, attempt, error_message, execution_time_ms, interaction_id, item_index
+_EXECUTIONS = f"""
+SELECT {loaded(EXECUTIONS, ExecutionState)}
+FROM pipeline_executions WHERE execution_id IN ({{names}})
+"""  # noqa: S608 - made of constants
+_VISITS = f"""
+SELECT {loaded(VISITS, Visit)}
 FROM step_executions WHERE execution_id = ? ORDER BY seq
-"""
+"""  # noqa: S608 - made of constants
 _QUARANTINED = """
 SELECT DISTINCT execution_id FROM dead_letters
 WHERE execution_id IN ({names}) AND status IN ('open', 'parked')
