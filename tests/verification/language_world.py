@@ -172,7 +172,7 @@ class World:
                 running: Any = execution.start(life.started)
             else:
                 execution.state = _folded(life, name, parked=self.parked)
-                running = execution.go_on()
+                running = execution.resume_run()
             self._repeat_commands(name, execution)
             outcome = await running
             assert outcome.ended
@@ -223,9 +223,9 @@ class World:
             self._news.set()
         await asyncio.sleep(0)
 
-    async def cancel(self, child_id: str, reason: str) -> None:
+    async def cancel(self, child_id: str, reason: str, *, compensate: bool = False) -> None:
         if child_id in self.lives and not self.dead:
-            self.lives[child_id].cancel = (reason, False)
+            self.lives[child_id].cancel = (reason, compensate)
             self._cancel(child_id)
         await asyncio.sleep(0)
 
