@@ -108,7 +108,7 @@ def _exit_code() -> int | str | None:
 
 def _tell_usage(error: TyperException) -> int:
     """Tell what the parser can't understand and where the help is."""
-    told = error.format_message().strip().removesuffix(".")
+    told = error.format_message().replace("Value error, ", "").strip().removesuffix(".")
     if told:  # Nothing is left to say where the help was shown instead.
         context = getattr(error, "ctx", None)
         path = "steplog" if context is None else context.command_path

@@ -66,7 +66,7 @@ async def fork_failed(settings: SteplogSettings, wanted: BulkFork, *, as_json: b
 
 async def _points(steplog: Steplog, wanted: BulkFork) -> AsyncIterator[ForkPoint]:
     async for execution in matching(steplog.read, wanted.which, wanted.limit):
-        if await _was_tried_again(steplog, execution):
+        if await _was_tried_again(steplog, execution) or await _is_redone(steplog, execution):
             continue
         point = await _point(steplog, execution, wanted.from_step)
         if point is not None:
@@ -77,6 +77,14 @@ async def _was_tried_again(steplog: Steplog, execution: ExecutionRecord) -> bool
     """Say whether a fork or retry took its work over: the newest of a line is what counts."""
     told = await steplog.read.get(path_of(execution.execution_id, "relatives"))
     return bool(told["forks"] or told["retries"])
+
+
+async def _is_redone(steplog: Steplog, execution: ExecutionRecord) -> bool:
+    """Say whether it failed along with the execution that had it run, whose fork runs it again."""
+    if execution.parent_execution_id is None:
+        return False
+    parent = await steplog.get(execution.parent_execution_id)
+    return parent is not None and parent.status is ExecutionStatus.FAILED
 
 
 async def _point(

@@ -154,7 +154,7 @@ def test_a_wrong_setting_is_named_by_its_variable() -> None:
         (("ls", "--no-such-option"), "--no-such-option"),
         (("ls", "-n", "0"), "'--limit' / '-n': Input should be greater than or equal to 1"),
         (("ls", "-n", "201"), "less than or equal to 200"),
-        (("ls", "--status", "odd"), "'odd' is not one of 'pending', 'running'"),
+        (("ls", "--status", "odd"), "'--status': 'odd' is not one of 'pending', 'running'"),
         (("show", "x", "--at-seq", "0"), "--at-seq"),
         (("top", "--every", "nan"), "--every"),
         (("run", "x", "--priority", "9999999"), "--priority"),
