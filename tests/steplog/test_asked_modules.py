@@ -207,3 +207,15 @@ async def test_a_replay_imports_nothing_that_only_the_recorded_definition_names(
 
     assert "1 can't be told" in replayed.out
     assert not (folder / "imported").exists()
+
+
+async def test_children_that_are_written_into_a_definition_are_asked_for_with_it(
+    folder: Path,
+) -> None:
+    step = {"id": "call", "type": "pipeline", "definition": of("my_steps")}
+    parent = {"name": "parent", "steps": [step], "flow": {"start_at": "call", "paths": []}}
+
+    async with Embedded.over(asking(folder)) as embedded:
+        ended = await embedded.result(await embedded.run(parent))
+
+    assert ended.status is ExecutionStatus.COMPLETED
