@@ -19,7 +19,7 @@ from executor_service.engine.state import START, State
 from executor_service.engine.visit import EndedBranch, Undone, Visit, ended_with_failure
 from steplog_contracts import events as ev
 from steplog_contracts.definition_parts import FIRST_LANGUAGE
-from steplog_contracts.item_ids import map_of
+from steplog_contracts.item_ids import item_id, map_of
 
 
 def evolve(state: State, event: ev.Event, at: datetime | None = None) -> State:
@@ -214,7 +214,10 @@ def _step_skipped(state: State, event: ev.StepSkipped) -> None:
 
 def _step_cancelled(state: State, event: ev.StepCancelled) -> None:
     visit = state.visits.pop(event.step_id, None)
-    state.maps.pop(event.step_id, None)
+    items = state.maps.pop(event.step_id, None)
+    for index in () if items is None else items.open:
+        # Cancelled next; where a crash kept that from being recorded, none is tried again.
+        state.visits[item_id(event.step_id, index)].status = "stopped"
     if visit is not None and visit.status == "stopped":
         state.frontier.moved_on(event.step_id)  # The flow goes on elsewhere.
     elif event.superseded_by is not None:

@@ -310,7 +310,9 @@ def _cancelled(at: Position, event: ev.StepCancelled, entry: Entry) -> None:
         )
     else:
         asked = at.life.cancel is not None
-        hold(at.failure or at.stopping or asked or limit_passed(at, entry), "nobody cancels it")
+        orphan = event.step_id in at.orphans
+        ends = at.failure or at.stopping or asked or orphan
+        hold(ends or limit_passed(at, entry), "nobody cancels it")
     if at.orphans.pop(event.step_id, None):
         at.enter_when_stopped()
         return
