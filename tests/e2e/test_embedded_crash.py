@@ -17,7 +17,7 @@ from steplog.embedded.read_api import open_embedded_read
 from steplog.embedded.sender import EmbeddedSender
 from steplog_contracts.envelope import RecordedEvent
 from steplog_contracts.events import StepStarted
-from tests.e2e.chaos_steps import KINDS, LEFT_OPEN, NEEDS, Kind
+from tests.e2e.chaos_steps import KINDS, LEFT_OPEN, NEEDS, TREE, TREE_DEPTH, Kind
 from tests.e2e.histories import Judgement, admitted, by_execution, judge
 from tests.e2e.weather_shape import RUNS_FILE_VARIABLE
 
@@ -44,7 +44,8 @@ async def test_nothing_is_lost_and_nothing_recorded_runs_twice_however_often_it_
     file = tmp_path / "steplog.db"
     kinds = {f"chaos-{number}": chance.choice(KINDS) for number in range(EXECUTIONS)}
     left_open = {execution_id for execution_id, kind in kinds.items() if kind is LEFT_OPEN}
-    to_end = EXECUTIONS - len(left_open)
+    trees = sum(kind is TREE for kind in kinds.values())
+    to_end = EXECUTIONS - len(left_open) + (TREE_DEPTH - 1) * trees
     await send_all(file, kinds)
 
     for _ in range(KILLS):
@@ -98,12 +99,13 @@ async def histories_in(file: Path) -> dict[str, list[RecordedEvent]]:
 
 
 async def rows_in(file: Path) -> dict[str, tuple[str, int]]:
-    """Return, by execution, the status of its row and the seq it stands at."""
+    """Return, by execution that was asked for, the status of its row and the seq it stands at."""
     async with open_embedded_read(file) as read:
-        page = await read.executions(limit=EXECUTIONS + 1)
-    seqs = [item["seq"] for item in page.answer["items"]]
+        page = await read.executions(limit=TREE_DEPTH * EXECUTIONS)
     return {
-        row.execution_id: (row.status.value, seq) for row, seq in zip(page.items, seqs, strict=True)
+        row.execution_id: (row.status.value, row.seq)
+        for row in page.items
+        if row.parent_execution_id is None
     }
 
 

@@ -12,6 +12,7 @@ from executor_service.adapters.system_clock import SystemClock
 from executor_service.context import ExecutorContext
 from executor_service.steps.step import Step
 from steplog.embedded.client import Embedded
+from steplog.embedded.settings import EmbeddedSettings
 from steplog_contracts.records import ExecutionStatus
 
 HOUR = timedelta(hours=1)
@@ -47,9 +48,9 @@ async def test_a_retry_comes_after_its_own_delay(
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
 
-    set_back = functools.partial(SystemClock, lambda: datetime.now(UTC) - HOUR)
-    monkeypatch.setattr("steplog.embedded.node.SystemClock", set_back)
-    async with Embedded.open(tmp_path / "steplog.db") as second:
+    set_back = SystemClock(lambda: datetime.now(UTC) - HOUR)
+    settings = EmbeddedSettings(tmp_path / "steplog.db", clock=set_back)
+    async with Embedded.over(settings) as second:
         async with asyncio.timeout(60):
             async for glimpse in second.watch("e-1"):
                 last = glimpse.execution.status

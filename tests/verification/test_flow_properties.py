@@ -116,6 +116,14 @@ def test_switches_and_caught_errors_go_as_the_oracle_says(case: FlowCase) -> Non
     agree(case)
 
 
+def without_attempts(output: Any) -> Any:
+    """Return an output whose caught error does not say which attempt it was of."""
+    caught = output.get("problem")
+    return (
+        {**output, "problem": {**caught, "attempt": None}} if isinstance(caught, dict) else output
+    )
+
+
 @checked
 @given(st.data(), flows(cycles=True, kinds=("ok", "ok", "flaky", "asks", "fails", "switch")))
 def test_any_prefix_of_the_events_gone_on_with_ends_the_same(
@@ -136,7 +144,8 @@ def test_any_prefix_of_the_events_gone_on_with_ends_the_same(
     assert outcome.status == expected.status
     assert outcome.state.seq == len(together)
     if expected.status == "completed":
-        assert outcome.output == expected.output
+        # An attempt that the cut lost counts, so a later one has another number.
+        assert without_attempts(outcome.output) == without_attempts(expected.output)
         assert ran(together) == ran(whole.log.events)
     ends = [
         (event.step_id, event.iteration)

@@ -189,7 +189,7 @@ async def test_14_a_condition_step_takes_the_branch_of_its_condition(
         (calls("nowhere"), "has no 'nowhere'"),
         (calls("waits"), "asynchronous"),
         (calls("system"), "not on the allowlist"),
-        ("always", "valid dictionary"),
+        ("always", "must be a JSON object"),
     ],
 )
 def test_17_a_condition_without_meaning_is_refused_when_loaded(condition: Any, told: str) -> None:

@@ -148,7 +148,7 @@ def test_a_wrong_setting_is_named_by_its_variable() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("run",), "Missing argument 'FILE|NAME'; see `steplog run --help`."),
+        (("run",), "Missing argument 'FILE|MODULE:NAME|NAME'; see `steplog run --help`."),
         (("nonsense",), "No such command 'nonsense'; see `steplog --help`."),
         (("show", "a", "b"), "extra argument"),
         (("ls", "--no-such-option"), "--no-such-option"),

@@ -30,6 +30,7 @@ STEERING: Final = re.compile(
 ASKED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "ls": ((), ("--json",)),
     "show": (("bad",), ("asks",), ("bad", "--json"), ("bad", "--traceback"), ("ended",)),
+    "why": (("bad",), ("asks",), ("bad", "--json"), ("nobody-" + HOSTILE,)),
     "watch": (("bad",), ("bad", "--json")),
     "waits": ((), ("asks",), ("--json",)),
     "stats": ((), ("--steps",), ("--json",)),
@@ -49,7 +50,7 @@ ASKED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 NOT_ASKED: Final = frozenset(
     {
         *("run", "fork", "up", "down", "move", "export", "import", "rebuild", "verify", "prune"),
-        *("topics", "token", "diff-projection", "replay-definition", "commands"),
+        *("init", "topics", "token", "diff-projection", "replay-definition", "commands"),
     }
 )
 
