@@ -13,8 +13,15 @@ from steplog_contracts.definition import PipelineDefinition
 from steplog_contracts.payload import JsonObject
 from steplog_contracts.step_types import Catch, ConditionStep, StepDefinition, SwitchStep
 
+# The name of an end marker, unless a step has it: this one, or any that begins so.
+_END, _END_PREFIX = "end", "end_"
 # Given its place in the list when it is added.
 _NEW = -1
+
+
+def is_end_marker(name: str) -> bool:
+    """Say whether a path that leads to no step of this name ends its branch there."""
+    return name == _END or name.startswith(_END_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,10 @@ from executor_service.engine.plan import Choice, EndMarker, JoinPlan, PathPlan, 
 from executor_service.engine.references import Reference, Root
 from steplog_contracts.definition import PathDefinition, PipelineDefinition
 from steplog_contracts.definition_parts import FIRST_LANGUAGE
-from steplog_contracts.flow_edges import FlowEdge, asked, edges_of, written_branch
+from steplog_contracts.flow_edges import FlowEdge, asked, edges_of, is_end_marker, written_branch
 from steplog_contracts.step_types import ConditionStep, StepDefinition, SwitchStep
 
 END_WITH_FAILURE = "end_with_failure"
-_END = "end"
-_END_PREFIX = "end_"
 
 Report = Callable[[str, str, str], None]
 
@@ -179,7 +177,7 @@ class FlowReader:
             return "failure"
         if to_id == END_ALL and self._language > FIRST_LANGUAGE:
             return "all"
-        if to_id == _END or to_id.startswith(_END_PREFIX):
+        if is_end_marker(to_id):
             return "success"
         self._problem(where, f"There is no step '{to_id}'.", self._known)
         return None

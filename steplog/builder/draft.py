@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from steplog.builder.step_keys import StepCode, name_of, of_code
 from steplog.errors import BadInput
+from steplog_contracts.flow_edges import is_end_marker
 from steplog_contracts.payload import JsonObject
 
 END: Final = "end"
-_END_PREFIX: Final = "end_"
 
 
 class Draft:
@@ -80,7 +80,7 @@ class Draft:
             BadInput: there is no such step, and it is no end marker.
         """
         if isinstance(to, str):
-            if to in self._steps or to == END or to.startswith(_END_PREFIX):
+            if to in self._steps or is_end_marker(to):
                 return to
             raise BadInput(f"Pipeline {self.name} has no step {to!r}, and it is no end marker.")
         step_id = self._free(name_of(to))

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from steplog_contracts import events as ev
+from tests.verification.flow_oracle import Write
 from tests.verification.language_cases import BOUND, Data, LanguageCase, StepCase
 from tests.verification.language_ways import Ways, errors_named
 from tests.verification.language_world import Entry, Life
@@ -27,15 +28,6 @@ def hold(holds: object, what: str, *about: object) -> None:
     """Refuse the log unless something holds."""
     if not holds:
         raise RuleBroken(f"{what}: {', '.join(map(str, about))}")
-
-
-@dataclass(frozen=True)
-class Write:
-    """A value, the visit that wrote it (0: the input), and the visits it could see."""
-
-    value: Any
-    visit: int
-    past: frozenset[int]
 
 
 @dataclass

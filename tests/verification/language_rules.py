@@ -6,6 +6,7 @@ from typing import Any
 
 from steplog_contracts import events as ev
 from steplog_contracts.item_ids import map_of
+from tests.verification.flow_oracle import Write
 from tests.verification.language_cases import (
     FLAKY_FAILURES,
     LIMIT_S,
@@ -17,7 +18,7 @@ from tests.verification.language_cases import (
     total,
 )
 from tests.verification.language_ends import END_RULES, deadline_of, limit_passed
-from tests.verification.language_judge import NOWHERE, Branch, Open, Position, Write, hold
+from tests.verification.language_judge import NOWHERE, Branch, Open, Position, hold
 from tests.verification.language_world import Entry
 
 MAX_SILENCES = 3

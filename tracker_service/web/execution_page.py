@@ -36,7 +36,7 @@ async def history_page(request: Request, api: Api, execution_id: str) -> dict[st
         "waits": told["waits"],
         "layout": lay_out(told["graph"]),
         "timeline": timeline(told["timeline"], _until(told, stood)),
-        "reasons": [] if stood else await _reasons(api, base),
+        "reasons": [] if stood else await _reasons(api, base, execution),
         "may_act": stood is None and await api.may_act(),
         "relatives": await api.get(f"{base}/relatives"),
     }
@@ -93,8 +93,10 @@ async def _past(api: Api, base: str, stood: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _reasons(api: Api, base: str) -> list[dict[str, Any]]:
+async def _reasons(api: Api, base: str, execution: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what it waits for; how fresh rows are and how it ended stand on the page anyway."""
+    if execution["status"] in FINAL and not execution["incomplete"]:
+        return []  # Nothing is left to be said, so the API is not asked for its steps again.
     found = (await api.get(f"{base}/why"))["reasons"]
     return [one for one in found if one["code"] not in SHOWN_ELSEWHERE]
 
